@@ -1,0 +1,1 @@
+//! Request and reply types shared by `web` and `cli`; no behaviour.
