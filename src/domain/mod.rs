@@ -1,7 +1,32 @@
 //! The rules. Pure: never waits, reads a clock, draws a random number or does IO; the same input
 //! gives the same events. Knows nothing of SQL, HTTP, age files or terminals.
+//!
+//! Reading order: names and documents first, then the incident, then what the proxy decides by.
 
+/// The version every document and entry carries in `v`.
+pub const VERSION: &str = "breakglass/1";
+
+// Words and bytes.
 pub mod canonical;
+pub mod ids;
+pub mod time;
+
+// Documents people sign.
+pub mod act;
+pub mod manifest;
+pub mod phrase;
+pub mod policy;
+pub mod roster;
+pub mod terms;
+
+// The state machines.
+pub mod incident;
+pub mod quorum;
+pub mod review;
+pub mod rotation;
+
+// Who is told what.
+pub mod alert;
 
 // What the proxy decides by: canonical target, risk class, scope, what no session may do.
 pub mod never;

@@ -1,0 +1,280 @@
+//! Opening: from a signed request to frozen terms, or a refusal (PROTOCOL §5, §6).
+
+use super::command::Fresh;
+use super::event::{Event, Frozen};
+use super::refusal::Refusal;
+use super::rules::Rules;
+use super::{Incident, LAPSE_MS};
+use crate::domain::VERSION;
+use crate::domain::act::Opening;
+use crate::domain::ids::{Digest, IncidentId, VaultId};
+use crate::domain::policy::{DelayWhen, Leaf, UseCase};
+use crate::domain::quorum;
+use crate::domain::roster::Role;
+use crate::domain::scope::Scope;
+use crate::domain::terms::{Gate, MAX_REASON_CHARS, Purpose, Requester, Terms, is_plain_text};
+use crate::domain::time::Timestamp;
+
+/// Openings one person may ask for within an hour.
+pub const MAX_OPENINGS_PER_HOUR: u32 = 3;
+
+/// A request to open, its signature already checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Id the incident will have.
+    pub incident: IncidentId,
+    /// The vault.
+    pub vault: VaultId,
+    /// Who asks.
+    pub requester: Requester,
+    /// The signed act's hash; `None` when the vault asks.
+    pub request_sha256: Option<Digest>,
+    /// What is asked.
+    pub opening: Opening,
+    /// One-time recipient and nonce.
+    pub fresh: Fresh,
+}
+
+/// Decides an opening.
+///
+/// # Errors
+/// The rule that says no; every rule is asked before anything is alerted.
+pub fn open(request: &Request, rules: &Rules<'_>, now: Timestamp) -> Result<Vec<Event>, Refusal> {
+    check_person(request, rules)?;
+    let use_case = match request.opening.purpose {
+        Purpose::Rotate => {
+            check_rotation(&request.opening)?;
+            None
+        }
+        Purpose::Drill => {
+            return Err(Refusal::NotYet {
+                use_case: "drill".to_owned(),
+                because: "needs a decoy credential".to_owned(),
+            });
+        }
+        Purpose::Incident => Some(check_opening(request, rules)?),
+    };
+    let terms = freeze(request, use_case, rules, now)?;
+    Ok(vec![Event::Opened(frozen(terms)?)])
+}
+
+fn check_person(request: &Request, rules: &Rules<'_>) -> Result<(), Refusal> {
+    let Requester::Person(id) = &request.requester else {
+        // The vault asks for nothing but a rotation (PROTOCOL §6).
+        return match request.opening.purpose {
+            Purpose::Rotate => Ok(()),
+            _ => Err(Refusal::WrongRole { role: Role::Responder.word() }),
+        };
+    };
+    let person = rules.roster.person(id);
+    let allowed = match request.opening.purpose {
+        Purpose::Rotate => person.is_some(),
+        _ => person.is_some_and(|p| p.is(Role::Responder)),
+    };
+    if !allowed {
+        return Err(Refusal::WrongRole { role: Role::Responder.word() });
+    }
+    if rules.openings_last_hour >= MAX_OPENINGS_PER_HOUR {
+        return Err(Refusal::TooMany("three openings an hour are the limit for one person"));
+    }
+    if rules.has_collecting {
+        return Err(Refusal::TooMany("this person already has an incident that is collecting"));
+    }
+    Ok(())
+}
+
+fn check_rotation(opening: &Opening) -> Result<(), Refusal> {
+    let empty = opening.scope.is_empty()
+        && opening.grants_to.is_empty()
+        && opening.max_minutes == 0
+        && opening.claim_key.is_none();
+    if empty {
+        Ok(())
+    } else {
+        Err(bad("purpose", "rotate opens no session: scope, grants, minutes and claim key are empty"))
+    }
+}
+
+fn check_opening<'a>(
+    request: &Request,
+    rules: &Rules<'a>,
+) -> Result<&'a UseCase, Refusal> {
+    let opening = &request.opening;
+    let policy = rules.policy;
+    let use_case = match policy.walk(&opening.answers) {
+        Some(Leaf::UseCase(found)) if found.id == opening.use_case => found,
+        Some(Leaf::UseCase(found)) => return Err(tree_says(opening, format!("they lead to {}", found.id))),
+        Some(Leaf::Door(sentence)) => return Err(tree_says(opening, sentence.to_owned())),
+        Some(Leaf::Unanswered(q)) => return Err(tree_says(opening, format!("not answered: {}", q.text))),
+        None => return Err(tree_says(opening, "the tree has no such leaf".to_owned())),
+    };
+    refuse_delays(use_case)?;
+    let chars = opening.reason.chars().count();
+    if opening.reason.trim().is_empty() || chars > MAX_REASON_CHARS || !is_plain_text(&opening.reason) {
+        return Err(Refusal::BadText { what: "reason" });
+    }
+    if opening.ticket.chars().count() > 100 || !is_plain_text(&opening.ticket) {
+        return Err(Refusal::BadText { what: "ticket" });
+    }
+    if opening.max_minutes == 0 || opening.max_minutes > use_case.max_minutes {
+        let limit = use_case.max_minutes;
+        return Err(bad("max_minutes", &format!("must be 1 to {limit} for {}", use_case.id)));
+    }
+    if !opening.target.account && opening.target.workspace.is_none() {
+        return Err(bad("target", "names neither the account nor a workspace"));
+    }
+    if opening.claim_key.as_deref().is_none_or(|k| !k.starts_with("ssh-ed25519 ")) {
+        return Err(bad("claim_key", "must be an ssh-ed25519 key"));
+    }
+    if !opening.grants_to.is_empty() {
+        return Err(bad("grants_to", "is not possible yet: grants come with a later version"));
+    }
+    check_scope(opening, use_case)?;
+    Ok(use_case)
+}
+
+fn check_scope(opening: &Opening, use_case: &UseCase) -> Result<(), Refusal> {
+    let patterns = if opening.scope.is_empty() { &use_case.scope } else { &opening.scope };
+    let scope = Scope::parse(patterns).map_err(|e| bad("scope", &e.to_string()))?;
+    if scope.names_privilege() || scope.names_code() {
+        // Undo and grants come with a later version; until then nothing is allowed that a close
+        // could not take back.
+        return Err(bad("scope", "names privilege or code, which this version cannot undo yet"));
+    }
+    Ok(())
+}
+
+fn refuse_delays(use_case: &UseCase) -> Result<(), Refusal> {
+    let because = if use_case.co_approver.is_some() {
+        "needs a co-approver"
+    } else if use_case.delay_minutes > 0 && use_case.delay_when == Some(DelayWhen::OutOfHours) {
+        "has a veto window out of hours"
+    } else if use_case.delay_minutes > 0 {
+        "has a delay"
+    } else {
+        return Ok(());
+    };
+    Err(Refusal::NotYet { use_case: use_case.id.clone(), because: because.to_owned() })
+}
+
+fn freeze(
+    request: &Request,
+    use_case: Option<&UseCase>,
+    rules: &Rules<'_>,
+    now: Timestamp,
+) -> Result<Terms, Refusal> {
+    let excluded = quorum::excluded(&request.requester, None);
+    let eligible = quorum::eligible(&rules.epoch.holders, rules.roster, &excluded).len();
+    let purpose = request.opening.purpose;
+    let gates = if purpose == Purpose::Rotate { Vec::new() } else { rules.gates.clone() };
+    let scope = match use_case {
+        Some(use_case) if request.opening.scope.is_empty() => use_case.scope.clone(),
+        _ => request.opening.scope.clone(),
+    };
+    Ok(Terms {
+        v: VERSION.to_owned(),
+        purpose,
+        kind: rules.epoch.kind,
+        incident: request.incident.clone(),
+        vault: request.vault.clone(),
+        epoch: rules.epoch.epoch,
+        k: rules.epoch.k,
+        n: rules.epoch.n,
+        needed: quorum::needed(rules.epoch.k, eligible, &gates, purpose)?,
+        gates,
+        recipient: request.fresh.recipient.clone(),
+        requester: request.requester.clone(),
+        request_sha256: request.request_sha256,
+        claim_key: request.opening.claim_key.clone(),
+        use_case: request.opening.use_case.clone(),
+        answers: request.opening.answers.clone(),
+        reason: request.opening.reason.clone(),
+        ticket: request.opening.ticket.clone(),
+        target: request.opening.target.clone(),
+        scope,
+        grants_to: request.opening.grants_to.clone(),
+        max_minutes: request.opening.max_minutes,
+        not_before_ms: now,
+        continues: None,
+        displaces: None,
+        roster_sha256: rules.roster_sha256,
+        manifest_sha256: rules.epoch.manifest_sha256,
+        policy_sha256: rules.policy_sha256,
+        asked_ms: now,
+        expires_ms: now.plus_ms(LAPSE_MS),
+        nonce: request.fresh.nonce.clone(),
+    })
+}
+
+/// New terms for an incident that is asked again: same id, request, purpose, reason, scope and
+/// minutes; new recipient, nonce, epoch, needed, gates and times (PROTOCOL §6).
+///
+/// # Errors
+/// When the epoch's holders can no longer meet the threshold.
+pub(super) fn refreeze(
+    incident: &Incident,
+    fresh: &Fresh,
+    gates: &[Gate],
+    rules: &Rules<'_>,
+    now: Timestamp,
+) -> Result<Frozen, Refusal> {
+    let excluded = quorum::excluded(&incident.requester, None);
+    let eligible = quorum::eligible(&rules.epoch.holders, rules.roster, &excluded).len();
+    let old = incident.terms.clone();
+    let gates = if old.purpose == Purpose::Rotate { &[] } else { gates };
+    let terms = Terms {
+        kind: rules.epoch.kind,
+        epoch: rules.epoch.epoch,
+        k: rules.epoch.k,
+        n: rules.epoch.n,
+        needed: quorum::needed(rules.epoch.k, eligible, gates, old.purpose)?,
+        gates: gates.to_vec(),
+        recipient: fresh.recipient.clone(),
+        not_before_ms: now,
+        roster_sha256: rules.roster_sha256,
+        manifest_sha256: rules.epoch.manifest_sha256,
+        policy_sha256: rules.policy_sha256,
+        asked_ms: now,
+        expires_ms: now.plus_ms(LAPSE_MS),
+        nonce: fresh.nonce.clone(),
+        ..old
+    };
+    frozen(terms)
+}
+
+/// Terms of purpose `rotate` for an incident in Closing: empty scope and grants, no minutes, no
+/// claim key, same requester and request (PROTOCOL §6 a). They do not lapse.
+///
+/// # Errors
+/// When the epoch's holders can no longer meet the threshold.
+pub(super) fn freeze_rotation(
+    incident: &Incident,
+    fresh: &Fresh,
+    rules: &Rules<'_>,
+    now: Timestamp,
+) -> Result<Frozen, Refusal> {
+    let as_rotation = Incident {
+        terms: Terms {
+            purpose: Purpose::Rotate,
+            claim_key: None,
+            scope: Vec::new(),
+            grants_to: Vec::new(),
+            max_minutes: 0,
+            ..incident.terms.clone()
+        },
+        ..incident.clone()
+    };
+    refreeze(&as_rotation, fresh, &[], rules, now)
+}
+
+pub(super) fn frozen(terms: Terms) -> Result<Frozen, Refusal> {
+    Frozen::new(terms).map_err(|e| bad("document", &e.to_string()))
+}
+
+fn tree_says(opening: &Opening, because: String) -> Refusal {
+    Refusal::TreeSaysNo { use_case: opening.use_case.clone(), because }
+}
+
+fn bad(what: &'static str, why: &str) -> Refusal {
+    Refusal::BadOpening { what, why: why.to_owned() }
+}

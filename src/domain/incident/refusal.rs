@@ -1,0 +1,284 @@
+//! What the rules say no with: one sentence, a code, a next step, a runbook, an exit code.
+
+use crate::domain::ids::IncidentId;
+use crate::domain::terms::Gate;
+use crate::domain::time::Timestamp;
+
+/// The rules say no. Logged like a deed; never carries anything secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The incident's phase does not accept this command.
+    #[error("{incident} is {phase}: it does not accept {command}")]
+    NotInPhase {
+        /// Which incident.
+        incident: IncidentId,
+        /// Its phase.
+        phase: &'static str,
+        /// What was asked.
+        command: &'static str,
+    },
+    /// A session that has ended.
+    #[error("the session of {incident} has ended")]
+    SessionEnded {
+        /// Which incident.
+        incident: IncidentId,
+    },
+    /// No such incident.
+    #[error("there is no incident {0}")]
+    NoSuchIncident(String),
+    /// The person lacks the role.
+    #[error("only a {role} may do this")]
+    WrongRole {
+        /// The role that may.
+        role: &'static str,
+    },
+    /// The responder approving her own incident.
+    #[error("who asked for an incident cannot approve it")]
+    OwnIncident,
+    /// Not a holder of a share in this epoch.
+    #[error("this person holds no share of epoch {epoch}")]
+    NoShare {
+        /// Epoch of the terms.
+        epoch: u32,
+    },
+    /// The terms signed are not the terms in force.
+    #[error("the terms signed are not those in force: they have changed or never existed")]
+    OtherTerms,
+    /// The manifest signed is not the one in force.
+    #[error("the manifest signed is not that of epoch {epoch}")]
+    OtherManifest {
+        /// Epoch in force.
+        epoch: u32,
+    },
+    /// Index of somebody else's share.
+    #[error("share {given} is not this person's: hers is share {own}")]
+    OtherIndex {
+        /// What was sent.
+        given: u8,
+        /// What the roster says.
+        own: u8,
+    },
+    /// One person counts once.
+    #[error("this person's share is already in")]
+    AlreadyApproved,
+    /// A refusal is final for this person and incident.
+    #[error("this person refused {incident}; a refusal is final")]
+    RefusedBefore {
+        /// Which incident.
+        incident: IncidentId,
+    },
+    /// Nothing to take back.
+    #[error("this person has no approval to withdraw")]
+    NothingToWithdraw,
+    /// Paused after two wrong phrases.
+    #[error("paused until {until} after a second wrong phrase")]
+    Paused {
+        /// When approving is possible again.
+        until: Timestamp,
+    },
+    /// The same document again.
+    #[error("this act was posted before; each counts once")]
+    Replayed,
+    /// The incident lapsed.
+    #[error("{incident} lapsed at {at}")]
+    Lapsed {
+        /// Which incident.
+        incident: IncidentId,
+        /// When.
+        at: Timestamp,
+    },
+    /// The act is too old or from the future.
+    #[error("the act was signed at {signed}, the vault's clock says {now}")]
+    ClockApart {
+        /// Time in the act.
+        signed: Timestamp,
+        /// Time here.
+        now: Timestamp,
+    },
+    /// Answers do not lead to the use case.
+    #[error("the answers do not lead to use case {use_case}: {because}")]
+    TreeSaysNo {
+        /// What was asked for.
+        use_case: String,
+        /// Where the answers lead.
+        because: String,
+    },
+    /// A use case that needs a delay or co-approver, which this version does not have.
+    #[error("use case {use_case} {because}, which this version cannot do yet")]
+    NotYet {
+        /// Which.
+        use_case: String,
+        /// What it needs.
+        because: String,
+    },
+    /// A member of the opening that cannot be.
+    #[error("the opening's {what} {why}")]
+    BadOpening {
+        /// Member.
+        what: &'static str,
+        /// What is wrong.
+        why: String,
+    },
+    /// Too many openings.
+    #[error("{0}")]
+    TooMany(&'static str),
+    /// Fewer eligible custodians than k.
+    #[error("{eligible} custodians could approve, {k} are needed")]
+    TooFewEligible {
+        /// Who could.
+        eligible: u8,
+        /// Threshold.
+        k: u8,
+    },
+    /// A gate's extra approver does not exist.
+    #[error("{} and only {k} custodians could approve: one more would be needed", gate_words(gates))]
+    GateNeedsAnother {
+        /// Closed gates.
+        gates: Vec<Gate>,
+        /// Threshold.
+        k: u8,
+    },
+    /// Another incident has the vault.
+    #[error("{0} is being opened, open or closing: one at a time")]
+    Busy(IncidentId),
+    /// Not enough shares yet.
+    #[error("{given} of {needed} shares are in")]
+    NoQuorum {
+        /// Shares in.
+        given: u8,
+        /// Shares needed.
+        needed: u8,
+    },
+    /// Nobody outside is known to have been told.
+    #[error("no channel has confirmed the opening alert yet")]
+    NoAlertConfirmed,
+    /// A second stop or veto within a day.
+    #[error("a second stop by the same person within 24 hours needs another person's signature")]
+    SecondStop,
+    /// The claim was not signed by the key the opening named.
+    #[error("the claim is not signed by the key that the opening named")]
+    WrongClaimKey,
+    /// The reviewer took part.
+    #[error("who took part in an incident cannot review it")]
+    Participant,
+    /// The reviewer is no auditor.
+    #[error("only an auditor may review")]
+    NotAuditor,
+    /// Answers are missing.
+    #[error("not answered yet: {}", missing.join(", "))]
+    Unanswered {
+        /// Ids of questions and items.
+        missing: Vec<String>,
+    },
+    /// The record changed since it was shown.
+    #[error("the case record signed is not the one of this incident now")]
+    OtherRecord,
+    /// A text that is too long, empty or holds control characters.
+    #[error("the {what} is empty, too long or holds control characters")]
+    BadText {
+        /// Which text.
+        what: &'static str,
+    },
+}
+
+fn gate_words(gates: &[Gate]) -> String {
+    gates.iter().map(|g| g.words()).collect::<Vec<_>>().join(", ")
+}
+
+impl Refusal {
+    /// Stable code for scripts and entries.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotInPhase { .. } => "not_in_phase",
+            Self::SessionEnded { .. } => "session_ended",
+            Self::NoSuchIncident(_) => "no_such_incident",
+            Self::WrongRole { .. } => "wrong_role",
+            Self::OwnIncident => "own_incident",
+            Self::NoShare { .. } => "no_share",
+            Self::OtherTerms => "other_terms",
+            Self::OtherManifest { .. } => "other_manifest",
+            Self::OtherIndex { .. } => "other_index",
+            Self::AlreadyApproved => "already_approved",
+            Self::RefusedBefore { .. } => "refused_before",
+            Self::NothingToWithdraw => "nothing_to_withdraw",
+            Self::Paused { .. } => "paused",
+            Self::Replayed => "replayed",
+            Self::Lapsed { .. } => "lapsed",
+            Self::ClockApart { .. } => "clock_apart",
+            Self::TreeSaysNo { .. } => "tree_says_no",
+            Self::NotYet { .. } => "not_yet",
+            Self::BadOpening { .. } => "bad_opening",
+            Self::TooMany(_) => "too_many",
+            Self::TooFewEligible { .. } => "too_few_eligible",
+            Self::GateNeedsAnother { .. } => "gate_needs_another",
+            Self::Busy(_) => "busy",
+            Self::NoQuorum { .. } => "no_quorum",
+            Self::NoAlertConfirmed => "no_alert_confirmed",
+            Self::SecondStop => "second_stop",
+            Self::WrongClaimKey => "wrong_claim_key",
+            Self::Participant => "participant",
+            Self::NotAuditor => "not_auditor",
+            Self::Unanswered { .. } => "unanswered",
+            Self::OtherRecord => "other_record",
+            Self::BadText { .. } => "bad_text",
+        }
+    }
+
+    /// The next step, for the person who was refused.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::OtherTerms | Self::OtherManifest { .. } | Self::OtherRecord => {
+                "run the command again: it fetches and shows what is in force now"
+            }
+            Self::Paused { .. } => "tell security if nobody read you a phrase",
+            Self::TreeSaysNo { .. } => "walk the tree again with `breakglass open`, or take the door it names",
+            Self::NoAlertConfirmed => "the vault opens by itself once a channel confirms; see `breakglass alert`",
+            Self::Participant | Self::NotAuditor => "ask an auditor who took no part",
+            Self::Unanswered { .. } => "answer them all, then sign again",
+            Self::SessionEnded { .. } | Self::Lapsed { .. } => "open a new incident if it is still needed",
+            Self::GateNeedsAnother { .. } => "sign the overdue review or finish the owed rotation first",
+            Self::Busy(_) => "wait until it has closed, or stop it",
+            Self::ClockApart { .. } => "set this machine's clock",
+            _ => "see `breakglass status`",
+        }
+    }
+
+    /// The page that helps, under `runbooks/`.
+    #[must_use]
+    pub fn runbook(&self) -> &'static str {
+        match self {
+            Self::TreeSaysNo { .. } | Self::NotYet { .. } => "decide",
+            Self::Participant | Self::NotAuditor | Self::Unanswered { .. } | Self::OtherRecord => {
+                "auditor"
+            }
+            Self::OwnIncident
+            | Self::NoShare { .. }
+            | Self::OtherTerms
+            | Self::OtherManifest { .. }
+            | Self::OtherIndex { .. }
+            | Self::AlreadyApproved
+            | Self::RefusedBefore { .. }
+            | Self::Paused { .. } => "custodian",
+            _ => "responder",
+        }
+    }
+
+    /// Exit code of the command that met it (DESIGN §13).
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::NoSuchIncident(_) | Self::NotInPhase { .. } => 3,
+            Self::Lapsed { .. } => 4,
+            Self::OtherIndex { .. } | Self::NoShare { .. } => 6,
+            Self::SessionEnded { .. } => 7,
+            Self::WrongRole { .. }
+            | Self::OwnIncident
+            | Self::WrongClaimKey
+            | Self::Participant
+            | Self::NotAuditor => 9,
+            _ => 5,
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Who may give a share, and how many shares are needed (PROTOCOL §6).
+
+use super::ids::PersonId;
+use super::incident::refusal::Refusal;
+use super::roster::Roster;
+use super::terms::{Gate, Purpose, Requester};
+
+/// The people who may approve: holders of a share of the epoch, still in the roster, and not the
+/// requester. For purpose `rotate` inside an incident its responder is excluded as well.
+#[must_use]
+pub fn eligible<'a>(
+    holders: &'a [(u8, PersonId)],
+    roster: &Roster,
+    excluded: &[&PersonId],
+) -> Vec<&'a (u8, PersonId)> {
+    holders
+        .iter()
+        .filter(|(_, person)| roster.person(person).is_some() && !excluded.contains(&person))
+        .collect()
+}
+
+/// People excluded from approving, by who asked and (for a rotation inside an incident) who
+/// responded.
+#[must_use]
+pub fn excluded<'a>(
+    requester: &'a Requester,
+    responder: Option<&'a PersonId>,
+) -> Vec<&'a PersonId> {
+    requester.person().into_iter().chain(responder).collect()
+}
+
+/// Approvals needed: min(k + (1 if any gate is closed), eligible), never below k; k exactly for
+/// purpose `rotate`.
+///
+/// # Errors
+/// [`Refusal::TooFewEligible`] when the mathematics cannot be met,
+/// [`Refusal::GateNeedsAnother`] when a gate's extra approver does not exist.
+pub fn needed(k: u8, eligible: usize, gates: &[Gate], purpose: Purpose) -> Result<u8, Refusal> {
+    let available = u8::try_from(eligible).unwrap_or(u8::MAX);
+    if available < k {
+        return Err(Refusal::TooFewEligible { eligible: available, k });
+    }
+    if purpose == Purpose::Rotate || gates.is_empty() {
+        return Ok(k);
+    }
+    if available == k {
+        return Err(Refusal::GateNeedsAnother { gates: gates.to_vec(), k });
+    }
+    Ok(k + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_closed_gate_asks_for_one_more_and_two_gates_ask_for_no_second() {
+        let gates = [Gate::ReviewOverdue, Gate::RotationOwed];
+        assert_eq!(needed(3, 5, &[], Purpose::Incident), Ok(3));
+        assert_eq!(needed(3, 5, &gates[..1], Purpose::Incident), Ok(4));
+        assert_eq!(needed(3, 5, &gates, Purpose::Incident), Ok(4));
+    }
+
+    #[test]
+    fn a_rotation_needs_exactly_k_whatever_is_owed() {
+        assert_eq!(needed(3, 3, &[Gate::RotationOwed], Purpose::Rotate), Ok(3));
+    }
+
+    #[test]
+    fn nothing_opens_where_the_extra_approver_does_not_exist() {
+        assert!(matches!(
+            needed(3, 3, &[Gate::ReviewOverdue], Purpose::Incident),
+            Err(Refusal::GateNeedsAnother { .. })
+        ));
+        assert!(matches!(
+            needed(3, 2, &[], Purpose::Incident),
+            Err(Refusal::TooFewEligible { .. })
+        ));
+    }
+}
