@@ -7,4 +7,6 @@ pub mod canonical;
 pub mod never;
 pub mod risk;
 pub mod scope;
+pub mod statement;
 pub mod target;
+pub mod thrift_text;

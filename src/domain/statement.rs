@@ -1,0 +1,1 @@
+//! Is a text surely one reading SQL statement?

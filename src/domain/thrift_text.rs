@@ -1,0 +1,1 @@
+//! Reads the method and the SQL text out of a Thrift call.
