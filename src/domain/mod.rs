@@ -32,4 +32,6 @@ pub mod alert;
 pub mod never;
 pub mod risk;
 pub mod scope;
+pub mod statement;
 pub mod target;
+pub mod thrift_text;

@@ -1,1 +1,1 @@
-//! (stub)
+//! What a session may do.
