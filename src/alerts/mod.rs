@@ -1,1 +1,78 @@
-//! (room: alerts)
+//! The ways to people: mail by SMTP, and a signed webhook.
+//!
+//! A channel takes a finished message and says truly what became of it. It knows nothing of
+//! incidents, the outbox or retries: `app` decides when to try again. A message has no field that
+//! could hold a secret, and the phrase is never in one.
+
+mod config;
+mod mail;
+mod message;
+mod webhook;
+
+use futures_util::future::BoxFuture;
+
+pub use config::{BuildError, ChannelConfig, ReadSecret, SmtpConfig, TlsMode, WebhookConfig, build};
+pub use mail::MailChannel;
+pub use message::{Message, Severity, subject};
+pub use webhook::WebhookChannel;
+
+/// One configured way to people.
+pub trait Channel: Send + Sync {
+    /// Its name in the configuration and in the log.
+    fn name(&self) -> &str;
+
+    /// `smtp` or `webhook`.
+    fn kind(&self) -> &'static str;
+
+    /// Tries once, within the channel's time limit. The same message may be sent again: its id
+    /// stays, so a receiver can tell a repetition.
+    fn send<'a>(
+        &'a self,
+        message: &'a Message,
+        now_at_ms: i64,
+    ) -> BoxFuture<'a, Result<Delivery, SendError>>;
+}
+
+/// A message that the other side took over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Addresses taken over; for a webhook, the channel's name.
+    pub accepted: Vec<String>,
+    /// Addresses refused while others were taken, with the code of the refusal.
+    pub refused: Vec<(String, String)>,
+}
+
+/// Why a message was not surely delivered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// A definite no: nobody got it.
+    #[error("channel {channel} refused the message: {code}")]
+    Refused {
+        /// The channel's name.
+        channel: String,
+        /// The reply's code, or what of ours is not acceptable.
+        code: String,
+    },
+    /// The message never left.
+    #[error("channel {channel} is not reachable: {why}")]
+    Unreachable {
+        /// The channel's name.
+        channel: String,
+        /// How far it came.
+        why: &'static str,
+    },
+    /// The message left, and no answer says what became of it.
+    #[error("it is unknown whether channel {channel} delivered: {why}")]
+    Unknown {
+        /// The channel's name.
+        channel: String,
+        /// What was seen instead of an answer.
+        why: String,
+    },
+}
+
+/// Whether a host can only be this machine; plain text goes nowhere else.
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    bare == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}

@@ -1,0 +1,198 @@
+//! A webhook signed as the Standard Webhooks specification says: `webhook-id`,
+//! `webhook-timestamp`, and `webhook-signature: v1,<HMAC-SHA256 of id.timestamp.body>`.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use chrono::DateTime;
+use futures_util::future::BoxFuture;
+use hmac::{Hmac, KeyInit, Mac};
+use secrecy::{ExposeSecret, SecretString};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use super::config::{BuildError, ReadSecret, WebhookConfig};
+use super::{Channel, Delivery, Message, SendError, is_loopback};
+
+/// The specification's bounds for a signing secret.
+const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
+
+/// A signed webhook.
+pub struct WebhookChannel {
+    name: String,
+    url: reqwest::Url,
+    key: Zeroizing<Vec<u8>>,
+    client: reqwest::Client,
+}
+
+impl std::fmt::Debug for WebhookChannel {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // An address of a webhook often carries a secret in its path.
+        write!(out, "WebhookChannel({}, {:?})", self.name, self.url.host_str())
+    }
+}
+
+impl WebhookChannel {
+    /// Checks the configuration and reads its files. Does no network call.
+    pub fn new(
+        config: &WebhookConfig,
+        read_secret: &mut ReadSecret<'_>,
+    ) -> Result<WebhookChannel, BuildError> {
+        let fail = |why: String| BuildError::new(&config.name, why);
+        let url = reqwest::Url::parse(&config.url).map_err(|_| fail("url is no address".into()))?;
+        let plain_here = url.scheme() == "http" && url.host_str().is_some_and(is_loopback);
+        if url.scheme() != "https" && !plain_here {
+            return Err(fail("url must be https, or http on loopback".to_owned()));
+        }
+        let secret = read_secret(&config.secret_file).map_err(fail)?;
+        let key = signing_key(&secret).ok_or_else(|| {
+            fail("secret_file must hold whsec_ and the base64 of 24 to 64 bytes".to_owned())
+        })?;
+        let client = client(config).map_err(fail)?;
+        Ok(WebhookChannel { name: config.name.clone(), url, key, client })
+    }
+
+    async fn post(&self, message: &Message, now_at_ms: i64) -> Result<Delivery, SendError> {
+        let body = payload(message);
+        let seconds = now_at_ms.div_euclid(1000);
+        let request = self
+            .client
+            .post(self.url.clone())
+            .header("content-type", "application/json")
+            .header("webhook-id", &message.id)
+            .header("webhook-timestamp", seconds.to_string())
+            .header("webhook-signature", self.signature(&message.id, seconds, &body))
+            .body(body);
+        let channel = self.name.clone();
+        match request.send().await {
+            Ok(reply) if reply.status().is_success() => {
+                Ok(Delivery { accepted: vec![channel], refused: Vec::new() })
+            }
+            // A server error may come after the message was passed on.
+            Ok(reply) if reply.status().is_server_error() => {
+                Err(SendError::Unknown { channel, why: format!("status {}", reply.status()) })
+            }
+            Ok(reply) => Err(SendError::Refused { channel, code: reply.status().as_u16().to_string() }),
+            Err(why) if why.is_builder() => {
+                Err(SendError::Refused { channel, code: "odd message id".to_owned() })
+            }
+            Err(why) if why.is_connect() => {
+                Err(SendError::Unreachable { channel, why: "no connection" })
+            }
+            Err(why) => {
+                let seen = if why.is_timeout() { "no reply in time" } else { "the reply was lost" };
+                Err(SendError::Unknown { channel, why: seen.to_owned() })
+            }
+        }
+    }
+
+    fn signature(&self, id: &str, seconds: i64, body: &str) -> String {
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes a key of any length");
+        mac.update(format!("{id}.{seconds}.{body}").as_bytes());
+        format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+    }
+}
+
+impl Channel for WebhookChannel {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn kind(&self) -> &'static str {
+        "webhook"
+    }
+
+    fn send<'a>(
+        &'a self,
+        message: &'a Message,
+        now_at_ms: i64,
+    ) -> BoxFuture<'a, Result<Delivery, SendError>> {
+        Box::pin(self.post(message, now_at_ms))
+    }
+}
+
+/// `type`, `timestamp`, `data`: the shape the specification recommends.
+fn payload(message: &Message) -> String {
+    let time = DateTime::from_timestamp_millis(message.event_at_ms).unwrap_or_default();
+    serde_json::json!({
+        "type": message.kind,
+        "timestamp": time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
+        "data": {
+            "id": message.id,
+            "incident": message.incident,
+            "drill": message.drill,
+            "severity": message.severity,
+            "subject": message.full_subject(),
+            "body": message.full_body(),
+            "checkpoint": message.checkpoint,
+        }
+    })
+    .to_string()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the signature is made with these bytes")]
+fn signing_key(secret: &SecretString) -> Option<Zeroizing<Vec<u8>>> {
+    let text = secret.expose_secret().trim().strip_prefix("whsec_")?;
+    let key = Zeroizing::new(STANDARD.decode(text).ok()?);
+    SECRET_BYTES.contains(&key.len()).then_some(key)
+}
+
+/// The only place where a `reqwest` client of this room is made.
+fn client(config: &WebhookConfig) -> Result<reqwest::Client, String> {
+    let limit = Duration::from_millis(config.timeout_ms);
+    let mut builder = reqwest::Client::builder()
+        .user_agent(concat!("breakglass/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .no_proxy()
+        .pool_max_idle_per_host(0)
+        .connect_timeout(limit)
+        .timeout(limit);
+    if let Some(path) = &config.ca_file {
+        let pem = std::fs::read(path).map_err(|why| format!("ca_file {path:?}: {why}"))?;
+        let roots = reqwest::Certificate::from_pem_bundle(&pem)
+            .map_err(|_| format!("ca_file {path:?} holds no certificate that can be read"))?;
+        builder = builder.tls_certs_only(roots);
+    }
+    builder.build().map_err(|why| why.without_url().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_signature_is_the_one_of_the_specification() {
+        // The example of the Standard Webhooks libraries' own tests.
+        let secret = SecretString::from("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+        let channel = WebhookChannel {
+            name: "hook".into(),
+            url: reqwest::Url::parse("https://hook.example.org").unwrap(),
+            key: signing_key(&secret).unwrap(),
+            client: reqwest::Client::builder().build().unwrap(),
+        };
+        let signed =
+            channel.signature("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, r#"{"test": 2432232314}"#);
+        assert_eq!(signed, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    }
+
+    #[test]
+    fn a_secret_of_the_wrong_form_is_refused() {
+        for bad in ["MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3", "whsec_c2hvcnQ=", "whsec_???", ""] {
+            assert!(signing_key(&SecretString::from(bad)).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_payload_marks_a_drill_and_carries_the_checkpoint() {
+        let message = Message { drill: true, ..crate::alerts::message::tests::example() };
+        let value: serde_json::Value = serde_json::from_str(&payload(&message)).unwrap();
+        assert_eq!(value["type"], "incident.open");
+        assert_eq!(value["data"]["drill"], true);
+        assert_eq!(value["data"]["checkpoint"], message.checkpoint);
+        assert!(value["data"]["subject"].as_str().unwrap().starts_with("[DRILL"));
+    }
+}

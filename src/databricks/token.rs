@@ -1,0 +1,268 @@
+//! Access tokens: minting them with the client-credentials grant, and the session's own.
+//!
+//! One of the two files that may look at a bearer. A token leaves only as a header on a request
+//! to the host it was made for; it is never printed, stored or handed to another room.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use hyper::header::HeaderValue;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use super::error::CallError;
+use super::http::{Client, exchange, parsed};
+use super::leak::Needles;
+use super::upstream::Upstream;
+
+/// An access token and when Databricks said it ends.
+pub struct Minted {
+    bearer: SecretString,
+    /// End by the service's word, unix milliseconds on our clock.
+    pub expires_at_ms: i64,
+    minted_at_ms: i64,
+}
+
+impl std::fmt::Debug for Minted {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Minted(***, expires_at_ms: {})", self.expires_at_ms)
+    }
+}
+
+impl Minted {
+    /// Adds the bearer to a control-plane request, marked sensitive.
+    #[expect(clippy::disallowed_methods, reason = "the header is where a bearer belongs")]
+    pub(super) fn authorise(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+        request.bearer_auth(self.bearer.expose_secret())
+    }
+
+    /// The whole `Authorization` value for the proxied leg, marked sensitive.
+    #[expect(clippy::disallowed_methods, reason = "the header is where a bearer belongs")]
+    pub(super) fn header(&self) -> HeaderValue {
+        let mut value = HeaderValue::try_from(format!("Bearer {}", self.bearer.expose_secret()))
+            .expect("mint refuses a token that cannot stand in a header");
+        value.set_sensitive(true);
+        value
+    }
+
+    /// A new token is due in the last tenth of the life, at most two minutes before the end.
+    fn is_stale(&self, now_at_ms: i64) -> bool {
+        let margin_ms = ((self.expires_at_ms - self.minted_at_ms) / 10).min(120_000);
+        now_at_ms >= self.expires_at_ms - margin_ms
+    }
+}
+
+#[derive(Deserialize)]
+struct RawToken {
+    access_token: String,
+    expires_in: Seconds,
+}
+
+/// Clients accept a number or a numeric string, so servers send both.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Seconds {
+    Number(i64),
+    Text(String),
+}
+
+impl Client {
+    /// Mints an access token for `at` with the principal's client id and `secret`.
+    ///
+    /// Errors: [`CallError::is_invalid_client`] tells a secret that is dead, or not yet known
+    /// there; `Unreachable`, `Unknown` and `Unexpected` prove nothing about the secret.
+    pub async fn mint(
+        &self,
+        at: &Upstream,
+        secret: &SecretString,
+        now_at_ms: i64,
+    ) -> Result<Minted, CallError> {
+        const STEP: &str = "mint a token";
+        let base = self.base(at)?;
+        let path = match at {
+            Upstream::Account => format!("/oidc/accounts/{}/v1/token", self.config().account_id),
+            Upstream::Workspace(_) => "/oidc/v1/token".to_owned(),
+        };
+        let form = [("grant_type", "client_credentials"), ("scope", "all-apis")];
+        let request = self.reading().post(base.url(&path)).form(&form);
+        let request = with_secret(request, &self.config().application_id, secret);
+        let answer = exchange(STEP, request).await?;
+        let raw: RawToken = parsed(STEP, &base, &answer)?;
+        minted(raw, now_at_ms).ok_or(CallError::Unexpected {
+            step: STEP,
+            status: 200,
+            code: "odd_token".to_owned(),
+        })
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the token endpoint takes the secret by Basic")]
+fn with_secret(
+    request: reqwest::RequestBuilder,
+    application_id: &str,
+    secret: &SecretString,
+) -> reqwest::RequestBuilder {
+    request.basic_auth(application_id, Some(secret.expose_secret()))
+}
+
+/// `None` for a token that is empty, cannot stand in a header, or has a senseless life.
+fn minted(raw: RawToken, now_at_ms: i64) -> Option<Minted> {
+    let seconds = match raw.expires_in {
+        Seconds::Number(number) => number,
+        Seconds::Text(text) => text.parse().ok()?,
+    };
+    let visible = raw.access_token.bytes().all(|byte| (0x21..0x7f).contains(&byte));
+    let sane = (1..=86_400).contains(&seconds) && !raw.access_token.is_empty() && visible;
+    sane.then(|| Minted {
+        bearer: SecretString::from(raw.access_token),
+        expires_at_ms: now_at_ms + seconds * 1000,
+        minted_at_ms: now_at_ms,
+    })
+}
+
+/// The session secret and the tokens made from it: the source of every proxied bearer.
+///
+/// Dropping it wipes the secret; tokens already minted live on at Databricks until
+/// [`SessionCredential::tokens_dead_at_ms`].
+pub struct SessionCredential {
+    client: Client,
+    secret: SecretString,
+    /// One lock for all upstreams: a mint in flight makes the others wait, not mint too.
+    current: tokio::sync::Mutex<HashMap<Upstream, Slot>>,
+    needles: RwLock<Arc<Needles>>,
+    tokens_dead_at_ms: AtomicI64,
+}
+
+struct Slot {
+    token: Arc<Minted>,
+    number: u64,
+}
+
+impl std::fmt::Debug for SessionCredential {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("SessionCredential(***)")
+    }
+}
+
+impl SessionCredential {
+    /// Takes the session secret over; nothing is minted yet.
+    #[expect(clippy::disallowed_methods, reason = "the patterns of the leak scan are made here")]
+    pub fn new(client: Client, secret: SecretString) -> SessionCredential {
+        let needles = Needles::default().with(secret.expose_secret());
+        SessionCredential {
+            client,
+            secret,
+            current: tokio::sync::Mutex::default(),
+            needles: RwLock::new(Arc::new(needles)),
+            tokens_dead_at_ms: AtomicI64::new(0),
+        }
+    }
+
+    /// A token for `at` and its number, minted or renewed when due. A renewal that fails while
+    /// the old token still lives is not an error: the old one is used.
+    pub(super) async fn token(
+        &self,
+        at: &Upstream,
+        now_at_ms: i64,
+    ) -> Result<(Arc<Minted>, u64), CallError> {
+        let mut current = self.current.lock().await;
+        let held = current.get(at).map(|slot| (slot.token.clone(), slot.number));
+        match held {
+            Some((token, number)) if !token.is_stale(now_at_ms) => Ok((token, number)),
+            Some((token, number)) => match self.refill(&mut current, at, now_at_ms).await {
+                Err(_) if now_at_ms < token.expires_at_ms => Ok((token, number)),
+                outcome => outcome,
+            },
+            None => self.refill(&mut current, at, now_at_ms).await,
+        }
+    }
+
+    /// Replaces the token with this number after Databricks refused it; does nothing when another
+    /// call already has. So many refused calls at once cost one mint.
+    pub async fn renew(
+        &self,
+        at: &Upstream,
+        refused_number: u64,
+        now_at_ms: i64,
+    ) -> Result<(), CallError> {
+        let mut current = self.current.lock().await;
+        match current.get(at) {
+            Some(slot) if slot.number != refused_number => Ok(()),
+            _ => self.refill(&mut current, at, now_at_ms).await.map(|_| ()),
+        }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the patterns of the leak scan are made here")]
+    async fn refill(
+        &self,
+        current: &mut HashMap<Upstream, Slot>,
+        at: &Upstream,
+        now_at_ms: i64,
+    ) -> Result<(Arc<Minted>, u64), CallError> {
+        let token = Arc::new(self.client.mint(at, &self.secret, now_at_ms).await?);
+        self.tokens_dead_at_ms.fetch_max(token.expires_at_ms, Ordering::SeqCst);
+        {
+            let mut needles = self.needles.write().unwrap_or_else(PoisonError::into_inner);
+            *needles = Arc::new(needles.with(token.bearer.expose_secret()));
+        }
+        let number = current.get(at).map_or(1, |slot| slot.number + 1);
+        current.insert(at.clone(), Slot { token: token.clone(), number });
+        Ok((token, number))
+    }
+
+    /// When the last token minted for this session ends (unix milliseconds; 0 = none was minted).
+    pub fn tokens_dead_at_ms(&self) -> i64 {
+        self.tokens_dead_at_ms.load(Ordering::SeqCst)
+    }
+
+    /// Shows each byte pattern by which the session secret or one of its tokens would appear in a
+    /// reply: as it is, in the three alignments of base64, and percent-encoded. Nothing is cloned.
+    pub fn leak_needles(&self, visit: &mut dyn FnMut(&[u8])) {
+        self.needles().each(visit);
+    }
+
+    pub(super) fn needles(&self) -> Arc<Needles> {
+        self.needles.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(token: &str, seconds: Seconds) -> RawToken {
+        RawToken { access_token: token.to_owned(), expires_in: seconds }
+    }
+
+    #[test]
+    fn the_life_of_a_token_may_be_a_number_or_a_numeric_string() {
+        assert_eq!(minted(raw("t", Seconds::Number(3600)), 5).unwrap().expires_at_ms, 3_600_005);
+        let text = Seconds::Text("60".into());
+        assert_eq!(minted(raw("t", text), 0).unwrap().expires_at_ms, 60_000);
+    }
+
+    #[test]
+    fn a_token_that_could_break_a_header_or_never_ends_is_refused() {
+        assert!(minted(raw("a\r\nX: y", Seconds::Number(60)), 0).is_none());
+        assert!(minted(raw("", Seconds::Number(60)), 0).is_none());
+        assert!(minted(raw("t", Seconds::Number(0)), 0).is_none());
+        assert!(minted(raw("t", Seconds::Number(i64::MAX)), 0).is_none());
+    }
+
+    #[test]
+    fn a_token_is_renewed_shortly_before_its_end() {
+        let hour = minted(raw("t", Seconds::Number(3600)), 0).unwrap();
+        assert!(!hour.is_stale(3_479_999));
+        assert!(hour.is_stale(3_480_000));
+        let short = minted(raw("t", Seconds::Number(10)), 0).unwrap();
+        assert!(!short.is_stale(8_999) && short.is_stale(9_000));
+    }
+
+    #[test]
+    fn printing_a_token_shows_no_part_of_it() {
+        let token = minted(raw("eyJcanary", Seconds::Number(60)), 0).unwrap();
+        assert!(!format!("{token:?}").contains("canary"));
+        assert!(token.header().is_sensitive());
+    }
+}
