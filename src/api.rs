@@ -1,1 +1,412 @@
 //! Request and reply types shared by `web` and `cli`; no behaviour.
+//!
+//! Signed documents travel as the exact text that was signed. Documents whose hash matters
+//! (terms, roster, policy, manifest) travel as JSON; whoever relies on them parses them into
+//! their domain type and hashes that again.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// An act or login: the exact text that was signed, and its armored SSHSIG signature.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignedDocument {
+    /// RFC 8785 text of the document.
+    pub document: String,
+    /// Armored SSHSIG (`-----BEGIN SSH SIGNATURE-----` …).
+    pub signature: String,
+}
+
+/// What went wrong, for people and scripts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ErrorBody {
+    /// The one member.
+    pub error: ErrorDetail,
+}
+
+/// Code, sentence, next step and runbook of an error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ErrorDetail {
+    /// Stable word for scripts.
+    pub code: String,
+    /// One sentence.
+    pub message: String,
+    /// What to do next.
+    pub hint: String,
+    /// Page under `runbooks/`, without ending.
+    pub runbook: String,
+}
+
+/// Asks for a login challenge.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChallengeRequest {
+    /// The public key that will sign, `ssh-ed25519 AAAA…`.
+    pub key: String,
+}
+
+/// A challenge: 32 bytes in hexadecimal, single use, 60 seconds.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Challenge {
+    /// The bytes, hexadecimal.
+    pub challenge: String,
+    /// When it stops being accepted, unix milliseconds.
+    pub expires_ms: i64,
+}
+
+/// A login: reads, and writes notes. Everything that matters is a signed act.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct LoginReply {
+    /// Bearer token for this API, `bgl_…`.
+    pub token: String,
+    /// When it ends, unix milliseconds.
+    pub expires_ms: i64,
+    /// Whose it is.
+    pub person: String,
+    /// Her name.
+    pub name: String,
+}
+
+/// The vault's public documents: what a client checks against its pins.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct VaultView {
+    /// Vault id.
+    pub vault: String,
+    /// Log origin.
+    pub origin: String,
+    /// Log public key as a C2SP vkey.
+    pub log_vkey: String,
+    /// Roster in force.
+    #[schema(value_type = Object)]
+    pub roster: Value,
+    /// Its hash.
+    pub roster_sha256: String,
+    /// Policy in force.
+    #[schema(value_type = Object)]
+    pub policy: Value,
+    /// Its hash.
+    pub policy_sha256: String,
+    /// Manifest of the current live epoch.
+    #[schema(value_type = Object)]
+    pub manifest: Value,
+    /// Its hash.
+    pub manifest_sha256: String,
+    /// Current live epoch.
+    pub epoch: u32,
+    /// Whether enough custodians have proved it.
+    pub epoch_ready: bool,
+    /// Share indexes proved so far.
+    pub proved: Vec<u8>,
+    /// Proofs that make the epoch ready.
+    pub proofs_needed: u8,
+    /// A rotation is owed since this moment, unix milliseconds.
+    pub rotation_owed_since_ms: Option<i64>,
+    /// Server version.
+    pub version: String,
+}
+
+/// Where a custodian stands in an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CustodianView {
+    /// Person id.
+    pub person: String,
+    /// Name.
+    pub name: String,
+    /// Share index.
+    pub index: u8,
+    /// IANA time zone.
+    pub time_zone: String,
+    /// `asked`, `in`, `refused`, `paused` or `excluded` (the requester).
+    pub state: String,
+    /// When the share came in, unix milliseconds.
+    pub at_ms: Option<i64>,
+}
+
+/// A session as others see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SessionView {
+    /// Session id.
+    pub id: String,
+    /// When it became usable, unix milliseconds.
+    pub opened_ms: i64,
+    /// When it ends by itself, unix milliseconds.
+    pub exp_ms: i64,
+    /// Claims so far.
+    pub claims: u32,
+}
+
+/// One incident, whole.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct IncidentView {
+    /// Incident id.
+    pub id: String,
+    /// `incident`, `drill` or `rotate`.
+    pub purpose: String,
+    /// Phase name.
+    pub phase: String,
+    /// Grows with every change.
+    pub version: i64,
+    /// Who asked: a person id or `vault`.
+    pub requester: String,
+    /// Her name.
+    pub requester_name: String,
+    /// The terms in force.
+    #[schema(value_type = Object)]
+    pub terms: Value,
+    /// Their hash.
+    pub terms_sha256: String,
+    /// The signed opening; none when the vault asked.
+    pub request: Option<SignedDocument>,
+    /// Log index of the newest `incident.opened` or `incident.asked_again`.
+    pub terms_seq: u64,
+    /// Shares in.
+    pub shares_in: u8,
+    /// Shares needed.
+    pub needed: u8,
+    /// Who was asked and what they said.
+    pub custodians: Vec<CustodianView>,
+    /// Whether a channel has confirmed the opening alert.
+    pub alert_confirmed: bool,
+    /// The session, while open.
+    pub session: Option<SessionView>,
+    /// Why the session ended, in words.
+    pub close_cause: Option<String>,
+    /// State of the rotation, once it began.
+    pub rotation: Option<String>,
+    /// The old secret is refused by Databricks.
+    pub old_secret_refused: bool,
+    /// The credential left memory before the rotation ended.
+    pub rotation_owed: bool,
+    /// When the last minted token dies, unix milliseconds.
+    pub fully_safe_at_ms: Option<i64>,
+    /// When the review is overdue, unix milliseconds.
+    pub review_due_ms: Option<i64>,
+}
+
+/// The incidents, newest first.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct IncidentList {
+    /// Each one whole.
+    pub incidents: Vec<IncidentView>,
+}
+
+/// A custodian's own sealed share; the server cannot open it.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ShareView {
+    /// `live` or `drill`.
+    pub kind: String,
+    /// Epoch.
+    pub epoch: u32,
+    /// Share index.
+    pub index: u8,
+    /// The age file, base64.
+    pub share: String,
+}
+
+/// Releases a share.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApproveRequest {
+    /// The signed act.
+    pub act: SignedDocument,
+    /// The age file to the incident's recipient, base64.
+    pub envelope: String,
+    /// Possession key's Ed25519 signature over SHA-256(envelope) ‖ SHA-256(document), base64.
+    pub possession: String,
+}
+
+/// Shows that a share can be opened.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProveRequest {
+    /// The signed act.
+    pub act: SignedDocument,
+    /// Possession key's Ed25519 signature over SHA-256(document), base64.
+    pub possession: String,
+}
+
+/// What `claim` hands to the responder: the only reply that carries a session token.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct ClaimReply {
+    /// Session id: the OAuth client id for tools that want one.
+    pub session: String,
+    /// Session token `bgt_…`: bearer, or the OAuth client secret.
+    pub token: String,
+    /// When it ends, unix milliseconds.
+    pub exp_ms: i64,
+    /// Proxy URL over TLS, if configured.
+    pub proxy_url: Option<String>,
+    /// Account proxy URL over TLS (`accounts.` name), if configured.
+    pub account_proxy_url: Option<String>,
+    /// Plain proxy URL on loopback, if configured.
+    pub plain_url: Option<String>,
+    /// Databricks account id.
+    pub account_id: String,
+    /// Workspace id of the target.
+    pub workspace: Option<String>,
+    /// PEM of the CA behind the proxy's certificate, if it is our own.
+    pub ca_pem: Option<String>,
+}
+
+/// Opens a test envelope: step one of enrolment.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TestEnvelopeRequest {
+    /// The unlocker, as the roster writes it.
+    pub unlocker: String,
+}
+
+/// A random text sealed to one unlocker.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct TestEnvelope {
+    /// Number of this test.
+    pub id: String,
+    /// The age file, base64.
+    pub envelope: String,
+}
+
+/// The text that was inside: step two of enrolment.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TestEnvelopeOpened {
+    /// Number of the test.
+    pub id: String,
+    /// What was inside, hexadecimal.
+    pub opened: String,
+}
+
+/// A note by anyone of the roster.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NoteRequest {
+    /// The text.
+    pub text: String,
+}
+
+/// A draft answer of a review.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AnswerRequest {
+    /// Question or item id.
+    pub id: String,
+    /// The answer.
+    pub text: String,
+}
+
+/// A draft finding of a review.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FindingRequest {
+    /// `note`, `minor` or `major`.
+    pub severity: String,
+    /// The text.
+    pub text: String,
+}
+
+/// Everything a reviewer is shown.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ReviewView {
+    /// Incident id.
+    pub incident: String,
+    /// Phase name.
+    pub phase: String,
+    /// The case record: facts of the incident, its calls by class and route, its alerts.
+    #[schema(value_type = Object)]
+    pub record: Value,
+    /// SHA-256 of the record's canonical bytes: what the signature covers.
+    pub record_sha256: String,
+    /// Questions of the policy: `[{id, text}]`.
+    #[schema(value_type = Object)]
+    pub questions: Value,
+    /// Open items: `[{id, kind, about, why, count}]`.
+    #[schema(value_type = Object)]
+    pub items: Value,
+    /// Draft answers by id.
+    #[schema(value_type = Object)]
+    pub answers: Value,
+    /// Draft findings.
+    #[schema(value_type = Object)]
+    pub findings: Value,
+    /// When it is overdue, unix milliseconds.
+    pub due_ms: Option<i64>,
+    /// People who took part and so cannot sign.
+    pub participants: Vec<String>,
+}
+
+/// Reviews that wait for a signature.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ReviewList {
+    /// Each one.
+    pub reviews: Vec<ReviewSummary>,
+}
+
+/// One waiting review.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ReviewSummary {
+    /// Incident id.
+    pub incident: String,
+    /// When it is overdue, unix milliseconds.
+    pub due_ms: i64,
+    /// Whether it is overdue now.
+    pub overdue: bool,
+}
+
+/// An entry with its proof.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct EntryProof {
+    /// Index in the log.
+    pub seq: u64,
+    /// The entry's exact text.
+    pub entry: String,
+    /// Inclusion proof: base64 hashes, leaf side first.
+    pub inclusion: Vec<String>,
+    /// The signed checkpoint under which it is included.
+    pub checkpoint: String,
+}
+
+/// Consistency of two sizes.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ConsistencyProof {
+    /// Older size.
+    pub old: u64,
+    /// Newer size.
+    pub new: u64,
+    /// Base64 hashes (RFC 6962 §2.1.2).
+    pub proof: Vec<String>,
+    /// The signed checkpoint of the newer size.
+    pub checkpoint: String,
+}
+
+/// What an export holds besides tiles and entries, whose paths follow from the size.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ExportList {
+    /// Tree size of the export.
+    pub size: u64,
+    /// The signed checkpoint of that size.
+    pub checkpoint: String,
+    /// Paths to fetch under `/api/v1/log/files/`.
+    pub files: Vec<String>,
+}
+
+/// Whether the vault lives.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Health {
+    /// `ok`, `checking` or `degraded`.
+    pub status: String,
+    /// Vault id.
+    pub vault: String,
+    /// `sealed`, `collecting`, `opening`, `open` or `closing`.
+    pub vault_phase: String,
+    /// Entries in the log.
+    pub log_size: u64,
+    /// Server version.
+    pub version: String,
+}
+
+/// Done, with nothing more to say than the incident's state.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Done {
+    /// What was done.
+    pub done: String,
+}

@@ -8,7 +8,7 @@ use super::opening;
 use super::refusal::Refusal;
 use super::rules::Rules;
 use super::table;
-use super::{CloseCause, Closing, Gathering, InReview, Incident, MAX_RESTARTS, OPENING_MS, Phase, Session};
+use super::{CloseCause, Closing, Gathering, InReview, Incident, MAX_RESTARTS, Phase, Session};
 use crate::domain::ids::PersonId;
 use crate::domain::review;
 use crate::domain::terms::{Gate, Purpose};
@@ -29,9 +29,7 @@ pub fn decide(
     }
     match &incident.phase {
         Phase::Collecting(gathering) => in_collecting(incident, gathering, command, rules, now),
-        Phase::Opening { begun_ms, unsealed, .. } => {
-            in_opening(incident, *begun_ms, *unsealed, command, rules, now)
-        }
+        Phase::Opening { unsealed, .. } => in_opening(incident, *unsealed, command, rules, now),
         Phase::Open(session) => in_open(incident, session, command, rules, now),
         Phase::Closing(closing) => in_closing(incident, closing, command, rules, now),
         Phase::InReview(in_review) => in_review_phase(incident, in_review, command, rules, now),
@@ -134,7 +132,6 @@ pub(super) fn ask_again(
 
 fn in_opening(
     incident: &Incident,
-    begun_ms: Timestamp,
     unsealed: bool,
     command: Command,
     rules: &Rules<'_>,
