@@ -4,13 +4,13 @@
 
 mod alerts_support;
 
-use alerts_support::{Script, example, python, smtp_server};
+use alerts_support::{Script, example, python, smtp_server, smtps_server};
 use breakglass::alerts::{Channel, MailChannel, Message, SendError, SmtpConfig, TlsMode};
 
 const NOW_AT_MS: i64 = 1_795_231_320_000;
 
-fn channel(port: u16) -> MailChannel {
-    let config = SmtpConfig {
+fn plain(port: u16) -> SmtpConfig {
+    SmtpConfig {
         name: "mail".into(),
         host: "127.0.0.1".into(),
         port,
@@ -20,8 +20,11 @@ fn channel(port: u16) -> MailChannel {
         password_file: None,
         ca_file: None,
         timeout_ms: 300,
-    };
-    MailChannel::new(&config, &mut |_| Err("no file".into())).unwrap()
+    }
+}
+
+fn channel(port: u16) -> MailChannel {
+    MailChannel::new(&plain(port), &mut |_| Err("no file".into())).unwrap()
 }
 
 async fn sent(script: Script) -> Result<breakglass::alerts::Delivery, SendError> {
@@ -128,20 +131,59 @@ async fn a_lost_reply_to_the_text_is_unknown() {
 
 #[tokio::test]
 async fn a_server_without_starttls_is_not_spoken_to_in_plain_text() {
-    let config = SmtpConfig {
-        name: "mail".into(),
-        host: "127.0.0.1".into(),
-        port: smtp_server(Script::default()).await,
-        tls: TlsMode::StartTls,
-        from: "vault@example.org".into(),
-        username: None,
-        password_file: None,
-        ca_file: None,
-        timeout_ms: 300,
-    };
+    let mut config = plain(smtp_server(Script::default()).await);
+    config.tls = TlsMode::StartTls;
     let channel = MailChannel::new(&config, &mut |_| Err("no file".into())).unwrap();
     let why = channel.send(&example(), NOW_AT_MS).await.unwrap_err();
     assert!(matches!(why, SendError::Unreachable { .. }), "{why:?}");
+}
+
+#[tokio::test]
+async fn a_login_is_made_and_a_refused_one_is_definite() {
+    for (auth, good) in [("235 ok", true), ("535 no", false)] {
+        let mut config = plain(
+            smtp_server(Script {
+                auth,
+                ..Script::default()
+            })
+            .await,
+        );
+        config.username = Some("vault".into());
+        config.password_file = Some("mail.password".into());
+        let mut read = |_: &std::path::Path| Ok(secrecy::SecretString::from("canary-password\n"));
+        let channel = MailChannel::new(&config, &mut read).unwrap();
+        let outcome = channel.send(&example(), NOW_AT_MS).await;
+        assert_eq!(outcome.is_ok(), good, "{outcome:?}");
+        if let Err(why) = outcome {
+            assert!(matches!(why, SendError::Refused { .. }), "{why:?}");
+            assert!(!format!("{why:?} {channel:?}").contains("canary"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn tls_is_checked_against_the_configured_authority() {
+    let (port, pem) = smtps_server(Script::default()).await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), pem).unwrap();
+    let mut config = plain(port);
+    config.host = "localhost".into();
+    config.tls = TlsMode::Tls;
+    config.timeout_ms = 2000;
+    let stranger = MailChannel::new(&config, &mut |_| Err("no file".into())).unwrap();
+    let why = stranger.send(&example(), NOW_AT_MS).await.unwrap_err();
+    assert!(matches!(why, SendError::Unreachable { .. }), "{why:?}");
+    config.ca_file = Some(file.path().to_owned());
+    let known = MailChannel::new(&config, &mut |_| Err("no file".into())).unwrap();
+    assert_eq!(
+        known
+            .send(&example(), NOW_AT_MS)
+            .await
+            .unwrap()
+            .accepted
+            .len(),
+        2
+    );
 }
 
 #[tokio::test]

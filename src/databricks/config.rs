@@ -221,7 +221,7 @@ mod tests {
     "#;
 
     #[test]
-    fn a_minimal_table_takes_the_waits_of_the_facts() {
+    fn a_minimal_table_takes_the_waits_of_the_real_service() {
         let config: Config = toml::from_str(GOOD).unwrap();
         assert_eq!(config.check(), Ok(()));
         assert_eq!(config.waits.create_propagation_ms, 60_000);

@@ -113,7 +113,7 @@ fn is_code(text: &str) -> bool {
 
 /// Whether a reply says that the bearer itself is no longer good, so that one new token is worth
 /// minting: 401, or 403 with a numeric `error_code`, or a reason phrase about the token. A 403
-/// with a word as its code is a real denial (`facts/databricks.md` §1.4 in the project's notes).
+/// with a word as its code is a real denial.
 pub fn token_refused(status: u16, headers: &HeaderMap, body: &[u8]) -> bool {
     if status == 401 {
         return true;

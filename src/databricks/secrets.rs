@@ -30,6 +30,13 @@ pub struct SecretRecord {
 }
 
 impl SecretRecord {
+    /// Whether it can still be used at `now_at_ms`, by its end alone. Counts against the limit of
+    /// five secrets per principal.
+    pub fn is_live(&self, now_at_ms: i64) -> bool {
+        self.expire_at_ms
+            .is_none_or(|end_at_ms| end_at_ms > now_at_ms)
+    }
+
     /// Expire minus create in whole seconds: the tag by which we know our own creates.
     pub fn lifetime_s(&self) -> Option<u64> {
         u64::try_from(self.expire_at_ms? - self.create_at_ms)

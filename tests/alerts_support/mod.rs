@@ -3,9 +3,11 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Arc;
 
 use breakglass::alerts::{Message, Severity, subject};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
+use rustls::pki_types::PrivateKeyDer;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 pub fn example() -> Message {
@@ -34,6 +36,8 @@ pub struct Script {
     pub greeting: &'static str,
     pub refuse: &'static str,
     pub data: &'static str,
+    /// The reply to AUTH.
+    pub auth: &'static str,
     pub end: Option<&'static str>,
 }
 
@@ -43,6 +47,7 @@ impl Default for Script {
             greeting: "220 hello",
             refuse: "nobody",
             data: "354 go on",
+            auth: "235 ok",
             end: Some("250 ok"),
         }
     }
@@ -60,7 +65,34 @@ pub async fn smtp_server(script: Script) -> u16 {
     port
 }
 
-async fn smtp_dialogue(stream: tokio::net::TcpStream, script: &Script) -> std::io::Result<()> {
+/// The same behind TLS from the first byte, as `localhost`; returns its port and certificate.
+pub async fn smtps_server(script: Script) -> (u16, String) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            if let Ok(stream) = acceptor.accept(stream).await {
+                let _ = smtp_dialogue(stream, &script).await;
+            }
+        }
+    });
+    (port, made.cert.pem())
+}
+
+async fn smtp_dialogue<S>(stream: S, script: &Script) -> std::io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let mut stream = tokio::io::BufReader::new(stream);
     let mut line = String::new();
     let mut in_text = false;
@@ -85,6 +117,8 @@ async fn smtp_dialogue(stream: tokio::net::TcpStream, script: &Script) -> std::i
                 script.data
             }
             "QUIT" => "221 bye",
+            hello if hello.starts_with("EHLO") => "250-sink\r\n250 AUTH PLAIN LOGIN",
+            auth if auth.starts_with("AUTH") => script.auth,
             rcpt if rcpt.starts_with("RCPT") && rcpt.contains(script.refuse) => "550 no",
             _ => "250 ok",
         };
@@ -92,10 +126,7 @@ async fn smtp_dialogue(stream: tokio::net::TcpStream, script: &Script) -> std::i
     }
 }
 
-async fn say(
-    stream: &mut tokio::io::BufReader<tokio::net::TcpStream>,
-    reply: &str,
-) -> std::io::Result<()> {
+async fn say(stream: &mut (impl AsyncWrite + Unpin), reply: &str) -> std::io::Result<()> {
     stream.write_all(format!("{reply}\r\n").as_bytes()).await
 }
 
