@@ -101,7 +101,10 @@ pub enum BuildError {
 
 impl BuildError {
     pub(super) fn new(channel: &str, why: impl Into<String>) -> BuildError {
-        BuildError::Value { channel: channel.to_owned(), why: why.into() }
+        BuildError::Value {
+            channel: channel.to_owned(),
+            why: why.into(),
+        }
     }
 }
 
@@ -160,7 +163,10 @@ mod tests {
     #[test]
     fn a_mail_and_a_webhook_channel_are_built() {
         let channels = built(GOOD).unwrap();
-        let kinds: Vec<_> = channels.iter().map(|each| (each.name(), each.kind())).collect();
+        let kinds: Vec<_> = channels
+            .iter()
+            .map(|each| (each.name(), each.kind()))
+            .collect();
         assert_eq!(kinds, [("mail", "smtp"), ("hook", "webhook")]);
     }
 

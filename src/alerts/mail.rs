@@ -35,7 +35,11 @@ pub struct MailChannel {
 
 impl std::fmt::Debug for MailChannel {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "MailChannel({}, {}:{})", self.config.name, self.config.host, self.config.port)
+        write!(
+            out,
+            "MailChannel({}, {}:{})",
+            self.config.name, self.config.host, self.config.port
+        )
     }
 }
 
@@ -47,9 +51,14 @@ impl MailChannel {
     ) -> Result<MailChannel, BuildError> {
         let fail = |why: String| BuildError::new(&config.name, why);
         if config.tls == TlsMode::None && !is_loopback(&config.host) {
-            return Err(fail("tls = \"none\" is for a loopback host only".to_owned()));
+            return Err(fail(
+                "tls = \"none\" is for a loopback host only".to_owned(),
+            ));
         }
-        let from = config.from.parse().map_err(|_| fail("from is no mail address".to_owned()))?;
+        let from = config
+            .from
+            .parse()
+            .map_err(|_| fail("from is no mail address".to_owned()))?;
         let login = match (&config.username, &config.password_file) {
             (None, None) => None,
             (Some(name), Some(file)) => Some((name.clone(), read_secret(file).map_err(fail)?)),
@@ -59,7 +68,12 @@ impl MailChannel {
             TlsMode::None => None,
             _ => Some(tls_parameters(config).map_err(fail)?),
         };
-        Ok(MailChannel { config: config.clone(), from, login, tls })
+        Ok(MailChannel {
+            config: config.clone(),
+            from,
+            login,
+            tls,
+        })
     }
 
     /// The message as bytes: RFC 5322 with our headers.
@@ -82,21 +96,28 @@ impl MailChannel {
             let root = format!("<{}.thread@{domain}>", plain(incident));
             mail = mail.in_reply_to(root.clone()).references(root);
         }
-        mail.body(message.full_body()).ok().map(|whole| whole.formatted())
+        mail.body(message.full_body())
+            .ok()
+            .map(|whole| whole.formatted())
     }
 
     /// Connects, and protects and authenticates the connection. Nothing of the message left yet.
     async fn connect(&self) -> Result<AsyncSmtpConnection, SmtpError> {
         let hello = ClientId::default();
         let address = (self.config.host.as_str(), self.config.port);
-        let implicit = if self.config.tls == TlsMode::Tls { self.tls.clone() } else { None };
+        let implicit = if self.config.tls == TlsMode::Tls {
+            self.tls.clone()
+        } else {
+            None
+        };
         let mut link =
             AsyncSmtpConnection::connect_tokio1(address, None, &hello, implicit, None).await?;
         if let (TlsMode::StartTls, Some(tls)) = (self.config.tls, &self.tls) {
             link.starttls(tls.clone(), &hello).await?;
         }
         if let Some((name, password)) = &self.login {
-            link.auth(DEFAULT_MECHANISMS, &credentials(name, password)).await?;
+            link.auth(DEFAULT_MECHANISMS, &credentials(name, password))
+                .await?;
         }
         Ok(link)
     }
@@ -110,7 +131,9 @@ impl MailChannel {
     ) -> Result<Delivery, SendError> {
         let (to, mut refused) = addresses(&message.to);
         let text = self.render(message, &to, now_at_ms);
-        let text = text.filter(|_| !to.is_empty()).ok_or_else(|| self.refused("no address"))?;
+        let text = text
+            .filter(|_| !to.is_empty())
+            .ok_or_else(|| self.refused("no address"))?;
         let mut link = self.connect().await.map_err(|why| self.before(&why))?;
         let from = Mail::new(Some(self.from.email.clone()), Vec::new());
         link.command(from).await.map_err(|why| self.before(&why))?;
@@ -125,7 +148,10 @@ impl MailChannel {
             }
         }
         if accepted.is_empty() {
-            let code = refused.first().map_or("-", |(_, code)| code.as_str()).to_owned();
+            let code = refused
+                .first()
+                .map_or("-", |(_, code)| code.as_str())
+                .to_owned();
             link.abort().await;
             return Err(self.refused(&code));
         }
@@ -139,7 +165,10 @@ impl MailChannel {
     }
 
     fn refused(&self, code: &str) -> SendError {
-        SendError::Refused { channel: self.config.name.clone(), code: code.to_owned() }
+        SendError::Refused {
+            channel: self.config.name.clone(),
+            code: code.to_owned(),
+        }
     }
 
     /// A failure before the text left is definite.
@@ -153,7 +182,10 @@ impl MailChannel {
             why if why.is_timeout() => "no answer in time",
             _ => "no connection",
         };
-        SendError::Unreachable { channel: self.config.name.clone(), why }
+        SendError::Unreachable {
+            channel: self.config.name.clone(),
+            why,
+        }
     }
 
     /// After the text left, only a reply code is definite.
@@ -165,7 +197,10 @@ impl MailChannel {
     }
 
     fn unknown(&self, why: &str) -> SendError {
-        SendError::Unknown { channel: self.config.name.clone(), why: why.to_owned() }
+        SendError::Unknown {
+            channel: self.config.name.clone(),
+            why: why.to_owned(),
+        }
     }
 }
 
@@ -201,9 +236,15 @@ impl Channel for MailChannel {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the mail server asks for the password")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the mail server asks for the password"
+)]
 fn credentials(name: &str, password: &SecretString) -> Credentials {
-    Credentials::new(name.to_owned(), password.expose_secret().trim_end().to_owned())
+    Credentials::new(
+        name.to_owned(),
+        password.expose_secret().trim_end().to_owned(),
+    )
 }
 
 fn tls_parameters(config: &SmtpConfig) -> Result<TlsParameters, String> {
@@ -212,9 +253,12 @@ fn tls_parameters(config: &SmtpConfig) -> Result<TlsParameters, String> {
         let pem = std::fs::read(path).map_err(|why| format!("ca_file {path:?}: {why}"))?;
         let root = Certificate::from_pem(&pem)
             .map_err(|_| format!("ca_file {path:?} holds no certificate that can be read"))?;
-        tls = tls.certificate_store(CertificateStore::None).add_root_certificate(root);
+        tls = tls
+            .certificate_store(CertificateStore::None)
+            .add_root_certificate(root);
     }
-    tls.build_rustls().map_err(|_| "TLS cannot be set up".to_owned())
+    tls.build_rustls()
+        .map_err(|_| "TLS cannot be set up".to_owned())
 }
 
 /// The addresses that parse; the others are refused by us, without harm to the rest.
@@ -236,13 +280,21 @@ fn raw(name: &'static str, value: &str) -> HeaderValue {
 /// Base64 with a space every 60 characters, where a header may be folded (RFC 5322 §2.2.3).
 fn in_lines(note: &str) -> String {
     let whole = STANDARD.encode(note);
-    let parts: Vec<&str> =
-        (0..whole.len()).step_by(60).map(|at| &whole[at..whole.len().min(at + 60)]).collect();
+    let parts: Vec<&str> = (0..whole.len())
+        .step_by(60)
+        .map(|at| &whole[at..whole.len().min(at + 60)])
+        .collect();
     parts.join(" ")
 }
 
 /// An id as it may stand in a Message-ID.
 fn plain(id: &str) -> String {
-    let keep = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+    let keep = |c: char| {
+        if c.is_ascii_alphanumeric() || "-_.".contains(c) {
+            c
+        } else {
+            '-'
+        }
+    };
     id.chars().map(keep).collect()
 }

@@ -55,16 +55,30 @@ pub fn subject(tag: &str, incident: &str, target: &str, rest: &str) -> String {
 impl Message {
     /// The subject as sent: one line, marked in a drill.
     pub fn full_subject(&self) -> String {
-        let line: String =
-            self.subject.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        if self.drill { format!("{DRILL} {line}") } else { line }
+        let line: String = self
+            .subject
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect();
+        if self.drill {
+            format!("{DRILL} {line}")
+        } else {
+            line
+        }
     }
 
     /// The body as sent: marked in a drill, ending with the checkpoint.
     pub fn full_body(&self) -> String {
-        let mark = if self.drill { format!("{DRILL}\n\n") } else { String::new() };
+        let mark = if self.drill {
+            format!("{DRILL}\n\n")
+        } else {
+            String::new()
+        };
         let note = &self.checkpoint;
-        format!("{mark}{}\n\nLog checkpoint (keep this message):\n\n{note}", self.body.trim_end())
+        format!(
+            "{mark}{}\n\nLog checkpoint (keep this message):\n\n{note}",
+            self.body.trim_end()
+        )
     }
 }
 
@@ -79,7 +93,8 @@ pub(super) mod tests {
             subject: subject("OPEN", "INC-2041", "prod-eu", "until 03:22 UTC"),
             body: "Break glass is open.".into(),
             incident: Some("INC-2041".into()),
-            checkpoint: "bg.example/log/v/e1\n4\nAAAA\n\n\u{2014} bg.example/log/v/e1 AbCd\n".into(),
+            checkpoint: "bg.example/log/v/e1\n4\nAAAA\n\n\u{2014} bg.example/log/v/e1 AbCd\n"
+                .into(),
             drill: false,
             severity: Severity::Alarm,
             kind: "incident.open".into(),
@@ -90,14 +105,20 @@ pub(super) mod tests {
     #[test]
     fn a_subject_has_the_usual_form_and_is_one_line() {
         let mut message = example();
-        assert_eq!(message.full_subject(), "[OPEN] Break glass INC-2041 prod-eu until 03:22 UTC");
+        assert_eq!(
+            message.full_subject(),
+            "[OPEN] Break glass INC-2041 prod-eu until 03:22 UTC"
+        );
         message.subject = "x\r\nBcc: tess@example.org".into();
         assert!(!message.full_subject().contains(['\r', '\n']));
     }
 
     #[test]
     fn a_drill_is_marked_in_subject_and_body() {
-        let message = Message { drill: true, ..example() };
+        let message = Message {
+            drill: true,
+            ..example()
+        };
         assert!(message.full_subject().starts_with("[DRILL "));
         assert!(message.full_body().starts_with("[DRILL "));
     }

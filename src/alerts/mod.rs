@@ -11,7 +11,9 @@ mod webhook;
 
 use futures_util::future::BoxFuture;
 
-pub use config::{BuildError, ChannelConfig, ReadSecret, SmtpConfig, TlsMode, WebhookConfig, build};
+pub use config::{
+    BuildError, ChannelConfig, ReadSecret, SmtpConfig, TlsMode, WebhookConfig, build,
+};
 pub use mail::MailChannel;
 pub use message::{Message, Severity, subject};
 pub use webhook::WebhookChannel;
@@ -74,5 +76,8 @@ pub enum SendError {
 /// Whether a host can only be this machine; plain text goes nowhere else.
 fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    bare == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    bare == "localhost"
+        || bare
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback())
 }

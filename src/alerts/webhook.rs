@@ -29,7 +29,12 @@ pub struct WebhookChannel {
 impl std::fmt::Debug for WebhookChannel {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // An address of a webhook often carries a secret in its path.
-        write!(out, "WebhookChannel({}, {:?})", self.name, self.url.host_str())
+        write!(
+            out,
+            "WebhookChannel({}, {:?})",
+            self.name,
+            self.url.host_str()
+        )
     }
 }
 
@@ -50,7 +55,12 @@ impl WebhookChannel {
             fail("secret_file must hold whsec_ and the base64 of 24 to 64 bytes".to_owned())
         })?;
         let client = client(config).map_err(fail)?;
-        Ok(WebhookChannel { name: config.name.clone(), url, key, client })
+        Ok(WebhookChannel {
+            name: config.name.clone(),
+            url,
+            key,
+            client,
+        })
     }
 
     async fn post(&self, message: &Message, now_at_ms: i64) -> Result<Delivery, SendError> {
@@ -62,27 +72,44 @@ impl WebhookChannel {
             .header("content-type", "application/json")
             .header("webhook-id", &message.id)
             .header("webhook-timestamp", seconds.to_string())
-            .header("webhook-signature", self.signature(&message.id, seconds, &body))
+            .header(
+                "webhook-signature",
+                self.signature(&message.id, seconds, &body),
+            )
             .body(body);
         let channel = self.name.clone();
         match request.send().await {
-            Ok(reply) if reply.status().is_success() => {
-                Ok(Delivery { accepted: vec![channel], refused: Vec::new() })
-            }
+            Ok(reply) if reply.status().is_success() => Ok(Delivery {
+                accepted: vec![channel],
+                refused: Vec::new(),
+            }),
             // A server error may come after the message was passed on.
-            Ok(reply) if reply.status().is_server_error() => {
-                Err(SendError::Unknown { channel, why: format!("status {}", reply.status()) })
-            }
-            Ok(reply) => Err(SendError::Refused { channel, code: reply.status().as_u16().to_string() }),
-            Err(why) if why.is_builder() => {
-                Err(SendError::Refused { channel, code: "odd message id".to_owned() })
-            }
-            Err(why) if why.is_connect() => {
-                Err(SendError::Unreachable { channel, why: "no connection" })
-            }
+            Ok(reply) if reply.status().is_server_error() => Err(SendError::Unknown {
+                channel,
+                why: format!("status {}", reply.status()),
+            }),
+            Ok(reply) => Err(SendError::Refused {
+                channel,
+                code: reply.status().as_u16().to_string(),
+            }),
+            Err(why) if why.is_builder() => Err(SendError::Refused {
+                channel,
+                code: "odd message id".to_owned(),
+            }),
+            Err(why) if why.is_connect() => Err(SendError::Unreachable {
+                channel,
+                why: "no connection",
+            }),
             Err(why) => {
-                let seen = if why.is_timeout() { "no reply in time" } else { "the reply was lost" };
-                Err(SendError::Unknown { channel, why: seen.to_owned() })
+                let seen = if why.is_timeout() {
+                    "no reply in time"
+                } else {
+                    "the reply was lost"
+                };
+                Err(SendError::Unknown {
+                    channel,
+                    why: seen.to_owned(),
+                })
             }
         }
     }
@@ -132,7 +159,10 @@ fn payload(message: &Message) -> String {
     .to_string()
 }
 
-#[expect(clippy::disallowed_methods, reason = "the signature is made with these bytes")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the signature is made with these bytes"
+)]
 fn signing_key(secret: &SecretString) -> Option<Zeroizing<Vec<u8>>> {
     let text = secret.expose_secret().trim().strip_prefix("whsec_")?;
     let key = Zeroizing::new(STANDARD.decode(text).ok()?);
@@ -174,25 +204,41 @@ mod tests {
             key: signing_key(&secret).unwrap(),
             client: reqwest::Client::builder().build().unwrap(),
         };
-        let signed =
-            channel.signature("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, r#"{"test": 2432232314}"#);
+        let signed = channel.signature(
+            "msg_p5jXN8AQM9LWM0D4loKWxJek",
+            1_614_265_330,
+            r#"{"test": 2432232314}"#,
+        );
         assert_eq!(signed, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
     }
 
     #[test]
     fn a_secret_of_the_wrong_form_is_refused() {
-        for bad in ["MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3", "whsec_c2hvcnQ=", "whsec_???", ""] {
+        for bad in [
+            "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3",
+            "whsec_c2hvcnQ=",
+            "whsec_???",
+            "",
+        ] {
             assert!(signing_key(&SecretString::from(bad)).is_none(), "{bad}");
         }
     }
 
     #[test]
     fn the_payload_marks_a_drill_and_carries_the_checkpoint() {
-        let message = Message { drill: true, ..crate::alerts::message::tests::example() };
+        let message = Message {
+            drill: true,
+            ..crate::alerts::message::tests::example()
+        };
         let value: serde_json::Value = serde_json::from_str(&payload(&message)).unwrap();
         assert_eq!(value["type"], "incident.open");
         assert_eq!(value["data"]["drill"], true);
         assert_eq!(value["data"]["checkpoint"], message.checkpoint);
-        assert!(value["data"]["subject"].as_str().unwrap().starts_with("[DRILL"));
+        assert!(
+            value["data"]["subject"]
+                .as_str()
+                .unwrap()
+                .starts_with("[DRILL")
+        );
     }
 }

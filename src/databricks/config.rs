@@ -115,7 +115,9 @@ impl Default for Waits {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// An address that is neither https nor loopback http, or has more than host and port.
-    #[error("[databricks] {key} must be https://host[:port], or http:// on loopback; it is {value:?}")]
+    #[error(
+        "[databricks] {key} must be https://host[:port], or http:// on loopback; it is {value:?}"
+    )]
     Address {
         /// The key of the configuration file.
         key: String,
@@ -158,9 +160,16 @@ impl Config {
 
     /// Host and port of the CONNECT proxy, when one is configured.
     pub(super) fn proxy_endpoint(&self) -> Result<Option<(String, u16)>, ConfigError> {
-        let Some(text) = &self.proxy else { return Ok(None) };
+        let Some(text) = &self.proxy else {
+            return Ok(None);
+        };
         let uri: hyper::Uri = text.parse().map_err(|_| ConfigError::Proxy)?;
-        match (uri.scheme_str(), uri.host(), uri.port_u16(), uri.authority()) {
+        match (
+            uri.scheme_str(),
+            uri.host(),
+            uri.port_u16(),
+            uri.authority(),
+        ) {
             (Some("http"), Some(host), Some(port), Some(whole))
                 if !whole.as_str().contains('@') && uri.path() == "/" =>
             {
@@ -174,7 +183,10 @@ impl Config {
 fn address(key: &str, value: &str) -> Result<(), ConfigError> {
     match Base::parse(value) {
         Some(_) => Ok(()),
-        None => Err(ConfigError::Address { key: key.to_owned(), value: value.to_owned() }),
+        None => Err(ConfigError::Address {
+            key: key.to_owned(),
+            value: value.to_owned(),
+        }),
     }
 }
 
@@ -182,13 +194,18 @@ fn id(key: &str, value: &str) -> Result<(), ConfigError> {
     if is_plain_id(value) {
         return Ok(());
     }
-    Err(ConfigError::Id { key: key.to_owned(), value: value.to_owned() })
+    Err(ConfigError::Id {
+        key: key.to_owned(),
+        value: value.to_owned(),
+    })
 }
 
 /// Whether an id can stand in a path without changing it.
 pub(super) fn is_plain_id(value: &str) -> bool {
     (1..=64).contains(&value.len())
-        && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        && value
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
 #[cfg(test)]
@@ -204,7 +221,7 @@ mod tests {
     "#;
 
     #[test]
-    fn a_minimal_table_takes_the_waits_of_the_facts() {
+    fn a_minimal_table_takes_the_waits_of_the_real_service() {
         let config: Config = toml::from_str(GOOD).unwrap();
         assert_eq!(config.check(), Ok(()));
         assert_eq!(config.waits.create_propagation_ms, 60_000);

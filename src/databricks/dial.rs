@@ -42,8 +42,9 @@ impl tower::Service<Uri> for Dialer {
         let dialer = self.clone();
         Box::pin(async move {
             let late = |_| std::io::Error::from(std::io::ErrorKind::TimedOut);
-            let stream =
-                tokio::time::timeout(dialer.timeout, dialer.open(&to)).await.map_err(late)??;
+            let stream = tokio::time::timeout(dialer.timeout, dialer.open(&to))
+                .await
+                .map_err(late)??;
             stream.set_nodelay(true)?;
             Ok(TokioIo::new(stream))
         })
@@ -53,7 +54,11 @@ impl tower::Service<Uri> for Dialer {
 impl Dialer {
     async fn open(&self, to: &Uri) -> std::io::Result<TcpStream> {
         let host = to.host().unwrap_or_default();
-        let default = if to.scheme_str() == Some("http") { 80 } else { 443 };
+        let default = if to.scheme_str() == Some("http") {
+            80
+        } else {
+            443
+        };
         let port = to.port_u16().unwrap_or(default);
         match &self.proxy {
             Some((proxy, proxy_port)) if !is_loopback(host) => {
@@ -78,7 +83,9 @@ async fn tunnel(mut stream: TcpStream, host: &str, port: u16) -> std::io::Result
     // Byte by byte: what follows the head belongs to TLS.
     while !head.ends_with(b"\r\n\r\n") {
         if head.len() == MAX_CONNECT_REPLY_BYTES {
-            return Err(std::io::Error::other("the proxy's reply to CONNECT is too long"));
+            return Err(std::io::Error::other(
+                "the proxy's reply to CONNECT is too long",
+            ));
         }
         head.push(stream.read_u8().await?);
     }

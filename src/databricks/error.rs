@@ -80,7 +80,10 @@ impl CallError {
 
     /// Whether it is certain that nothing was done at Databricks.
     pub fn is_definite(&self) -> bool {
-        !matches!(self, CallError::Unknown { .. } | CallError::Unexpected { .. })
+        !matches!(
+            self,
+            CallError::Unknown { .. } | CallError::Unexpected { .. }
+        )
     }
 }
 
@@ -89,7 +92,9 @@ pub(super) fn error_code(body: &[u8]) -> (String, bool) {
     let Ok(value) = serde_json::from_slice::<serde_json::Value>(body) else {
         return ("-".to_owned(), false);
     };
-    let found = ["error_code", "error", "scimType", "status"].iter().find_map(|key| value.get(key));
+    let found = ["error_code", "error", "scimType", "status"]
+        .iter()
+        .find_map(|key| value.get(key));
     match found {
         Some(serde_json::Value::Number(number)) => (number.to_string(), true),
         Some(serde_json::Value::String(text)) if is_code(text) => (text.clone(), false),
@@ -100,13 +105,15 @@ pub(super) fn error_code(body: &[u8]) -> (String, bool) {
 /// A code is a short word; anything else could be text with something secret in it.
 fn is_code(text: &str) -> bool {
     (1..=48).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_' || byte == b'-')
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphabetic() || byte == b'_' || byte == b'-')
         || text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Whether a reply says that the bearer itself is no longer good, so that one new token is worth
 /// minting: 401, or 403 with a numeric `error_code`, or a reason phrase about the token. A 403
-/// with a word as its code is a real denial (`facts/databricks.md` §1.4 in the project's notes).
+/// with a word as its code is a real denial.
 pub fn token_refused(status: u16, headers: &HeaderMap, body: &[u8]) -> bool {
     if status == 401 {
         return true;
@@ -114,7 +121,9 @@ pub fn token_refused(status: u16, headers: &HeaderMap, body: &[u8]) -> bool {
     if status != 403 || ip_blocked(status, body) {
         return false;
     }
-    let phrase = headers.get("x-databricks-reason-phrase").and_then(|value| value.to_str().ok());
+    let phrase = headers
+        .get("x-databricks-reason-phrase")
+        .and_then(|value| value.to_str().ok());
     let about_token = phrase.is_some_and(|text| {
         let text = text.to_ascii_lowercase();
         text.contains("token") || text.contains("jwt")
@@ -135,7 +144,9 @@ pub fn ip_blocked(status: u16, body: &[u8]) -> bool {
 
 /// Whether a redirect is the denial in disguise of a workspace behind a private link.
 pub fn private_link_redirect(status: u16, headers: &HeaderMap) -> bool {
-    let location = headers.get("location").and_then(|value| value.to_str().ok());
+    let location = headers
+        .get("location")
+        .and_then(|value| value.to_str().ok());
     (300..400).contains(&status)
         && location.is_some_and(|to| to.contains("error=private-link-validation-error"))
 }
@@ -147,12 +158,23 @@ mod tests {
     #[test]
     fn a_numeric_code_means_a_dead_token_and_a_word_means_a_denial() {
         let none = HeaderMap::new();
-        assert!(token_refused(403, &none, br#"{"error_code":403,"message":"JWT has expired"}"#));
-        assert!(!token_refused(403, &none, br#"{"error_code":"PERMISSION_DENIED"}"#));
+        assert!(token_refused(
+            403,
+            &none,
+            br#"{"error_code":403,"message":"JWT has expired"}"#
+        ));
+        assert!(!token_refused(
+            403,
+            &none,
+            br#"{"error_code":"PERMISSION_DENIED"}"#
+        ));
         assert!(token_refused(401, &none, b""));
         assert!(!token_refused(404, &none, br#"{"error_code":404}"#));
         let mut phrase = HeaderMap::new();
-        phrase.insert("x-databricks-reason-phrase", "Invalid access token.".parse().unwrap());
+        phrase.insert(
+            "x-databricks-reason-phrase",
+            "Invalid access token.".parse().unwrap(),
+        );
         assert!(token_refused(403, &phrase, b""));
     }
 
@@ -165,7 +187,10 @@ mod tests {
 
     #[test]
     fn only_a_short_word_is_repeated_from_a_reply() {
-        assert_eq!(error_code(br#"{"error":"invalid_client"}"#).0, "invalid_client");
+        assert_eq!(
+            error_code(br#"{"error":"invalid_client"}"#).0,
+            "invalid_client"
+        );
         assert_eq!(error_code(br#"{"status":"404","detail":"x"}"#).0, "404");
         assert_eq!(error_code(br#"{"error":"secret dose123 is wrong"}"#).0, "-");
         assert_eq!(error_code(br#"{"error":"dose0123456789abcdef"}"#).0, "-");

@@ -86,7 +86,10 @@ pub enum ForwardError {
 impl ForwardError {
     /// Whether it is certain that the request did nothing.
     pub fn is_definite(&self) -> bool {
-        !matches!(self, ForwardError::Unknown(_) | ForwardError::SwitchedProtocols)
+        !matches!(
+            self,
+            ForwardError::Unknown(_) | ForwardError::SwitchedProtocols
+        )
     }
 }
 
@@ -121,7 +124,9 @@ impl Forwarder {
         let dialer = Dialer {
             timeout: Duration::from_millis(config.waits.connect_timeout_ms),
             proxy: config.proxy_endpoint().ok().flatten(),
-            pinned: config.workspace_address.map(|to| (to, Arc::new(workspace_hosts))),
+            pinned: config
+                .workspace_address
+                .map(|to| (to, Arc::new(workspace_hosts))),
         };
         let https = HttpsConnectorBuilder::new()
             .with_tls_config(client.inner.tls.clone())
@@ -136,7 +141,12 @@ impl Forwarder {
             .retry_canceled_requests(false)
             .build(https);
         let head_timeout = Duration::from_millis(config.waits.head_timeout_ms);
-        Forwarder { credential, bases, client, head_timeout }
+        Forwarder {
+            credential,
+            bases,
+            client,
+            head_timeout,
+        }
     }
 
     /// The session's credential, for [`SessionCredential::renew`] and the leak scan.
@@ -161,10 +171,16 @@ impl Forwarder {
         if method == Method::CONNECT {
             return Err(ForwardError::Target);
         }
-        let (token, token_number) =
-            self.credential.token(at, now_at_ms).await.map_err(ForwardError::Token)?;
+        let (token, token_number) = self
+            .credential
+            .token(at, now_at_ms)
+            .await
+            .map_err(ForwardError::Token)?;
         let progress = Arc::new(AtomicU64::new(0));
-        let body = Paced { inner: body, progress: progress.clone() };
+        let body = Paced {
+            inner: body,
+            progress: progress.clone(),
+        };
         let mut request = Request::new(body);
         *request.method_mut() = method;
         *request.uri_mut() = uri;
@@ -174,7 +190,10 @@ impl Forwarder {
             .await
             .ok_or(ForwardError::Unknown("no response head in time"))?
             .map_err(|why| broken(&why))?;
-        checked(base, response).map(|response| Reply { response, token_number })
+        checked(base, response).map(|response| Reply {
+            response,
+            token_number,
+        })
     }
 }
 
@@ -291,8 +310,19 @@ mod tests {
     fn the_authority_is_constant_whatever_the_target_says() {
         let base = Base::parse("https://dbc-1.cloud.databricks.com").unwrap();
         let good = address(&base, "/api/2.0/x?a=%2F").unwrap();
-        assert_eq!(good.to_string(), "https://dbc-1.cloud.databricks.com/api/2.0/x?a=%2F");
-        for bad in ["//evil.example/x", "https://evil.example/", "@evil", "", "*", "/a#b", "/a b"] {
+        assert_eq!(
+            good.to_string(),
+            "https://dbc-1.cloud.databricks.com/api/2.0/x?a=%2F"
+        );
+        for bad in [
+            "//evil.example/x",
+            "https://evil.example/",
+            "@evil",
+            "",
+            "*",
+            "/a#b",
+            "/a b",
+        ] {
             assert!(address(&base, bad).is_none(), "{bad}");
         }
     }

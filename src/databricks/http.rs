@@ -73,8 +73,15 @@ impl Client {
         let tls = tls_config(config)?;
         let shared = build(config, &tls, 4)?;
         let single = build(config, &tls, 0)?;
-        let inner = Inner { config: config.clone(), tls, shared, single };
-        Ok(Client { inner: Arc::new(inner) })
+        let inner = Inner {
+            config: config.clone(),
+            tls,
+            shared,
+            single,
+        };
+        Ok(Client {
+            inner: Arc::new(inner),
+        })
     }
 
     /// The configuration this client was built from.
@@ -131,7 +138,9 @@ fn build(
             }
         }
     }
-    builder.build().map_err(|why| BuildError::Http(why.to_string()))
+    builder
+        .build()
+        .map_err(|why| BuildError::Http(why.to_string()))
 }
 
 /// TLS for both legs: `ca_file` alone when given, else the system's roots, else Mozilla's.
@@ -149,11 +158,16 @@ fn tls_config(config: &Config) -> Result<rustls::ClientConfig, BuildError> {
             Err(_) => fresh()?.with_webpki_roots().with_no_client_auth(),
         });
     };
-    let fail = |why: String| BuildError::CaFile { path: path.clone(), why };
+    let fail = |why: String| BuildError::CaFile {
+        path: path.clone(),
+        why,
+    };
     let mut roots = rustls::RootCertStore::empty();
     for found in CertificateDer::pem_file_iter(path).map_err(|why| fail(why.to_string()))? {
         let certificate = found.map_err(|why| fail(why.to_string()))?;
-        roots.add(certificate).map_err(|why| fail(why.to_string()))?;
+        roots
+            .add(certificate)
+            .map_err(|why| fail(why.to_string()))?;
     }
     if roots.is_empty() {
         return Err(fail("no CERTIFICATE block".to_owned()));
@@ -168,7 +182,10 @@ pub(super) async fn exchange(
     step: &'static str,
     request: reqwest::RequestBuilder,
 ) -> Result<Answer, CallError> {
-    let mut reply = request.send().await.map_err(|why| sending_failed(step, &why))?;
+    let mut reply = request
+        .send()
+        .await
+        .map_err(|why| sending_failed(step, &why))?;
     let status = reply.status().as_u16();
     let headers = std::mem::take(reply.headers_mut());
     let mut body = Zeroizing::new(Vec::new());
@@ -177,29 +194,57 @@ pub(super) async fn exchange(
             Ok(Some(chunk)) if body.len() + chunk.len() <= MAX_REPLY_BYTES => {
                 body.extend_from_slice(&chunk);
             }
-            Ok(Some(_)) => return Err(CallError::Unknown { step, why: "reply too long" }),
-            Ok(None) => return Ok(Answer { status, headers, body }),
-            Err(_) => return Err(CallError::Unknown { step, why: "reply cut off" }),
+            Ok(Some(_)) => {
+                return Err(CallError::Unknown {
+                    step,
+                    why: "reply too long",
+                });
+            }
+            Ok(None) => {
+                return Ok(Answer {
+                    status,
+                    headers,
+                    body,
+                });
+            }
+            Err(_) => {
+                return Err(CallError::Unknown {
+                    step,
+                    why: "reply cut off",
+                });
+            }
         }
     }
 }
 
 fn sending_failed(step: &'static str, why: &reqwest::Error) -> CallError {
     if why.is_connect() {
-        let why = if why.is_timeout() { Unreached::TimedOut } else { Unreached::NoConnection };
+        let why = if why.is_timeout() {
+            Unreached::TimedOut
+        } else {
+            Unreached::NoConnection
+        };
         return CallError::Unreachable { step, why };
     }
-    let why = if why.is_timeout() { "no reply in time" } else { "connection lost" };
+    let why = if why.is_timeout() {
+        "no reply in time"
+    } else {
+        "connection lost"
+    };
     CallError::Unknown { step, why }
 }
 
 /// What a reply that is not a success means.
 pub(super) fn failure(step: &'static str, base: &Base, answer: &Answer) -> CallError {
     if private_link_redirect(answer.status, &answer.headers) {
-        return CallError::PrivateLinkOnly { host: base.host().to_owned() };
+        return CallError::PrivateLinkOnly {
+            host: base.host().to_owned(),
+        };
     }
     if ip_blocked(answer.status, &answer.body) {
-        return CallError::IpBlocked { host: base.host().to_owned() };
+        return CallError::IpBlocked {
+            host: base.host().to_owned(),
+        };
     }
     let (status, code) = (answer.status, error_code(&answer.body).0);
     match status {

@@ -139,7 +139,9 @@ impl Client {
     /// Whom the workspace takes this bearer for.
     pub async fn me(&self, at: &Upstream, bearer: &Minted) -> Result<Me, CallError> {
         const STEP: &str = "read who we are";
-        let (base, answer) = self.get(STEP, at, bearer, "/api/2.0/preview/scim/v2/Me", &[]).await?;
+        let (base, answer) = self
+            .get(STEP, at, bearer, "/api/2.0/preview/scim/v2/Me", &[])
+            .await?;
         let raw: RawPrincipal = parsed(STEP, &base, &answer)?;
         let workspace_id = answer.headers.get("x-databricks-org-id");
         Ok(Me {
@@ -147,7 +149,9 @@ impl Client {
             user_name: raw.user_name.unwrap_or_default(),
             application_id: raw.application_id,
             groups: raw.groups,
-            workspace_id: workspace_id.and_then(|id| id.to_str().ok()).map(str::to_owned),
+            workspace_id: workspace_id
+                .and_then(|id| id.to_str().ok())
+                .map(str::to_owned),
         })
     }
 
@@ -159,15 +163,23 @@ impl Client {
         let filter = format!("applicationId eq \"{wanted}\"");
         let mut start = 1usize;
         for _ in 0..MAX_PAGES {
-            let query = [("filter", filter.clone()), ("startIndex", start.to_string())];
-            let (base, answer) = self.get(STEP, &Upstream::Account, bearer, &path, &query).await?;
+            let query = [
+                ("filter", filter.clone()),
+                ("startIndex", start.to_string()),
+            ];
+            let (base, answer) = self
+                .get(STEP, &Upstream::Account, bearer, &path, &query)
+                .await?;
             let page: RawList<RawPrincipal> = parsed(STEP, &base, &answer)?;
             if page.resources.is_empty() {
                 return Ok(None);
             }
             start += page.resources.len();
             // A server that ignores the filter must not make us guard somebody else.
-            let mut found = page.resources.into_iter().filter_map(RawPrincipal::principal);
+            let mut found = page
+                .resources
+                .into_iter()
+                .filter_map(RawPrincipal::principal);
             if let Some(principal) = found.find(|each| each.application_id == *wanted) {
                 return Ok(Some(principal));
             }
@@ -180,9 +192,12 @@ impl Client {
         const STEP: &str = "read the principal";
         let id = self.config().principal_id;
         let path = format!("{}/ServicePrincipals/{id}", self.account_scim());
-        let (base, answer) = self.get(STEP, &Upstream::Account, bearer, &path, &[]).await?;
+        let (base, answer) = self
+            .get(STEP, &Upstream::Account, bearer, &path, &[])
+            .await?;
         let raw: RawPrincipal = parsed(STEP, &base, &answer)?;
-        raw.principal().ok_or_else(|| odd(STEP, "unreadable_principal"))
+        raw.principal()
+            .ok_or_else(|| odd(STEP, "unreadable_principal"))
     }
 
     /// The workspace's `admins` group with its direct members.
@@ -196,13 +211,25 @@ impl Client {
         let query = [("filter", "displayName eq \"admins\"".to_owned())];
         let (base, answer) = self.get(STEP, at, bearer, path, &query).await?;
         let list: RawList<RawGroup> = parsed(STEP, &base, &answer)?;
-        let found = list.resources.first().filter(|group| is_plain_id(&group.id));
+        let found = list
+            .resources
+            .first()
+            .filter(|group| is_plain_id(&group.id));
         let id = &found.ok_or_else(|| odd(STEP, "no_admins_group"))?.id;
         // A list may leave members out; the group itself does not.
-        let (base, answer) = self.get(STEP, at, bearer, &format!("{path}/{id}"), &[]).await?;
+        let (base, answer) = self
+            .get(STEP, at, bearer, &format!("{path}/{id}"), &[])
+            .await?;
         let group: RawGroup = parsed(STEP, &base, &answer)?;
-        let members = group.members.into_iter().map(|member| member.value).collect();
-        Ok(WorkspaceAdmins { group_id: group.id, members })
+        let members = group
+            .members
+            .into_iter()
+            .map(|member| member.value)
+            .collect();
+        Ok(WorkspaceAdmins {
+            group_id: group.id,
+            members,
+        })
     }
 
     fn account_scim(&self) -> String {
@@ -225,5 +252,9 @@ impl Client {
 }
 
 fn odd(step: &'static str, code: &str) -> CallError {
-    CallError::Unexpected { step, status: 200, code: code.to_owned() }
+    CallError::Unexpected {
+        step,
+        status: 200,
+        code: code.to_owned(),
+    }
 }

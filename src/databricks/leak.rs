@@ -26,7 +26,9 @@ impl Needles {
     pub(super) fn with(&self, value: &str) -> Needles {
         let mut finders = self.finders.clone();
         for pattern in patterns(value.as_bytes()) {
-            let known = finders.iter().any(|finder| finder.needle() == pattern.as_slice());
+            let known = finders
+                .iter()
+                .any(|finder| finder.needle() == pattern.as_slice());
             if pattern.len() >= SHORTEST_NEEDLE_BYTES && !known {
                 finders.push(Finder::new(pattern.as_slice()).into_owned());
             }
@@ -35,15 +37,23 @@ impl Needles {
     }
 
     pub(super) fn each(&self, visit: &mut dyn FnMut(&[u8])) {
-        self.finders.iter().for_each(|finder| visit(finder.needle()));
+        self.finders
+            .iter()
+            .for_each(|finder| visit(finder.needle()));
     }
 
     fn found_in(&self, bytes: &[u8]) -> bool {
-        self.finders.iter().any(|finder| finder.find(bytes).is_some())
+        self.finders
+            .iter()
+            .any(|finder| finder.find(bytes).is_some())
     }
 
     fn longest_bytes(&self) -> usize {
-        self.finders.iter().map(|finder| finder.needle().len()).max().unwrap_or(0)
+        self.finders
+            .iter()
+            .map(|finder| finder.needle().len())
+            .max()
+            .unwrap_or(0)
     }
 }
 
@@ -88,7 +98,10 @@ pub struct LeakScanner {
 impl LeakScanner {
     /// A scanner for one reply of this session.
     pub fn new(credential: Arc<SessionCredential>) -> LeakScanner {
-        LeakScanner { credential, tail: Zeroizing::default() }
+        LeakScanner {
+            credential,
+            tail: Zeroizing::default(),
+        }
     }
 
     /// Whether one of the session's secrets ends within this chunk.

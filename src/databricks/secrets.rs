@@ -30,9 +30,18 @@ pub struct SecretRecord {
 }
 
 impl SecretRecord {
+    /// Whether it can still be used at `now_at_ms`, by its end alone. Counts against the limit of
+    /// five secrets per principal.
+    pub fn is_live(&self, now_at_ms: i64) -> bool {
+        self.expire_at_ms
+            .is_none_or(|end_at_ms| end_at_ms > now_at_ms)
+    }
+
     /// Expire minus create in whole seconds: the tag by which we know our own creates.
     pub fn lifetime_s(&self) -> Option<u64> {
-        u64::try_from(self.expire_at_ms? - self.create_at_ms).ok().map(|ms| ms / 1000)
+        u64::try_from(self.expire_at_ms? - self.create_at_ms)
+            .ok()
+            .map(|ms| ms / 1000)
     }
 }
 
@@ -110,7 +119,9 @@ impl RawSecret {
 }
 
 fn millis(text: &str) -> Option<i64> {
-    DateTime::parse_from_rfc3339(text).ok().map(|time| time.timestamp_millis())
+    DateTime::parse_from_rfc3339(text)
+        .ok()
+        .map(|time| time.timestamp_millis())
 }
 
 impl Client {
@@ -124,7 +135,11 @@ impl Client {
     pub async fn list_secrets(&self, bearer: &Minted) -> Result<Vec<SecretRecord>, CallError> {
         const STEP: &str = "list the secrets";
         let base = self.base(&Upstream::Account)?;
-        let odd = |code: &str| CallError::Unexpected { step: STEP, status: 200, code: code.into() };
+        let odd = |code: &str| CallError::Unexpected {
+            step: STEP,
+            status: 200,
+            code: code.into(),
+        };
         let (mut found, mut token) = (Vec::new(), None::<String>);
         for _ in 0..MAX_PAGES {
             let mut request = self.reading().get(base.url(&self.secrets_path()));
@@ -154,7 +169,10 @@ impl Client {
             Err(why) => return CreateOutcome::Refused(why),
         };
         let body = serde_json::json!({ "lifetime": format!("{lifetime_s}s") });
-        let request = self.writing().post(base.url(&self.secrets_path())).json(&body);
+        let request = self
+            .writing()
+            .post(base.url(&self.secrets_path()))
+            .json(&body);
         let answer = match exchange(STEP, bearer.authorise(request)).await {
             Ok(answer) => answer,
             Err(why) if why.is_definite() => return CreateOutcome::Refused(why),
@@ -166,11 +184,15 @@ impl Client {
             Err(why) => return CreateOutcome::Unknown(why),
         };
         match (raw.record(), raw.secret) {
-            (Some(record), Some(value)) if !value.is_empty() => {
-                CreateOutcome::Created(NewSecret { record, secret: SecretString::from(value) })
-            }
+            (Some(record), Some(value)) if !value.is_empty() => CreateOutcome::Created(NewSecret {
+                record,
+                secret: SecretString::from(value),
+            }),
             // It was made, but we cannot use or name it: the list will show it.
-            _ => CreateOutcome::Unknown(CallError::Unknown { step: STEP, why: "odd reply" }),
+            _ => CreateOutcome::Unknown(CallError::Unknown {
+                step: STEP,
+                why: "odd reply",
+            }),
         }
     }
 
@@ -179,22 +201,30 @@ impl Client {
         const STEP: &str = "delete a secret";
         if !is_plain_id(id) {
             let code = "odd_id".to_owned();
-            return DeleteOutcome::Refused(CallError::Refused { step: STEP, status: 0, code });
+            return DeleteOutcome::Refused(CallError::Refused {
+                step: STEP,
+                status: 0,
+                code,
+            });
         }
         let base = match self.base(&Upstream::Account) {
             Ok(base) => base,
             Err(why) => return DeleteOutcome::Refused(why),
         };
-        let request = self.writing().delete(base.url(&format!("{}/{id}", self.secrets_path())));
+        let request = self
+            .writing()
+            .delete(base.url(&format!("{}/{id}", self.secrets_path())));
         let why = match exchange(STEP, bearer.authorise(request)).await {
             Ok(answer) if matches!(answer.status, 200 | 204) => return DeleteOutcome::Deleted,
             Ok(answer) => failure(STEP, &base, &answer),
             Err(why) => why,
         };
         match why {
-            CallError::Refused { status: 404, ref code, .. } if code != "ENDPOINT_NOT_FOUND" => {
-                DeleteOutcome::AlreadyGone
-            }
+            CallError::Refused {
+                status: 404,
+                ref code,
+                ..
+            } if code != "ENDPOINT_NOT_FOUND" => DeleteOutcome::AlreadyGone,
             why if why.is_definite() => DeleteOutcome::Refused(why),
             why => DeleteOutcome::Unknown(why),
         }

@@ -32,13 +32,19 @@ impl std::fmt::Debug for Minted {
 
 impl Minted {
     /// Adds the bearer to a control-plane request, marked sensitive.
-    #[expect(clippy::disallowed_methods, reason = "the header is where a bearer belongs")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the header is where a bearer belongs"
+    )]
     pub(super) fn authorise(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
         request.bearer_auth(self.bearer.expose_secret())
     }
 
     /// The whole `Authorization` value for the proxied leg, marked sensitive.
-    #[expect(clippy::disallowed_methods, reason = "the header is where a bearer belongs")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the header is where a bearer belongs"
+    )]
     pub(super) fn header(&self) -> HeaderValue {
         let mut value = HeaderValue::try_from(format!("Bearer {}", self.bearer.expose_secret()))
             .expect("mint refuses a token that cannot stand in a header");
@@ -97,7 +103,10 @@ impl Client {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the token endpoint takes the secret by Basic")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the token endpoint takes the secret by Basic"
+)]
 fn with_secret(
     request: reqwest::RequestBuilder,
     application_id: &str,
@@ -112,7 +121,10 @@ fn minted(raw: RawToken, now_at_ms: i64) -> Option<Minted> {
         Seconds::Number(number) => number,
         Seconds::Text(text) => text.parse().ok()?,
     };
-    let visible = raw.access_token.bytes().all(|byte| (0x21..0x7f).contains(&byte));
+    let visible = raw
+        .access_token
+        .bytes()
+        .all(|byte| (0x21..0x7f).contains(&byte));
     let sane = (1..=86_400).contains(&seconds) && !raw.access_token.is_empty() && visible;
     sane.then(|| Minted {
         bearer: SecretString::from(raw.access_token),
@@ -147,7 +159,10 @@ impl std::fmt::Debug for SessionCredential {
 
 impl SessionCredential {
     /// Takes the session secret over; nothing is minted yet.
-    #[expect(clippy::disallowed_methods, reason = "the patterns of the leak scan are made here")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the patterns of the leak scan are made here"
+    )]
     pub fn new(client: Client, secret: SecretString) -> SessionCredential {
         let needles = Needles::default().with(secret.expose_secret());
         SessionCredential {
@@ -167,7 +182,9 @@ impl SessionCredential {
         now_at_ms: i64,
     ) -> Result<(Arc<Minted>, u64), CallError> {
         let mut current = self.current.lock().await;
-        let held = current.get(at).map(|slot| (slot.token.clone(), slot.number));
+        let held = current
+            .get(at)
+            .map(|slot| (slot.token.clone(), slot.number));
         match held {
             Some((token, number)) if !token.is_stale(now_at_ms) => Ok((token, number)),
             Some((token, number)) => match self.refill(&mut current, at, now_at_ms).await {
@@ -193,7 +210,10 @@ impl SessionCredential {
         }
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the patterns of the leak scan are made here")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the patterns of the leak scan are made here"
+    )]
     async fn refill(
         &self,
         current: &mut HashMap<Upstream, Slot>,
@@ -201,13 +221,20 @@ impl SessionCredential {
         now_at_ms: i64,
     ) -> Result<(Arc<Minted>, u64), CallError> {
         let token = Arc::new(self.client.mint(at, &self.secret, now_at_ms).await?);
-        self.tokens_dead_at_ms.fetch_max(token.expires_at_ms, Ordering::SeqCst);
+        self.tokens_dead_at_ms
+            .fetch_max(token.expires_at_ms, Ordering::SeqCst);
         {
             let mut needles = self.needles.write().unwrap_or_else(PoisonError::into_inner);
             *needles = Arc::new(needles.with(token.bearer.expose_secret()));
         }
         let number = current.get(at).map_or(1, |slot| slot.number + 1);
-        current.insert(at.clone(), Slot { token: token.clone(), number });
+        current.insert(
+            at.clone(),
+            Slot {
+                token: token.clone(),
+                number,
+            },
+        );
         Ok((token, number))
     }
 
@@ -223,7 +250,10 @@ impl SessionCredential {
     }
 
     pub(super) fn needles(&self) -> Arc<Needles> {
-        self.needles.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.needles
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -232,12 +262,20 @@ mod tests {
     use super::*;
 
     fn raw(token: &str, seconds: Seconds) -> RawToken {
-        RawToken { access_token: token.to_owned(), expires_in: seconds }
+        RawToken {
+            access_token: token.to_owned(),
+            expires_in: seconds,
+        }
     }
 
     #[test]
     fn the_life_of_a_token_may_be_a_number_or_a_numeric_string() {
-        assert_eq!(minted(raw("t", Seconds::Number(3600)), 5).unwrap().expires_at_ms, 3_600_005);
+        assert_eq!(
+            minted(raw("t", Seconds::Number(3600)), 5)
+                .unwrap()
+                .expires_at_ms,
+            3_600_005
+        );
         let text = Seconds::Text("60".into());
         assert_eq!(minted(raw("t", text), 0).unwrap().expires_at_ms, 60_000);
     }

@@ -36,8 +36,8 @@ impl Base {
         let uri: Uri = text.trim_end_matches('/').parse().ok()?;
         let (scheme, authority) = (uri.scheme()?.clone(), uri.authority()?.clone());
         let bare = uri.path() == "/" && uri.query().is_none();
-        let allowed = scheme == Scheme::HTTPS
-            || (scheme == Scheme::HTTP && is_loopback(authority.host()));
+        let allowed =
+            scheme == Scheme::HTTPS || (scheme == Scheme::HTTP && is_loopback(authority.host()));
         // An `@` would carry a name or password to a host the reader did not see.
         (bare && allowed && !authority.as_str().contains('@')).then_some(Base { scheme, authority })
     }
@@ -56,7 +56,10 @@ impl Base {
 /// Whether a host as written in an address can only be this machine.
 pub(super) fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    bare == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    bare == "localhost"
+        || bare
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback())
 }
 
 #[cfg(test)]
