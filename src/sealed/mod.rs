@@ -4,9 +4,11 @@
 //! knows documents as bytes and people as keys: not incidents' phases, not SQL, not HTTP.
 
 pub mod age_file;
+pub mod ceremony;
 pub mod envelope;
 pub mod epoch;
 pub mod identity;
+pub mod loaded_key;
 pub mod locked;
 pub mod plaintext;
 pub mod possession;
@@ -15,4 +17,6 @@ mod scrub;
 pub mod secret;
 pub mod shamir;
 pub mod share;
+pub mod sshsig;
 pub mod unlocker;
+pub mod vault;
