@@ -31,7 +31,6 @@ static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 const ROLE: &str = "BREAKGLASS_TEST_WIPE_ROLE";
 const DOCUMENT: &[u8] = br#"{"act":"approve"}"#;
-const CREDENTIAL: &str = "dosecanary5f1c0d9be2a7468385c1d0f7a9e4b263";
 
 fn name() -> EpochName {
     EpochName::new("vault-1", "live", 7).unwrap()
@@ -199,6 +198,8 @@ fn forms_of(secret: &[u8]) -> Vec<Vec<u8>> {
 struct Epoch {
     dealt: Dealt,
     shares: Vec<OpenedShare>,
+    /// Drawn here, because a literal would stand in the child's binary too.
+    client_secret: String,
     /// What must not be found: of shares and identity.
     forms: Vec<(String, Vec<u8>)>,
 }
@@ -235,9 +236,12 @@ fn deal() -> Epoch {
     forms.push(("identity text".to_owned(), text.as_bytes()[20..45].to_vec()));
     let text = text.to_lowercase().into_bytes();
     forms.push(("identity text".to_owned(), text[20..45].to_vec()));
+    let mut client_secret = [0; 20];
+    getrandom::fill(&mut client_secret).unwrap();
     Epoch {
         dealt,
         shares,
+        client_secret: format!("dose{}", hex::encode(client_secret)),
         forms,
     }
 }
@@ -255,7 +259,7 @@ fn send_everything(served: &mut Served, epoch: &Epoch, recipient: &str) {
     }
     let credential = Credential {
         client_id: "app".into(),
-        client_secret: SecretText::copied_from(CREDENTIAL).unwrap(),
+        client_secret: SecretText::copied_from(&epoch.client_secret).unwrap(),
         secret_id: "sec".into(),
         expires_at_ms: 1,
     };
@@ -281,7 +285,7 @@ fn no_copy_of_share_identity_or_credential_is_left_after_the_wipe() {
     assert_none(&served, &epoch, "after checking envelopes");
     served.say(b"");
     assert_eq!(served.hear(), "unsealed");
-    let credential = CREDENTIAL.as_bytes();
+    let credential = epoch.client_secret.as_bytes();
     assert_eq!(served.copies(credential), 1, "the one in locked memory");
     assert_none(&served, &epoch, "while unsealed");
     served.say(b"");
@@ -296,13 +300,10 @@ fn no_copy_of_share_identity_or_credential_is_left_after_the_wipe() {
 
 #[test]
 fn the_scan_finds_what_is_held_and_nothing_once_it_is_dropped() {
-    let canaries: Vec<Vec<u8>> = (0..4u8)
-        .map(|n| {
-            (0..32)
-                .map(|b: u8| b.wrapping_mul(37) ^ (n * 59 + 101))
-                .collect()
-        })
-        .collect();
+    let mut canaries = vec![vec![0u8; 32]; 4];
+    for canary in &mut canaries {
+        getrandom::fill(canary).unwrap();
+    }
     let mut served = Served::start("hold");
     for canary in &canaries {
         served.say(canary);
