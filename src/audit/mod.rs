@@ -6,6 +6,10 @@
 
 pub mod checkpoint;
 pub mod cosignature;
+pub mod entry;
 pub mod merkle;
 pub mod merkle_proof;
 pub mod note;
+pub mod policy;
+pub mod proof;
+pub mod tiles;
