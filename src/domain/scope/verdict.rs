@@ -21,6 +21,8 @@ pub struct CallFacts<'a> {
     pub body: Body<'a>,
     /// `Content-Type`, if sent.
     pub content_type: Option<&'a str>,
+    /// Whether the request asks for another protocol (`Upgrade`).
+    pub upgrade: bool,
     /// Whether the terms' target includes the account.
     pub target_account: bool,
     /// Whether the terms' target includes the workspace.
