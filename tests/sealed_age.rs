@@ -1,4 +1,8 @@
 //! Share files against the stock `age` program: what we seal, other people's tools open.
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test a failed unwrap is the finding"
+)]
 
 use std::path::Path;
 use std::process::Command;

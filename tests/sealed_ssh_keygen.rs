@@ -1,4 +1,8 @@
 //! Our SSH signatures against stock `ssh-keygen`, both ways, for every key type it makes.
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test a failed unwrap is the finding"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -192,4 +196,29 @@ fn an_rsa_key_opens_shares_but_is_signed_by_ssh_keygen() {
         key.sign(NAMESPACE, DOCUMENT).unwrap_err(),
         KeyError::CannotSign { kind } if kind == "ssh-rsa"
     ));
+}
+
+/// The vectors were made with OpenSSL as FIDO and PROTOCOL.u2f say, by no code of ours.
+fn vector(file: &str) -> String {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/sealed");
+    std::fs::read_to_string(dir.join(file)).unwrap()
+}
+
+#[test]
+fn both_kinds_of_security_key_verify_when_touched_and_only_then() {
+    let dir = TempDir::new().unwrap();
+    assert_eq!(vector("document.json").as_bytes(), DOCUMENT);
+    for name in ["sk_ed25519", "sk_ecdsa"] {
+        let key = SshPublicKey::parse(&vector(&format!("{name}.pub"))).unwrap();
+        let touched = vector(&format!("{name}_touched.sig"));
+        assert!(key.is_security_key());
+        assert_eq!(key.verify(NAMESPACE, DOCUMENT, &touched), Ok(()), "{name}");
+        assert!(ssh_keygen_accepts(dir.path(), &key, NAMESPACE, &touched));
+        let untouched = vector(&format!("{name}_untouched.sig"));
+        assert_eq!(
+            key.verify(NAMESPACE, DOCUMENT, &untouched),
+            Err(SignatureError::NoTouch),
+            "{name}"
+        );
+    }
 }

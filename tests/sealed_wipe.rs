@@ -3,6 +3,10 @@
 //!
 //! The child is this test binary again, told by an environment variable. It gets ciphertext only,
 //! so every plain copy found in it was made by `sealed`.
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test a failed unwrap is the finding"
+)]
 #![cfg(target_os = "linux")]
 
 use std::alloc::System;

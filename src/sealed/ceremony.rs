@@ -26,8 +26,8 @@ pub enum CeremonyError {
     Share {
         /// The share's index.
         index: u8,
-        /// Why; boxed because it names whole labels.
-        reason: Box<ShareError>,
+        /// Why.
+        reason: ShareError,
     },
     /// The holders are not exactly the indexes 1…n.
     #[error("the holders are not exactly one per index 1..={n}")]
@@ -154,12 +154,8 @@ impl Dealt {
             manifest_sha256,
         };
         let share = &self.shares[usize::from(index) - 1];
-        let file = share::seal_share(&label, share, &holder.unlockers).map_err(|reason| {
-            CeremonyError::Share {
-                index,
-                reason: Box::new(reason),
-            }
-        })?;
+        let file = share::seal_share(&label, share, &holder.unlockers)
+            .map_err(|reason| CeremonyError::Share { index, reason })?;
         Ok(SealedShare { index, file })
     }
 

@@ -57,9 +57,9 @@ pub enum ShareError {
         /// Which part of the label differs.
         field: &'static str,
         /// What the label says.
-        found: EpochName,
+        found: Box<EpochName>,
         /// What the pinned manifest says.
-        expected: EpochName,
+        expected: Box<EpochName>,
     },
     /// The y-bytes are not those the manifest's possession key was made from.
     #[error(
@@ -118,8 +118,8 @@ impl OpenedShare {
             return Err(ShareError::Foreign {
                 index: self.label.index,
                 field,
-                found: self.label.name.clone(),
-                expected: expected.name.clone(),
+                found: Box::new(self.label.name.clone()),
+                expected: Box::new(expected.name.clone()),
             });
         }
         if possession::is_share_of(&self.share, &self.label.name, possession_public) {

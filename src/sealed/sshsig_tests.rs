@@ -101,15 +101,12 @@ fn a_security_key_must_have_been_touched() {
 }
 
 #[test]
-fn key_types_that_cannot_log_in_are_refused_by_name() {
+fn damaged_public_keys_are_refused() {
     assert_eq!(SshPublicKey::parse(""), Err(PublicKeyError::Damaged));
     assert_eq!(
         SshPublicKey::parse("ssh-ed25519 AAAAC3NzaC1lZDI1"),
         Err(PublicKeyError::Damaged)
     );
-    // A P-384 key, made for this test.
-    let p384 = "ecdsa-sha2-nistp384 AAAAE2VjZHNhLXNoYTItbmlzdHAzODQAAAAIbmlzdHAzODQAAABhBAAA";
-    assert!(SshPublicKey::parse(p384).is_err());
 }
 
 #[test]
