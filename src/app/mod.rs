@@ -1,1 +1,166 @@
-//! (room: app)
+//! The story, one file per step: load, decide, commit, act. Nothing leaves the process before its
+//! entry is committed. Knows no HTTP of ours: doors translate.
+//!
+//! Reading order follows DESIGN §3.
+
+pub mod chance;
+pub mod clock;
+pub mod error;
+mod facts;
+mod memory;
+
+// Signed documents, and the one way every step goes.
+mod acts;
+mod attempts;
+mod step;
+
+// The walk.
+pub mod login;
+pub mod open;
+mod answer;
+mod unseal;
+mod session;
+mod claim;
+pub mod permit;
+mod end;
+mod way_back;
+mod rotate;
+mod secrets;
+mod successor;
+mod review;
+
+// Around it.
+mod custody;
+pub mod deliver;
+pub mod genesis;
+pub mod log_files;
+pub mod look;
+pub mod recover;
+pub mod tick;
+
+use std::sync::Arc;
+
+use tokio::sync::{Notify, watch};
+use tokio_util::task::TaskTracker;
+
+use crate::alerts::Channel;
+use crate::databricks::Client;
+use crate::domain::ids::VaultId;
+use crate::domain::time::{Clock, Timestamp};
+use crate::store::Store;
+
+pub use error::AppError;
+use facts::FactsCell;
+use memory::Memory;
+
+/// What the composition root tells the story about this installation.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The vault.
+    pub vault: VaultId,
+    /// Origin of the log.
+    pub origin: String,
+    /// The log's public key as a C2SP vkey.
+    pub log_vkey: String,
+    /// Console URL, for links in alerts.
+    pub console_url: String,
+    /// Proxy URL over TLS.
+    pub proxy_url: Option<String>,
+    /// Account proxy URL over TLS.
+    pub account_proxy_url: Option<String>,
+    /// Plain proxy URL on loopback.
+    pub plain_url: Option<String>,
+    /// PEM of our own CA, handed to clients.
+    pub ca_pem: Option<String>,
+}
+
+/// Everything a step needs. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    databricks: Client,
+    channels: Vec<Arc<dyn Channel>>,
+    settings: Settings,
+    facts: FactsCell,
+    memory: Memory,
+    changed: watch::Sender<u64>,
+    outbox: Notify,
+    custody_changed: Notify,
+    tasks: TaskTracker,
+}
+
+impl App {
+    /// Puts the story together; reads roster, policy and epoch from the store.
+    ///
+    /// # Errors
+    /// When a document in force is missing or does not match its hash.
+    pub async fn new(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        databricks: Client,
+        channels: Vec<Arc<dyn Channel>>,
+        settings: Settings,
+    ) -> Result<Self, AppError> {
+        let facts = FactsCell::load(&store, &settings).await?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                store,
+                clock,
+                databricks,
+                channels,
+                settings,
+                facts,
+                memory: Memory::default(),
+                changed: watch::channel(0).0,
+                outbox: Notify::new(),
+                custody_changed: Notify::new(),
+                tasks: TaskTracker::new(),
+            }),
+        })
+    }
+
+    /// What this installation is.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    /// The store, for questions that change nothing.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// Runs a step that must not be lost when its caller goes away.
+    fn spawn(&self, step: impl Future<Output = ()> + Send + 'static) {
+        // The tracker is what `settle` waits for; a dropped handle would lose the step's end.
+        drop(self.inner.tasks.spawn(step));
+    }
+
+    /// Waits until every step in the background has ended.
+    pub async fn settle(&self) {
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+        self.inner.tasks.reopen();
+    }
+
+    /// A receiver that changes with every commit about an incident.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.inner.changed.subscribe()
+    }
+
+    fn tell_watchers(&self) {
+        self.inner.changed.send_modify(|n| *n = n.wrapping_add(1));
+        self.inner.outbox.notify_one();
+    }
+}

@@ -81,7 +81,7 @@ impl Client {
     pub async fn mint(
         &self,
         at: &Upstream,
-        secret: &SecretString,
+        secret: &(dyn ExposeSecret<str> + Sync),
         now_at_ms: i64,
     ) -> Result<Minted, CallError> {
         const STEP: &str = "mint a token";
@@ -110,7 +110,7 @@ impl Client {
 fn with_secret(
     request: reqwest::RequestBuilder,
     application_id: &str,
-    secret: &SecretString,
+    secret: &(dyn ExposeSecret<str> + Sync),
 ) -> reqwest::RequestBuilder {
     request.basic_auth(application_id, Some(secret.expose_secret()))
 }

@@ -158,10 +158,13 @@ pub(super) fn withdraw(
     if is_requester && matches!(incident.phase, Phase::Collecting(_)) {
         return Ok(vec![Event::Withdrawn { person, act_sha256, at_ms: now }]);
     }
-    if incident.approvals().iter().any(|a| a.person == person) {
-        return Ok(vec![Event::ShareWithdrawn { person, act_sha256 }]);
+    match incident.approvals().iter().find(|a| a.person == person) {
+        Some(approval) => {
+            let index = approval.index;
+            Ok(vec![Event::ShareWithdrawn { person, index, act_sha256 }])
+        }
+        None => Err(Refusal::NothingToWithdraw),
     }
-    Err(Refusal::NothingToWithdraw)
 }
 
 /// Whether unsealing may begin, decided just before `unseal.begin`.

@@ -112,6 +112,8 @@ pub enum Event {
     ShareWithdrawn {
         /// Who.
         person: PersonId,
+        /// Share index.
+        index: u8,
         /// The signed act.
         act_sha256: Digest,
     },

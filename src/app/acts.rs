@@ -1,0 +1,134 @@
+//! Signed documents: from the text that came in to an act that is known to be its person's.
+
+use super::App;
+use super::error::AppError;
+use crate::api::SignedDocument;
+use crate::domain::act::Act;
+use crate::domain::ids::{Digest, IncidentId, PersonId};
+use crate::domain::roster::comparable;
+use crate::domain::time::Timestamp;
+use crate::sealed::sshsig::SshPublicKey;
+use crate::store::change::{Document, DocumentKind, RowChange};
+
+/// Longest document that is read at all, bytes.
+pub const MAX_DOCUMENT_BYTES: usize = 48 * 1024;
+
+/// Who is calling: the person behind a login.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The person.
+    pub person: PersonId,
+    /// The address the call came from, without port.
+    pub from: String,
+}
+
+/// An act whose signature, person and vault hold.
+#[derive(Debug, Clone)]
+pub struct Verified {
+    /// The act.
+    pub act: Act,
+    /// Its exact bytes.
+    pub bytes: Vec<u8>,
+    /// Hash of the bytes.
+    pub sha256: Digest,
+    /// The armored signature.
+    pub signature: String,
+}
+
+impl Verified {
+    /// Rows that keep the act and use it up.
+    pub(super) fn rows(&self, now: Timestamp) -> Vec<RowChange> {
+        vec![
+            RowChange::PutDocument(Document {
+                kind: DocumentKind::Act,
+                sha256: self.sha256,
+                bytes: self.bytes.clone(),
+                signature: Some(self.signature.clone()),
+            }),
+            RowChange::UseAct {
+                sha256: self.sha256,
+                word: self.act.deed.word().to_owned(),
+                person: self.act.person.clone(),
+                incident: self.act.incident.clone(),
+                at_ms: now,
+            },
+        ]
+    }
+
+    /// Checks that the act is about this incident.
+    ///
+    /// # Errors
+    /// [`AppError::NotAllowed`].
+    pub(super) fn about(&self, incident: &IncidentId) -> Result<(), AppError> {
+        if self.act.incident.as_ref() == Some(incident) {
+            Ok(())
+        } else {
+            Err(AppError::NotAllowed("the act signed is about another incident".into()))
+        }
+    }
+
+    /// The terms the act is about.
+    ///
+    /// # Errors
+    /// [`AppError::BadDocument`].
+    pub(super) fn terms(&self) -> Result<Digest, AppError> {
+        self.act
+            .terms_sha256
+            .ok_or_else(|| AppError::BadDocument("the act names no terms".into()))
+    }
+}
+
+impl App {
+    /// Verifies an act signed by one of the caller's own login keys.
+    ///
+    /// # Errors
+    /// [`AppError::BadDocument`] or [`AppError::NotAllowed`]; the document is never repeated.
+    pub(super) fn verified(
+        &self,
+        signed: &SignedDocument,
+        caller: &Caller,
+    ) -> Result<Verified, AppError> {
+        let verified = self.verified_by_its_key(signed, caller)?;
+        let facts = self.inner.facts.get();
+        let owner = facts.roster.owner_of_key(&verified.act.key);
+        if owner.map(|p| &p.id) != Some(&verified.act.person) {
+            return Err(AppError::NotAllowed("the act is signed by a key that is not its person's".into()));
+        }
+        Ok(verified)
+    }
+
+    /// Verifies an act signed by the key it names, whoever that is: the claim key (PROTOCOL §4).
+    pub(super) fn verified_by_its_key(
+        &self,
+        signed: &SignedDocument,
+        caller: &Caller,
+    ) -> Result<Verified, AppError> {
+        let bytes = signed.document.as_bytes();
+        if bytes.len() > MAX_DOCUMENT_BYTES {
+            return Err(AppError::BadDocument("the document is too long".into()));
+        }
+        let act = Act::parse(bytes).map_err(|e| AppError::BadDocument(e.to_string()))?;
+        if act.vault != self.inner.settings.vault {
+            return Err(AppError::NotAllowed("the act is for another vault".into()));
+        }
+        if act.person != caller.person {
+            return Err(AppError::NotAllowed("the act is another person's than the login".into()));
+        }
+        let head = self.inner.store.head();
+        if act.cp.origin != self.inner.settings.origin || act.cp.size > head.size {
+            return Err(AppError::NotAllowed(
+                "the signer has seen a log that this vault does not have: call security".into(),
+            ));
+        }
+        let key = SshPublicKey::parse(&comparable(&act.key))
+            .map_err(|e| AppError::BadDocument(e.to_string()))?;
+        key.verify(&act.namespace(), bytes, &signed.signature)
+            .map_err(|e| AppError::NotAllowed(format!("the signature does not hold: {e}")))?;
+        Ok(Verified {
+            sha256: Digest::of(bytes),
+            bytes: bytes.to_vec(),
+            signature: signed.signature.clone(),
+            act,
+        })
+    }
+}

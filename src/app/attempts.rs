@@ -1,0 +1,95 @@
+//! Failed and foreign attempts: logged like deeds, and told to whom it may concern.
+
+use serde_json::Value;
+
+use super::App;
+use super::acts::{Caller, Verified};
+use super::error::AppError;
+use super::step::draft;
+use crate::audit::entry::Draft;
+use crate::domain::alert::{self, Attempt};
+use crate::domain::ids::{IncidentId, PersonId};
+
+impl App {
+    /// Commits an entry about an attempt, with its alerts. A log that fails here changes nothing
+    /// for the attempt, which is refused anyway; losing the log is handled by the commit itself.
+    pub(super) async fn note_attempt(&self, entry: Draft, attempt: &Attempt) {
+        let roster = &self.inner.facts.get().roster;
+        let alerts = alert::for_attempt(attempt, roster);
+        if let Err(error) = self.record(vec![entry], Vec::new(), alerts, None).await {
+            tracing::error!(%error, "an attempt could not be logged");
+        }
+    }
+
+    /// Logs an act that was refused, and gives the refusal back.
+    pub(super) async fn refused(
+        &self,
+        verified: &Verified,
+        incident: Option<&IncidentId>,
+        error: AppError,
+    ) -> AppError {
+        let person = verified.act.person.clone();
+        let word = verified.act.deed.word();
+        let mut entry = draft(
+            "act.refused",
+            [
+                ("person", Value::from(person.as_str())),
+                ("act", Value::from(word)),
+                ("code", Value::from(error.code())),
+                ("act_sha256", Value::from(verified.sha256.hex())),
+            ],
+        );
+        if let Some(incident) = incident {
+            entry.members.insert("inc".to_owned(), Value::from(incident.as_str()));
+        }
+        let attempt = Attempt::ActRefused {
+            person,
+            word,
+            incident: incident.cloned(),
+            code: error.code(),
+        };
+        self.note_attempt(entry, &attempt).await;
+        error
+    }
+
+    /// Logs a document that is no valid act of its sender.
+    pub(super) async fn forged(
+        &self,
+        caller: &Caller,
+        word: &'static str,
+        incident: Option<&IncidentId>,
+        error: AppError,
+    ) -> AppError {
+        let mut entry = draft(
+            "act.refused",
+            [
+                ("person", Value::from(caller.person.as_str())),
+                ("act", Value::from(word)),
+                ("code", Value::from(error.code())),
+            ],
+        );
+        if let Some(incident) = incident {
+            entry.members.insert("inc".to_owned(), Value::from(incident.as_str()));
+        }
+        let attempt = Attempt::ActRefused {
+            person: caller.person.clone(),
+            word,
+            incident: incident.cloned(),
+            code: error.code(),
+        };
+        self.note_attempt(entry, &attempt).await;
+        error
+    }
+
+    /// Logs a login that failed.
+    pub(super) async fn login_failed(&self, person: Option<PersonId>, from: &str, why: &'static str) {
+        let mut entry = draft(
+            "login.failed",
+            [("why", Value::from(why)), ("from", Value::from(from))],
+        );
+        if let Some(person) = &person {
+            entry.members.insert("person".to_owned(), Value::from(person.as_str()));
+        }
+        self.note_attempt(entry, &Attempt::LoginFailed { person, why }).await;
+    }
+}

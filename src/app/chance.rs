@@ -1,0 +1,76 @@
+//! Random values for ids, nonces and tokens, from the operating system and nowhere else.
+
+use super::error::AppError;
+use crate::domain::ids::SessionId;
+
+/// Letters of a session token: 62, so that 43 of them carry 256 bits.
+const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+/// Letters of ids people may read aloud.
+const BASE32: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+/// Length of a token behind its prefix.
+const TOKEN_CHARS: usize = 43;
+
+/// Random bytes.
+///
+/// # Errors
+/// When the operating system has none; nothing goes on then.
+pub fn bytes<const N: usize>() -> Result<[u8; N], AppError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes)
+        .map_err(|_| AppError::Inconsistent("the system gives no randomness".to_owned()))?;
+    Ok(bytes)
+}
+
+/// 32 random bytes in hexadecimal.
+///
+/// # Errors
+/// As [`bytes`].
+pub fn hex32() -> Result<String, AppError> {
+    Ok(hex::encode(bytes::<32>()?))
+}
+
+/// A token: prefix and 43 base-62 characters, 256 bits.
+///
+/// # Errors
+/// As [`bytes`].
+pub fn token(prefix: &str) -> Result<String, AppError> {
+    let mut text = String::with_capacity(prefix.len() + TOKEN_CHARS);
+    text.push_str(prefix);
+    while text.len() < prefix.len() + TOKEN_CHARS {
+        for byte in bytes::<64>()? {
+            // 248 = 4 × 62: larger bytes would make the first letters likelier.
+            if byte < 248 && text.len() < prefix.len() + TOKEN_CHARS {
+                text.push(char::from(BASE62[usize::from(byte % 62)]));
+            }
+        }
+    }
+    Ok(text)
+}
+
+/// A short random id of lower-case letters and digits.
+///
+/// # Errors
+/// As [`bytes`].
+pub fn short_id() -> Result<String, AppError> {
+    let id = bytes::<16>()?;
+    Ok(id.iter().map(|b| char::from(BASE32[usize::from(b % 32)])).collect())
+}
+
+/// A new session's id.
+///
+/// # Errors
+/// As [`bytes`].
+pub fn session_id() -> Result<SessionId, AppError> {
+    format!("ses-{}", short_id()?)
+        .parse()
+        .map_err(|_| AppError::Inconsistent("drawn session id".to_owned()))
+}
+
+/// A random number from `low` to `high`, both included.
+///
+/// # Errors
+/// As [`bytes`].
+pub fn between(low: u64, high: u64) -> Result<u64, AppError> {
+    let span = high.saturating_sub(low).saturating_add(1);
+    Ok(low + u64::from_be_bytes(bytes::<8>()?) % span)
+}

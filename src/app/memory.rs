@@ -1,0 +1,138 @@
+//! What lives in this process only: one-time identities, the unsealed credential, the session.
+//! All of it is wiped when dropped; a restart loses it, and the rules know that.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::databricks::Forwarder;
+use crate::domain::ids::{Digest, IncidentId, PersonId, SessionId};
+use crate::domain::never::Principal;
+use crate::domain::scope::Scope;
+use crate::domain::terms::Target;
+use crate::domain::time::Timestamp;
+use crate::sealed::secret::Credential;
+use crate::sealed::vault::IncidentKey;
+
+/// The unsealed credential, from Opening to DONE.
+pub(super) struct Unsealed {
+    /// Whose shares brought it.
+    pub incident: IncidentId,
+    /// The credential.
+    pub credential: Arc<Credential>,
+}
+
+/// A session as the proxy needs it.
+pub struct LiveSession {
+    /// Its id.
+    pub id: SessionId,
+    /// Its incident.
+    pub incident: IncidentId,
+    /// The responder.
+    pub actor: PersonId,
+    /// What it may reach.
+    pub target: Target,
+    /// What it may call.
+    pub scope: Scope,
+    /// The policy it stands under.
+    pub policy_sha256: Digest,
+    /// The principal no call may touch.
+    pub principal: Principal,
+    /// Ends by itself at this wall clock …
+    pub exp: Timestamp,
+    /// … or this boot clock, whichever comes first.
+    pub exp_boot_ms: i64,
+    /// Cut when the session ends; both copy directions watch it.
+    pub cut: CancellationToken,
+    /// The proxied leg; the bearer never leaves it.
+    pub(super) forwarder: Forwarder,
+    pub(super) token_sha256: RwLock<Option<Digest>>,
+    pub(super) first_address: Mutex<Option<IpAddr>>,
+}
+
+#[derive(Default)]
+pub(super) struct Memory {
+    keys: Mutex<HashMap<IncidentId, Arc<IncidentKey>>>,
+    unsealed: Mutex<Option<Unsealed>>,
+    session: RwLock<Option<Arc<LiveSession>>>,
+    /// One Opening or way back at a time.
+    pub(super) vault_hand: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Memory {
+    fn keys(&self) -> MutexGuard<'_, HashMap<IncidentId, Arc<IncidentKey>>> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn put_key(&self, incident: &IncidentId, key: IncidentKey) {
+        self.keys().insert(incident.clone(), Arc::new(key));
+    }
+
+    pub(super) fn key(&self, incident: &IncidentId) -> Option<Arc<IncidentKey>> {
+        self.keys().get(incident).cloned()
+    }
+
+    /// Takes the identity out for unsealing, which consumes it. A share that is being checked at
+    /// this moment still holds it; then the caller tries again.
+    pub(super) fn take_key(&self, incident: &IncidentId) -> Option<IncidentKey> {
+        let mut keys = self.keys();
+        match Arc::try_unwrap(keys.remove(incident)?) {
+            Ok(key) => Some(key),
+            Err(shared) => {
+                keys.insert(incident.clone(), shared);
+                None
+            }
+        }
+    }
+
+    pub(super) fn forget_key(&self, incident: &IncidentId) {
+        self.keys().remove(incident);
+    }
+
+    pub(super) fn has_key(&self, incident: &IncidentId) -> bool {
+        self.keys().contains_key(incident)
+    }
+
+    pub(super) fn put_unsealed(&self, unsealed: Unsealed) {
+        *self.unsealed.lock().unwrap_or_else(PoisonError::into_inner) = Some(unsealed);
+    }
+
+    pub(super) fn credential(&self, incident: &IncidentId) -> Option<Arc<Credential>> {
+        let unsealed = self.unsealed.lock().unwrap_or_else(PoisonError::into_inner);
+        unsealed.as_ref().filter(|u| u.incident == *incident).map(|u| Arc::clone(&u.credential))
+    }
+
+    pub(super) fn is_unsealed(&self) -> bool {
+        self.unsealed.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    pub(super) fn wipe_credential(&self) {
+        *self.unsealed.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    pub(super) fn put_session(&self, session: Arc<LiveSession>) {
+        *self.session.write().unwrap_or_else(PoisonError::into_inner) = Some(session);
+    }
+
+    pub(super) fn session(&self) -> Option<Arc<LiveSession>> {
+        self.session.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Cuts the session's calls and forgets its secret. Never needs the log.
+    pub(super) fn end_session(&self) -> Option<Arc<LiveSession>> {
+        let session = self.session.write().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(session) = &session {
+            session.cut.cancel();
+        }
+        session
+    }
+
+    /// Forgets everything (PROTOCOL §11: wiping never needs the log).
+    pub(super) fn wipe_all(&self) {
+        self.end_session();
+        self.wipe_credential();
+        self.keys().clear();
+    }
+}

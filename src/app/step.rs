@@ -1,0 +1,351 @@
+//! One decision, one transaction, three writings: load the incident, ask the rules, commit
+//! entries, rows and alerts together, or nothing.
+
+use serde_json::{Map, Value};
+
+use super::App;
+use super::acts::Verified;
+use super::error::AppError;
+use super::facts::Facts;
+use crate::alerts;
+use crate::audit::entry::Draft;
+use crate::domain::alert::{self, AlertDraft};
+use crate::domain::ids::{IncidentId, PersonId};
+use crate::domain::incident::command::Command;
+use crate::domain::incident::{Event, Incident, Phase, Refusal, Rules, decide};
+use crate::domain::terms::Gate;
+use crate::domain::time::{DAY_MS, HOUR_MS, Timestamp};
+use crate::store::change::{Alert, Document, DocumentKind, RowChange};
+use crate::store::{Commit, CommitError, Committed, Conflict};
+
+/// How often a step is decided anew because another one came between.
+const MAX_TRIES: usize = 8;
+/// Name of the fact that says since when a rotation is owed.
+pub(super) const ROTATION_OWED: &str = "rotation_owed_since_ms";
+
+/// What goes into the transaction besides the events' own entries and rows.
+#[derive(Debug, Default, Clone)]
+pub(super) struct With {
+    pub rows: Vec<RowChange>,
+    pub drafts: Vec<Draft>,
+}
+
+impl With {
+    /// An act's document, its use, and the checkpoint its signer had seen.
+    pub(super) fn act(verified: &Verified, now: Timestamp) -> Self {
+        Self { rows: verified.rows(now), drafts: vec![seen(verified)] }
+    }
+}
+
+/// What a step led to.
+#[derive(Debug)]
+pub(super) struct Stepped {
+    pub incident: Incident,
+    pub events: Vec<Event>,
+    pub committed: Option<Committed>,
+}
+
+/// A draft of one entry.
+pub(super) fn draft<const N: usize>(kind: &str, members: [(&str, Value); N]) -> Draft {
+    let members: Map<String, Value> =
+        members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    Draft { kind: kind.to_owned(), members }
+}
+
+fn seen(verified: &Verified) -> Draft {
+    let act = &verified.act;
+    draft(
+        "cp.seen",
+        [
+            ("person", Value::from(act.person.as_str())),
+            ("origin", Value::from(act.cp.origin.as_str())),
+            ("size", Value::from(act.cp.size)),
+            ("root", Value::from(act.cp.root.as_str())),
+        ],
+    )
+}
+
+impl App {
+    /// Loads an incident.
+    pub(super) async fn load(&self, id: &IncidentId) -> Result<(Incident, i64), AppError> {
+        let found = self.inner.store.incident(id).await?;
+        found.ok_or_else(|| Refusal::NoSuchIncident(id.to_string()).into())
+    }
+
+    /// Decides a command and commits what follows from it.
+    pub(super) async fn step(
+        &self,
+        id: &IncidentId,
+        command: Command,
+        actor: Option<&PersonId>,
+        with: With,
+    ) -> Result<Stepped, AppError> {
+        for _ in 0..MAX_TRIES {
+            let (before, version) = self.load(id).await?;
+            let now = self.now();
+            let facts = self.inner.facts.get();
+            let data = self.rules_data(&facts, Some(&before), actor, now).await?;
+            let events = decide(&before, command.clone(), &data.rules(&facts)?, now)?;
+            if events.is_empty() {
+                return Ok(Stepped { incident: before, events, committed: None });
+            }
+            let mut after = before.clone();
+            for event in &events {
+                after.apply(event)?;
+            }
+            self.cut_early(&events);
+            match self.write(version, &after, &events, with.clone(), &facts, now).await {
+                Ok(committed) => {
+                    self.tell_watchers();
+                    return Ok(Stepped { incident: after, events, committed: Some(committed) });
+                }
+                Err(CommitError::Conflict(Conflict::Version)) => {}
+                Err(error) => return Err(self.not_committed(error)),
+            }
+        }
+        Err(AppError::Overloaded)
+    }
+
+    /// A session's calls are cut as soon as the rules agree, before the log is asked: cutting
+    /// never needs the log (PROTOCOL §11).
+    fn cut_early(&self, events: &[Event]) {
+        if events.iter().any(|e| matches!(e, Event::SessionClosed { .. })) {
+            drop(self.inner.memory.end_session());
+        }
+    }
+
+    /// Writes events, rows and alerts of one incident.
+    pub(super) async fn write(
+        &self,
+        version: i64,
+        after: &Incident,
+        events: &[Event],
+        with: With,
+        facts: &Facts,
+        now: Timestamp,
+    ) -> Result<Committed, CommitError> {
+        let mut commit = Commit::control(with.drafts, with.rows);
+        let save = RowChange::SaveIncident {
+            expected_version: version,
+            incident: Box::new(after.clone()),
+        };
+        commit.rows.insert(0, save);
+        for event in events {
+            let (kind, members) = event
+                .to_entry(&after.id)
+                .map_err(|e| CommitError::Unknown(format!("an event has no entry: {e}")))?;
+            commit.drafts.push(Draft { kind, members });
+            commit.rows.extend(rows_of(event, after, now));
+            let alerts =
+                alert::for_event(event, after, &facts.roster, &self.inner.settings.console_url);
+            self.queue(&mut commit, alerts, Some(after), facts, now);
+        }
+        self.inner.store.commit(commit).await
+    }
+
+    /// Puts alerts into the outbox of a commit: one row per alert and channel, one entry per
+    /// alert. The rows stand in the transaction of their event (DESIGN §9).
+    pub(super) fn queue(
+        &self,
+        commit: &mut Commit,
+        alerts: Vec<AlertDraft>,
+        incident: Option<&Incident>,
+        facts: &Facts,
+        now: Timestamp,
+    ) {
+        for alert in alerts {
+            let mut ids = Vec::new();
+            for channel in &self.inner.channels {
+                let Ok(id) = super::chance::short_id() else { continue };
+                ids.push(Value::from(format!("{}:{id}", channel.name())));
+                commit.rows.push(RowChange::QueueAlert(Alert {
+                    id,
+                    channel: channel.name().to_owned(),
+                    kind: alert.kind.to_owned(),
+                    incident: incident.map(|i| i.id.clone()),
+                    to: alert.audience.mails(&facts.roster).into_iter().collect(),
+                    subject: alert.subject.clone(),
+                    body: alert.body.clone(),
+                    drill: false,
+                    severity: alert.severity.word().to_owned(),
+                    at_ms: now,
+                }));
+            }
+            let mut entry = draft(
+                "alert.queued",
+                [("kind", Value::from(alert.kind)), ("ids", Value::from(ids))],
+            );
+            if let Some(incident) = incident {
+                entry.members.insert("inc".to_owned(), Value::from(incident.id.as_str()));
+            }
+            commit.drafts.push(entry);
+        }
+    }
+
+    /// Commits entries and rows that are about no incident's phase.
+    pub(super) async fn record(
+        &self,
+        drafts: Vec<Draft>,
+        rows: Vec<RowChange>,
+        alerts: Vec<AlertDraft>,
+        incident: Option<&Incident>,
+    ) -> Result<Committed, AppError> {
+        let now = self.now();
+        let facts = self.inner.facts.get();
+        let mut commit = Commit::control(drafts, rows);
+        self.queue(&mut commit, alerts, incident, &facts, now);
+        match self.inner.store.commit(commit).await {
+            Ok(committed) => {
+                self.tell_watchers();
+                Ok(committed)
+            }
+            Err(error) => Err(self.not_committed(error)),
+        }
+    }
+
+    /// Turns a failed commit into the caller's error. A log that cannot be written ends
+    /// everything that needs it (PROTOCOL §11).
+    pub(super) fn not_committed(&self, error: CommitError) -> AppError {
+        match error {
+            CommitError::Conflict(Conflict::Replayed) => Refusal::Replayed.into(),
+            CommitError::Conflict(Conflict::Challenge) => {
+                AppError::LoginNeeded("the challenge is unknown, used or older than 60 seconds")
+            }
+            CommitError::Conflict(conflict) => {
+                AppError::Inconsistent(format!("conflict in the store: {conflict:?}"))
+            }
+            CommitError::Overloaded => AppError::Overloaded,
+            error => {
+                self.log_is_lost(&error.to_string());
+                AppError::LogLost(error.to_string())
+            }
+        }
+    }
+
+    /// Gathers what the rules want to know besides the incident.
+    pub(super) async fn rules_data(
+        &self,
+        facts: &Facts,
+        incident: Option<&Incident>,
+        actor: Option<&PersonId>,
+        now: Timestamp,
+    ) -> Result<RulesData, AppError> {
+        let store = &self.inner.store;
+        let others = store.live_incidents().await?;
+        let mine = incident.map(|i| &i.id);
+        let review_overdue = others.iter().any(|(i, _)| {
+            matches!(&i.phase, Phase::InReview(r) if now >= r.due_ms)
+        });
+        let owed = store.fact(ROTATION_OWED).await?.is_some();
+        let gates = [(review_overdue, Gate::ReviewOverdue), (owed, Gate::RotationOwed)];
+        let busy = others.iter().find(|(i, _)| i.phase.holds_vault() && Some(&i.id) != mine);
+        let (openings, stops) = match actor {
+            None => (0, 0),
+            Some(actor) => (
+                store.acts_since(actor, "open", now.plus_ms(-HOUR_MS)).await?,
+                store.acts_since(actor, "stop", now.plus_ms(-DAY_MS)).await?,
+            ),
+        };
+        let alert_confirmed = match mine {
+            None => false,
+            Some(id) => store.alert_confirmed(id, "incident.opened").await?,
+        };
+        Ok(RulesData {
+            gates: gates.iter().filter(|(closed, _)| *closed).map(|(_, gate)| *gate).collect(),
+            busy: busy.map(|(i, _)| i.id.clone()),
+            alert_confirmed,
+            openings_last_hour: openings,
+            stops_last_day: stops,
+            has_collecting: actor.is_some_and(|actor| {
+                others.iter().any(|(i, _)| {
+                    i.requester.person() == Some(actor) && matches!(i.phase, Phase::Collecting(_))
+                })
+            }),
+            epoch: facts.epoch_facts()?,
+        })
+    }
+}
+
+/// What the rules see of the vault as a whole, owned.
+pub(super) struct RulesData {
+    gates: Vec<Gate>,
+    busy: Option<IncidentId>,
+    alert_confirmed: bool,
+    openings_last_hour: u32,
+    stops_last_day: u32,
+    has_collecting: bool,
+    epoch: crate::domain::incident::rules::EpochFacts,
+}
+
+impl RulesData {
+    pub(super) fn rules<'a>(&self, facts: &'a Facts) -> Result<Rules<'a>, AppError> {
+        Ok(Rules {
+            roster: &facts.roster,
+            roster_sha256: facts.roster_sha256,
+            policy: &facts.policy,
+            policy_sha256: facts.policy_sha256,
+            epoch: self.epoch.clone(),
+            gates: self.gates.clone(),
+            busy: self.busy.clone(),
+            alert_confirmed: self.alert_confirmed,
+            openings_last_hour: self.openings_last_hour,
+            has_collecting: self.has_collecting,
+            stops_last_day: self.stops_last_day,
+        })
+    }
+}
+
+/// Rows that follow from an event by themselves.
+fn rows_of(event: &Event, after: &Incident, now: Timestamp) -> Vec<RowChange> {
+    let incident = after.id.clone();
+    let owed = || RowChange::SetFact {
+        name: ROTATION_OWED.to_owned(),
+        value: Some(now.0.to_string()),
+    };
+    match event {
+        Event::Opened(frozen) | Event::AskedAgain { frozen, .. } => {
+            let document = frozen.terms.as_deref().and_then(|terms| {
+                Some(RowChange::PutDocument(Document {
+                    kind: DocumentKind::Terms,
+                    sha256: frozen.terms_sha256,
+                    bytes: crate::domain::canonical::to_bytes(terms).ok()?,
+                    signature: None,
+                }))
+            });
+            [Some(RowChange::DropEnvelopes { incident }), document].into_iter().flatten().collect()
+        }
+        Event::ShareWithdrawn { index, .. } => {
+            vec![RowChange::DropEnvelope { incident, index: *index }]
+        }
+        Event::Unsealed {} | Event::Withdrawn { .. } | Event::Refused { .. } | Event::Lapsed { .. } => {
+            vec![RowChange::DropEnvelopes { incident }]
+        }
+        Event::UnsealFailed { combined: true, .. } | Event::MemoryLost {} => {
+            vec![RowChange::DropEnvelopes { incident }, owed()]
+        }
+        Event::SessionOpened { sid, exp_ms, .. } => {
+            vec![RowChange::PutSession { session: sid.clone(), incident, exp_ms: *exp_ms }]
+        }
+        Event::Claimed { sid, token_sha256, .. } => {
+            vec![RowChange::SetToken { session: sid.clone(), token_sha256: *token_sha256 }]
+        }
+        Event::SessionClosed { sid, memory_lost, at_ms, .. } => {
+            let end = sid.clone().map(|session| RowChange::EndSession { session, at_ms: *at_ms });
+            let owed = memory_lost.then(owed);
+            [Some(RowChange::DropEnvelopes { incident }), end, owed].into_iter().flatten().collect()
+        }
+        Event::Closed { .. } => {
+            vec![RowChange::SetFact { name: ROTATION_OWED.to_owned(), value: None }]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The severity of a message as the alert channels know it.
+pub(super) fn severity(word: &str) -> alerts::Severity {
+    match word {
+        "alarm" => alerts::Severity::Alarm,
+        "action" => alerts::Severity::Action,
+        _ => alerts::Severity::Info,
+    }
+}
