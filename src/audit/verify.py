@@ -14,6 +14,7 @@ import os
 import re
 import sys
 
+ENTRIES = "entries.ndjson"
 TILE = 256
 MAX_ENTRY = 65535
 MAX_INTEGER = 2 ** 53 - 1
@@ -26,7 +27,6 @@ NAMES = {
     4: "every entry obeys the rules",
 }
 
-
 class Bad(Exception):
     """Something does not hold; seq is the first bad entry when one entry is to blame."""
 
@@ -34,14 +34,11 @@ class Bad(Exception):
         super().__init__(reason)
         self.seq = seq
 
-
 # --- Ed25519 verification (RFC 8032), strict: canonical points, no small order -----------------
-
 P = 2 ** 255 - 19
 L = 2 ** 252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, P - 2, P) % P
 ROOT_M1 = pow(2, (P - 1) // 4, P)
-
 
 def point_add(a, b):
     """Sum of two points in extended coordinates."""
@@ -51,7 +48,6 @@ def point_add(a, b):
     h = 2 * a[2] * b[2] % P
     x, y, z, t = f - e, h - g, h + g, f + e
     return (x * y % P, z * t % P, y * z % P, x * t % P)
-
 
 def point_mul(n, a):
     """n times a."""
@@ -63,11 +59,9 @@ def point_mul(n, a):
         n >>= 1
     return out
 
-
 def point_equal(a, b):
     """Same point, whatever the scaling."""
     return (a[0] * b[2] - b[0] * a[2]) % P == 0 and (a[1] * b[2] - b[1] * a[2]) % P == 0
-
 
 def point_decode(data):
     """The point of 32 bytes, None when they are not the canonical form of one."""
@@ -85,10 +79,11 @@ def point_decode(data):
         x = P - x
     return (x, y, 1, x * y % P)
 
-
 BASE = point_decode((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
-ZERO = (0, 1, 1, 0)
 
+def small(point):
+    """Whether the point has small order."""
+    return point_equal(point_mul(8, point), (0, 1, 1, 0))
 
 def ed25519_verify(public, message, signature):
     """Whether the signature is good."""
@@ -96,20 +91,15 @@ def ed25519_verify(public, message, signature):
         return False
     a, r = point_decode(public), point_decode(signature[:32])
     s = int.from_bytes(signature[32:], "little")
-    if a is None or r is None or s >= L:
-        return False
-    if point_equal(point_mul(8, a), ZERO) or point_equal(point_mul(8, r), ZERO):
+    if a is None or r is None or s >= L or small(a) or small(r):
         return False
     h = int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little") % L
     return point_equal(point_mul(s, BASE), point_add(r, point_mul(h, a)))
 
-
 # --- the tree (RFC 6962) -----------------------------------------------------------------------
-
 def leaf_hash(entry):
     """Hash of a leaf."""
     return hashlib.sha256(b"\0" + entry).digest()
-
 
 def push(edge, digest, level=0):
     """Adds a subtree of 2^level leaves; edge holds (level, hash), the largest first."""
@@ -118,19 +108,14 @@ def push(edge, digest, level=0):
         level += 1
     edge.append((level, digest))
 
-
 def root_of(edge):
     """Root of the tree."""
-    if not edge:
-        return hashlib.sha256(b"").digest()
-    out = edge[-1][1]
+    out = edge[-1][1] if edge else hashlib.sha256(b"").digest()
     for _, left in reversed(edge[:-1]):
         out = hashlib.sha256(b"\1" + left + out).digest()
     return out
 
-
 # --- notes and checkpoints (C2SP) --------------------------------------------------------------
-
 def unbase64(text):
     """Strict standard base64, None for anything else."""
     try:
@@ -139,17 +124,16 @@ def unbase64(text):
         return None
     return data if base64.b64encode(data).decode() == text else None
 
+def utf8(data, what):
+    """Text of bytes that must be UTF-8."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeError:
+        raise Bad("%s is not utf-8" % what)
 
 def good_name(name):
     """A key name: not empty, no space, no plus, no control character."""
-    odd = re.compile(r"[\s+\x00-\x1f\x7f-\x9f]")
-    return bool(name) and not odd.search(name)
-
-
-def key_id(name, kind, public):
-    """First four bytes that name a key."""
-    return hashlib.sha256(name.encode() + b"\n" + bytes([kind]) + public).digest()[:4]
-
+    return bool(name) and not re.search(r"[\s+\x00-\x1f\x7f-\x9f]", name)
 
 def parse_vkey(text):
     """(name, key id, type, 32 bytes) of a verifier key."""
@@ -157,12 +141,11 @@ def parse_vkey(text):
     data = unbase64(parts[2]) if len(parts) == 3 else None
     if not data or len(data) != 33 or data[0] not in (1, 4) or not good_name(parts[0]):
         raise Bad("policy.txt: not a verifier key")
-    wanted = key_id(parts[0], data[0], data[1:])
+    wanted = hashlib.sha256(parts[0].encode() + b"\n" + data).digest()[:4]
     point = point_decode(data[1:])
-    if parts[1] != wanted.hex() or point is None or point_equal(point_mul(8, point), ZERO):
+    if parts[1] != wanted.hex() or point is None or small(point):
         raise Bad("policy.txt: not a verifier key")
     return parts[0], wanted, data[0], data[1:]
-
 
 def parse_signature(line):
     """(name, key id, bytes) of a signature line."""
@@ -172,13 +155,9 @@ def parse_signature(line):
         raise Bad("a line is not a signature")
     return name, data[:4], data[4:]
 
-
 def parse_note(data):
     """(text, signatures) of a signed note."""
-    try:
-        note = data.decode("utf-8")
-    except UnicodeError:
-        raise Bad("not a note: not utf-8")
+    note = utf8(data, "a note")
     if re.search(r"[\x00-\x09\x0b-\x1f]", note) or len(data) > 256 * 1024:
         raise Bad("not a note: control characters or too long")
     text, blank, lines = note.rpartition("\n\n")
@@ -186,19 +165,15 @@ def parse_note(data):
         raise Bad("not a note")
     return text + "\n", [parse_signature(line) for line in lines[:-1].split("\n")]
 
-
 def parse_checkpoint(text):
     """(origin, size, root) of a checkpoint's body."""
     lines = text.split("\n")
     if len(lines) != 4 or lines[3] or not lines[0]:
         raise Bad("not a checkpoint: it does not have three lines")
-    root = unbase64(lines[2])
-    if not re.fullmatch(r"0|[1-9][0-9]{0,18}", lines[1], re.ASCII) or int(lines[1]) >= 2 ** 63:
-        raise Bad("not a checkpoint: its size")
-    if root is None or len(root) != 32:
-        raise Bad("not a checkpoint: its root")
+    root, size = unbase64(lines[2]), re.fullmatch(r"0|[1-9][0-9]{0,18}", lines[1])
+    if not size or int(lines[1]) >= 2 ** 63 or root is None or len(root) != 32:
+        raise Bad("not a checkpoint: its size or its root")
     return lines[0], int(lines[1]), root
-
 
 def verify_note(text, signatures, keys):
     """Refuses the note unless known keys signed it, all of them rightly."""
@@ -212,15 +187,9 @@ def verify_note(text, signatures, keys):
     if not good:
         raise Bad("no signature by a known key")
 
-
 def log_keys(directory, origin):
     """The keys of this log in policy.txt."""
-    data = read(directory, "policy.txt")
-    keys, quorum = [], 0
-    try:
-        text = data.decode("utf-8")
-    except UnicodeError:
-        raise Bad("policy.txt: not utf-8")
+    keys, quorum, text = [], 0, utf8(read(directory, "policy.txt"), "policy.txt")
     if re.search(r"[\x00-\x08\x0b-\x1f\x7f]", text):
         raise Bad("policy.txt: control characters")
     for line in text.split("\n"):
@@ -233,12 +202,10 @@ def log_keys(directory, origin):
             quorum += 1
         elif words[0] not in ("witness", "group") or len(words) < 3:
             raise Bad("policy.txt: not a line of this format")
-    if quorum != 1 or any(key[2] != 1 for key in keys):
+    named = "quorum none\n" in text or re.search(r"(?m)^\s*witness\s", text)
+    if quorum != 1 or any(key[2] != 1 for key in keys) or not named:
         raise Bad("policy.txt: it needs one quorum line and log keys of type 1")
-    if "quorum none\n" not in text and not re.search(r"(?m)^\s*witness\s", text):
-        raise Bad("policy.txt: the quorum is not defined")
     return [key for key in keys if key[0] == origin]
-
 
 def find_checkpoints(text, depth=3):
     """Yields (checkpoint, text, signatures) for every note in a mail, chat or note file."""
@@ -252,12 +219,9 @@ def find_checkpoints(text, depth=3):
             checkpoint = parse_checkpoint(body)
             for line in lines[at + 4:]:
                 cut = re.match(DASH + r"[^ ]+ [A-Za-z0-9+/=]+", line)
-                if not cut:
-                    break
-                signatures.append(parse_signature(cut.group(0)))
+                signatures.append(parse_signature(cut.group(0) if cut else line))
         except Bad:
-            if not signatures:
-                continue
+            pass
         if signatures:
             yield checkpoint, body, signatures
     if not depth:
@@ -269,33 +233,23 @@ def find_checkpoints(text, depth=3):
     if "\\n" in text:
         plain = text.replace("\\n", "\n").replace("\\u2014", "\u2014").replace("\\/", "/")
         yield from find_checkpoints(plain, depth - 1)
-    blocks = [""]
-    for line in lines:
-        value = line.rsplit(": ", 1)[-1]
-        good = re.fullmatch(r"[A-Za-z0-9+/=]+", value)
-        if len(value) != len(line) or not good:
-            blocks.append("")
-        if good:
-            blocks[-1] += value
-    for data in (unbase64(block) for block in blocks if len(block) >= 64):
-        try:
-            inner = data.decode("utf-8") if data else ""
-        except UnicodeError:
-            continue
-        if DASH in inner:
+    code = r"[A-Za-z0-9+/=]+"
+    for block in re.findall(r"(?m)(?:^|: )(%s(?:\n%s)*)$" % (code, code), "\n".join(lines)):
+        inner = (unbase64(block.replace("\n", "")) or b"").decode("utf-8", "replace")
+        if len(inner) > 40:
             yield from find_checkpoints(inner, depth - 1)
 
-
 # --- files -------------------------------------------------------------------------------------
-
-def read(directory, path):
-    """Bytes of one file of the export."""
+def read(directory, path, seq=None, opened=False):
+    """Bytes of one file of the export, or the open file."""
     try:
-        with open(os.path.join(directory, path), "rb") as file:
+        file = open(os.path.join(directory, path), "rb")
+        if opened:
+            return file
+        with file:
             return file.read()
     except OSError:
-        raise Bad("%s is missing or cannot be read" % path)
-
+        raise Bad("%s is missing or cannot be read" % path, seq)
 
 def tile_path(kind, index, width):
     """Path of a tile (C2SP tlog-tiles)."""
@@ -304,7 +258,6 @@ def tile_path(kind, index, width):
         index //= 1000
         number = "x%03d/%s" % (index % 1000, number)
     return "tile/%s/%s%s" % (kind, number, "" if width == TILE else ".p/%d" % width)
-
 
 def read_line(stream, seq):
     """The next entry's bytes."""
@@ -315,48 +268,26 @@ def read_line(stream, seq):
         raise Bad("the entry is cut or too long", seq)
     return line[:-1]
 
-
-def open_entries(directory):
-    """The entries for streaming."""
-    try:
-        return open(os.path.join(directory, "entries.ndjson"), "rb")
-    except OSError:
-        raise Bad("entries.ndjson is missing or cannot be read")
-
-
 # --- level 0 -----------------------------------------------------------------------------------
-
 def compare_tile(directory, level, index, hashes):
     """A tile's file must hold exactly these hashes."""
     path = tile_path(level, index, len(hashes))
-    try:
-        content = read(directory, path)
-    except Bad as bad:
-        raise Bad(str(bad), index * TILE if level == 0 else None)
-    if content == b"".join(hashes):
-        return
-    seq = None
-    if level == 0:
-        same = 0
-        while same < len(hashes) and content[32 * same:32 * same + 32] == hashes[same]:
-            same += 1
-        seq = index * TILE + same
-    raise Bad("%s does not hold the hashes of the entries" % path, seq)
-
+    content = read(directory, path, index * TILE if level == 0 else None)
+    if content != b"".join(hashes):
+        good = [content[32 * n:32 * n + 32] == digest for n, digest in enumerate(hashes)] + [False]
+        seq = index * TILE + good.index(False) if level == 0 else None
+        raise Bad("%s does not hold the hashes of the entries" % path, seq)
 
 def check_tree(directory, size, root, sizes):
     """Level 0; returns the roots at the claimed sizes."""
     edge, roots, rows = [], {}, []
     if 0 in sizes:
         roots[0] = root_of(edge)
-    with open_entries(directory) as stream:
+    with read(directory, ENTRIES, opened=True) as stream:
         for first in range(0, size, TILE):
             width = min(TILE, size - first)
             path = tile_path("entries", first // TILE, width)
-            try:
-                bundle, at, hashes = read(directory, path), 0, []
-            except Bad as bad:
-                raise Bad(str(bad), first)
+            bundle, at, hashes = read(directory, path, first), 0, []
             for seq in range(first, first + width):
                 line = read_line(stream, seq)
                 length = int.from_bytes(bundle[at:at + 2], "big")
@@ -382,14 +313,12 @@ def check_tree(directory, size, root, sizes):
         raise Bad("the entries hash to another root than the checkpoint's")
     return roots
 
-
 def edge_of(hashes):
     """Root over the hashes of one full tile."""
     edge = []
     for digest in hashes:
         push(edge, digest)
     return root_of(edge)
-
 
 def grow(directory, rows, place, digest):
     """Adds a hash to tile level place + 1 and compares every tile this completes."""
@@ -402,35 +331,31 @@ def grow(directory, rows, place, digest):
         rows[place] = (full + 1, [])
         grow(directory, rows, place + 1, edge_of(hashes))
 
-
 # --- level 3 -----------------------------------------------------------------------------------
-
 def claims_of(directory, origin, keys, seen):
     """Checkpoints of this log that others hold: a list of (who, size, root) or Bad."""
     claims = []
+
+    def claim(who, text, signatures):
+        try:
+            verify_note(text, signatures, keys)
+            found = parse_checkpoint(text)
+            claims.append((who, found[1], found[2]) if found[0] == origin else Bad(who))
+        except Bad as bad:
+            claims.append(Bad("%s: %s" % (who, bad)))
+
     folder = os.path.join(directory, "checkpoints")
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
         who = "checkpoints/%s" % name
         try:
-            text, signatures = parse_note(read(directory, who))
-            verify_note(text, signatures, keys)
-            found = parse_checkpoint(text)
-            if found[0] != origin:
-                raise Bad("it is another log's")
-            claims.append((who, found[1], found[2]))
+            claim(who, *parse_note(read(directory, who)))
         except Bad as bad:
             claims.append(Bad("%s: %s" % (who, bad)))
     for name, data in seen:
         for found, text, signatures in find_checkpoints(data.decode("utf-8", "replace")):
-            if found[0] != origin:
-                continue
-            try:
-                verify_note(text, signatures, keys)
-                claims.append((name, found[1], found[2]))
-            except Bad as bad:
-                claims.append(Bad("%s: %s" % (name, bad)))
+            if found[0] == origin:
+                claim(name, text, signatures)
     return claims
-
 
 def check_claims(claims, size, roots):
     """Level 3."""
@@ -444,16 +369,13 @@ def check_claims(claims, size, roots):
             raise Bad("history was rewritten below entry %d, says %s" % (claimed, who))
     return len(claims)
 
-
 # --- level 4 -----------------------------------------------------------------------------------
-
 def no_duplicates(pairs):
     """Object members, refused when one is there twice or has an odd name."""
     out = dict(pairs)
     if len(out) != len(pairs) or any(not re.fullmatch("[a-z][a-z0-9_]{0,39}", k) for k in out):
         raise ValueError("members")
     return out
-
 
 def check_value(value, depth=0):
     """Integers only, within 2^53 - 1; at most 32 levels deep."""
@@ -463,7 +385,6 @@ def check_value(value, depth=0):
         raise ValueError("a large number")
     for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         check_value(item, depth + 1)
-
 
 def parse_entry(line, seq):
     """The members of one entry, which must be canonical."""
@@ -483,7 +404,6 @@ def parse_entry(line, seq):
     if any(type(entry.get(name)) is not int or entry[name] < 0 for name in ("seq", "ts")):
         raise Bad("seq or ts is not a number", seq)
     return entry
-
 
 class Rules:
     """Open sessions and open calls, entry by entry."""
@@ -545,20 +465,17 @@ class Rules:
             return "status or ended is missing"
         return None
 
-
 def check_entries(directory, origin, size):
     """Level 4; returns the calls that are still open."""
     rules = Rules(origin)
-    with open_entries(directory) as stream:
+    with read(directory, ENTRIES, opened=True) as stream:
         for seq in range(size):
             reason = rules.check(seq, parse_entry(read_line(stream, seq), seq))
             if reason:
                 raise Bad(reason, seq)
     return sorted(rules.calls)
 
-
 # --- the report --------------------------------------------------------------------------------
-
 def run(directory, seen=()):
     """Checks one export; seen is a list of (name, bytes)."""
     levels = {n: {"level": n, "name": NAMES[n], "outcome": "not_run", "checked": 0} for n in NAMES}
@@ -605,7 +522,6 @@ def run(directory, seen=()):
     report["passed"] = must and "failed" not in outcomes.values()
     return report
 
-
 def main(arguments):
     """The command line."""
     plain = [a for a in arguments if a != "--json"]
@@ -628,7 +544,6 @@ def main(arguments):
             print("level %d %-8s %s%s%s" % (item["level"], item["outcome"], item["name"], at, why))
         print("the key is the export's own: compare it with one you know")
     return 0 if report["passed"] else 8
-
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))
