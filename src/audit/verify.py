@@ -15,8 +15,11 @@ import re
 import sys
 
 ENTRIES = "entries.ndjson"
+ENDINGS = ["complete", "client_gone", "upstream_error", "session_closed", "too_large"]
 TILE = 256
 MAX_ENTRY = 65535
+FORMS = {"v": "breakglass/1", "t": r"[a-z0-9_]+(\.[a-z0-9_]+)*", "node": "[!-~]{1,64}",
+         "boot": "[0-9a-f]{8}"}
 MAX_INTEGER = 2 ** 53 - 1
 FALL_MS = 2000
 DASH = "\u2014 "
@@ -33,6 +36,11 @@ class Bad(Exception):
     def __init__(self, reason, seq=None):
         super().__init__(reason)
         self.seq = seq
+
+def need(good, reason, seq=None):
+    """Goes on only when it is good."""
+    if not good:
+        raise Bad(reason, seq)
 
 # --- Ed25519 verification (RFC 8032), strict: canonical points, no small order -----------------
 P = 2 ** 255 - 19
@@ -161,15 +169,13 @@ def parse_note(data):
     if re.search(r"[\x00-\x09\x0b-\x1f]", note) or len(data) > 256 * 1024:
         raise Bad("not a note: control characters or too long")
     text, blank, lines = note.rpartition("\n\n")
-    if not blank or not lines.endswith("\n") or lines.count("\n") > 64:
-        raise Bad("not a note")
+    need(blank and lines.endswith("\n") and lines.count("\n") <= 64, "not a note")
     return text + "\n", [parse_signature(line) for line in lines[:-1].split("\n")]
 
 def parse_checkpoint(text):
     """(origin, size, root) of a checkpoint's body."""
     lines = text.split("\n")
-    if len(lines) != 4 or lines[3] or not lines[0]:
-        raise Bad("not a checkpoint: it does not have three lines")
+    need(len(lines) == 4 and not lines[3] and lines[0], "not a checkpoint: not three lines")
     root, size = unbase64(lines[2]), re.fullmatch(r"0|[1-9][0-9]{0,18}", lines[1])
     if not size or int(lines[1]) >= 2 ** 63 or root is None or len(root) != 32:
         raise Bad("not a checkpoint: its size or its root")
@@ -177,21 +183,18 @@ def parse_checkpoint(text):
 
 def verify_note(text, signatures, keys):
     """Refuses the note unless known keys signed it, all of them rightly."""
-    good = 0
+    good = False
     for name, wanted, _, public in keys:
         for signer, signer_id, data in signatures:
             if (signer, signer_id) == (name, wanted):
-                if not ed25519_verify(public, text.encode(), data):
-                    raise Bad("the signature of %s does not verify" % name)
-                good += 1
-    if not good:
-        raise Bad("no signature by a known key")
+                good = ed25519_verify(public, text.encode(), data)
+                need(good, "the signature of %s does not verify" % name)
+    need(good, "no signature by a known key")
 
 def log_keys(directory, origin):
     """The keys of this log in policy.txt."""
     keys, quorum, text = [], 0, utf8(read(directory, "policy.txt"), "policy.txt")
-    if re.search(r"[\x00-\x08\x0b-\x1f\x7f]", text):
-        raise Bad("policy.txt: control characters")
+    need(not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", text), "policy.txt: control characters")
     for line in text.split("\n"):
         words = [word for word in re.split(r"[ \t]", line) if word]
         if not words or words[0].startswith("#"):
@@ -200,8 +203,9 @@ def log_keys(directory, origin):
             keys.append(parse_vkey(words[1]))
         elif words[0] == "quorum" and len(words) == 2:
             quorum += 1
-        elif words[0] not in ("witness", "group") or len(words) < 3:
-            raise Bad("policy.txt: not a line of this format")
+        else:
+            good = words[0] in ("witness", "group") and len(words) >= 3
+            need(good, "policy.txt: not a line of this format")
     named = "quorum none\n" in text or re.search(r"(?m)^\s*witness\s", text)
     if quorum != 1 or any(key[2] != 1 for key in keys) or not named:
         raise Bad("policy.txt: it needs one quorum line and log keys of type 1")
@@ -262,10 +266,7 @@ def tile_path(kind, index, width):
 def read_line(stream, seq):
     """The next entry's bytes."""
     line = stream.readline(MAX_ENTRY + 2)
-    if not line:
-        raise Bad("the entry is missing", seq)
-    if not line.endswith(b"\n"):
-        raise Bad("the entry is cut or too long", seq)
+    need(line.endswith(b"\n"), "the entry is missing, cut or too long", seq)
     return line[:-1]
 
 # --- level 0 -----------------------------------------------------------------------------------
@@ -291,12 +292,11 @@ def check_tree(directory, size, root, sizes):
             for seq in range(first, first + width):
                 line = read_line(stream, seq)
                 length = int.from_bytes(bundle[at:at + 2], "big")
-                if len(bundle) < at + 2 + length or bundle[at + 2:at + 2 + length] != line:
-                    raise Bad("the entry differs between entries.ndjson and %s" % path, seq)
+                good = len(bundle) >= at + 2 + length and bundle[at + 2:at + 2 + length] == line
+                need(good, "the entry differs between entries.ndjson and %s" % path, seq)
                 at += 2 + length
                 hashes.append(leaf_hash(line))
-            if at != len(bundle):
-                raise Bad("%s has bytes after its last entry" % path, first + width)
+            need(at == len(bundle), "%s has bytes after its last entry" % path, first + width)
             compare_tile(directory, 0, first // TILE, hashes)
             for offset, digest in enumerate(hashes):
                 push(edge, digest)
@@ -304,13 +304,11 @@ def check_tree(directory, size, root, sizes):
                     roots[first + offset + 1] = root_of(edge)
             if width == TILE:
                 grow(directory, rows, 0, edge_of(hashes))
-        if stream.read(1):
-            raise Bad("there are entries beyond the checkpoint", size)
+        need(not stream.read(1), "there are entries beyond the checkpoint", size)
     for level, (full, hashes) in enumerate(rows):
         if hashes:
             compare_tile(directory, level + 1, full, hashes)
-    if root_of(edge) != root:
-        raise Bad("the entries hash to another root than the checkpoint's")
+    need(root_of(edge) == root, "the entries hash to another root than the checkpoint's")
     return roots
 
 def edge_of(hashes):
@@ -363,10 +361,8 @@ def check_claims(claims, size, roots):
         if isinstance(claim, Bad):
             raise claim
         who, claimed, root = claim
-        if claimed > size:
-            raise Bad("entries were cut off: %s saw %d, here are %d" % (who, claimed, size))
-        if roots[claimed] != root:
-            raise Bad("history was rewritten below entry %d, says %s" % (claimed, who))
+        need(claimed <= size, "entries were cut off: %s saw %d, not %d" % (who, claimed, size))
+        need(roots[claimed] == root, "history was rewritten below %d, says %s" % (claimed, who))
     return len(claims)
 
 # --- level 4 -----------------------------------------------------------------------------------
@@ -396,8 +392,7 @@ def parse_entry(line, seq):
             raise ValueError("canonical")
     except (ValueError, RecursionError):
         raise Bad("the entry is not canonical json", seq)
-    text = {"v": "breakglass/1", "t": r"[a-z0-9_]+(\.[a-z0-9_]+)*", "node": "[!-~]{1,64}", "boot": "[0-9a-f]{8}"}
-    for name, form in text.items():
+    for name, form in FORMS.items():
         value = entry.get(name)
         if not isinstance(value, str) or not re.fullmatch(form, value) or len(entry["t"]) > 40:
             raise Bad("%s is not of its form" % name, seq)
@@ -413,66 +408,55 @@ class Rules:
         self.sessions, self.calls = {}, {}
 
     def check(self, seq, entry):
-        """Why the entry breaks a rule, or None."""
-        kind, sid, cid = entry["t"], entry.get("sid"), entry.get("cid")
-        if entry["seq"] != seq:
-            return "seq is %d" % entry["seq"]
-        jump, before = kind == "clock.jump", self.last
-        if before is not None and entry["ts"] < before - FALL_MS and not jump and not self.jump:
-            return "ts falls without clock.jump"
+        """Refuses an entry that breaks a rule."""
+        kind, sid, jump = entry["t"], entry.get("sid"), entry["t"] == "clock.jump"
+        need(entry["seq"] == seq, "seq is %d" % entry["seq"], seq)
+        fell = self.last is not None and entry["ts"] < self.last - FALL_MS
+        need(not fell or jump or self.jump, "ts falls without clock.jump", seq)
         self.last, self.jump = entry["ts"], jump
-        if (seq == 0) != (kind == "log.genesis"):
-            return "log.genesis is the first entry and only that"
-        if kind == "log.genesis" and entry.get("origin") != self.origin:
-            return "log.genesis names another origin"
-        if kind == "session.open":
+        need((seq == 0) == (kind == "log.genesis"), "log.genesis is first and only first", seq)
+        if kind == "log.genesis":
+            need(entry.get("origin") == self.origin, "log.genesis names another origin", seq)
+        elif kind == "session.open":
             inc, exp = entry.get("inc"), entry.get("exp_ms")
-            if not isinstance(sid, str) or not isinstance(inc, str) or type(exp) is not int:
-                return "sid, inc or exp_ms is missing"
-            if sid in self.sessions:
-                return "the session is open already"
+            good = isinstance(sid, str) and isinstance(inc, str) and type(exp) is int
+            need(good, "sid, inc or exp_ms is missing", seq)
+            need(sid not in self.sessions, "the session is open already", seq)
             self.sessions[sid] = (inc, exp)
         elif kind == "session.close":
-            if not isinstance(sid, str) or self.sessions.pop(sid, None) is None:
-                return "no such session is open"
+            good = isinstance(sid, str) and self.sessions.pop(sid, None)
+            need(good, "no such session is open", seq)
         elif kind == "call.begin":
-            if not isinstance(sid, str) or sid not in self.sessions:
-                return "the call is outside an open session"
-            inc, exp = self.sessions[sid]
-            if entry["ts"] > exp or entry.get("inc") != inc or not isinstance(cid, str):
-                return "the call is after its session, of another incident, or without cid"
-            self.calls[seq] = [cid, False]
+            session = self.sessions.get(sid) if isinstance(sid, str) else None
+            need(session, "the call is outside an open session", seq)
+            need(entry["ts"] <= session[1], "the call is after the end of its session", seq)
+            need(entry.get("inc") == session[0], "the call names another incident", seq)
+            need(isinstance(entry.get("cid"), str), "cid is missing", seq)
+            self.calls[seq] = [entry["cid"], False]
         elif kind in ("call.head", "call.end", "call.abort", "call.lost"):
-            return self.answer(kind, entry)
-        return None
+            self.answer(kind, entry, seq)
 
-    def answer(self, kind, entry):
+    def answer(self, kind, entry, seq):
         """Rules of entries that belong to an open call."""
         begin = entry.get("begin")
-        if type(begin) is not int or begin not in self.calls:
-            return "its call is not open"
+        need(type(begin) is int and begin in self.calls, "its call is not open", seq)
         call = self.calls[begin]
-        if entry.get("cid") != call[0]:
-            return "its cid is not that of its call"
+        need(entry.get("cid") == call[0], "its cid is not that of its call", seq)
         if kind == "call.head":
-            if call[1]:
-                return "its call has a head already"
+            need(not call[1], "its call has a head already", seq)
             call[1] = True
-            return None
+            return
         del self.calls[begin]
-        words = ("complete", "client_gone", "upstream_error", "session_closed", "too_large")
-        if kind == "call.end" and (type(entry.get("status")) is not int or entry.get("ended") not in words):
-            return "status or ended is missing"
-        return None
+        if kind == "call.end":
+            good = type(entry.get("status")) is int and entry.get("ended") in ENDINGS
+            need(good, "status or ended is missing", seq)
 
 def check_entries(directory, origin, size):
     """Level 4; returns the calls that are still open."""
     rules = Rules(origin)
     with read(directory, ENTRIES, opened=True) as stream:
         for seq in range(size):
-            reason = rules.check(seq, parse_entry(read_line(stream, seq), seq))
-            if reason:
-                raise Bad(reason, seq)
+            rules.check(seq, parse_entry(read_line(stream, seq), seq))
     return sorted(rules.calls)
 
 # --- the report --------------------------------------------------------------------------------
@@ -493,14 +477,11 @@ def run(directory, seen=()):
         levels[number]["outcome"] = "passed"
         return result
 
-    def head():
-        text, signatures = parse_note(read(directory, "checkpoint"))
-        return parse_checkpoint(text), text, signatures
-
-    found = level(0, head)
-    if found is None:
+    note = level(0, lambda: parse_note(read(directory, "checkpoint")))
+    head = level(0, lambda: parse_checkpoint(note[0])) if note else None
+    if not head:
         return report
-    (origin, size, root), text, signatures = found
+    (text, signatures), (origin, size, root) = note, head
     report.update(origin=origin, size=size, root=base64.b64encode(root).decode())
     keys = []
 
@@ -529,9 +510,9 @@ def main(arguments):
         print(__doc__, file=sys.stderr)
         return 2
     try:
-        seen = [(name, open(name, "rb").read()) for name in plain[2:]]
-    except OSError as error:
-        print(error, file=sys.stderr)
+        seen = [(name, read(".", name)) for name in plain[2:]]
+    except Bad as bad:
+        print(bad, file=sys.stderr)
         return 2
     report = run(plain[0], seen)
     if "--json" in arguments:
