@@ -30,9 +30,8 @@ NAMES = {
     4: "every entry obeys the rules",
 }
 
-class Bad(Exception):
+class Bad(ValueError):
     """Something does not hold; seq is the first bad entry when one entry is to blame."""
-
     def __init__(self, reason, seq=None):
         super().__init__(reason)
         self.seq = seq
@@ -147,27 +146,27 @@ def parse_vkey(text):
     """(name, key id, type, 32 bytes) of a verifier key."""
     parts = text.split("+", 2)
     data = unbase64(parts[2]) if len(parts) == 3 else None
-    if not data or len(data) != 33 or data[0] not in (1, 4) or not good_name(parts[0]):
-        raise Bad("policy.txt: not a verifier key")
+    good = data and len(data) == 33 and data[0] in (1, 4) and good_name(parts[0])
+    need(good, "policy.txt: not a verifier key")
     wanted = hashlib.sha256(parts[0].encode() + b"\n" + data).digest()[:4]
     point = point_decode(data[1:])
-    if parts[1] != wanted.hex() or point is None or small(point):
-        raise Bad("policy.txt: not a verifier key")
+    good = parts[1] == wanted.hex() and point is not None and not small(point)
+    need(good, "policy.txt: not a verifier key")
     return parts[0], wanted, data[0], data[1:]
 
 def parse_signature(line):
     """(name, key id, bytes) of a signature line."""
     name, space, encoded = line[len(DASH):].partition(" ")
     data = unbase64(encoded)
-    if not line.startswith(DASH) or not space or not good_name(name) or not data or len(data) < 5:
-        raise Bad("a line is not a signature")
+    good = line.startswith(DASH) and space and good_name(name) and data and len(data) >= 5
+    need(good, "a line is not a signature")
     return name, data[:4], data[4:]
 
 def parse_note(data):
     """(text, signatures) of a signed note."""
     note = utf8(data, "a note")
-    if re.search(r"[\x00-\x09\x0b-\x1f]", note) or len(data) > 256 * 1024:
-        raise Bad("not a note: control characters or too long")
+    odd = re.search(r"[\x00-\x09\x0b-\x1f]", note) or len(data) > 256 * 1024
+    need(not odd, "not a note: control characters or too long")
     text, blank, lines = note.rpartition("\n\n")
     need(blank and lines.endswith("\n") and lines.count("\n") <= 64, "not a note")
     return text + "\n", [parse_signature(line) for line in lines[:-1].split("\n")]
@@ -177,8 +176,8 @@ def parse_checkpoint(text):
     lines = text.split("\n")
     need(len(lines) == 4 and not lines[3] and lines[0], "not a checkpoint: not three lines")
     root, size = unbase64(lines[2]), re.fullmatch(r"0|[1-9][0-9]{0,18}", lines[1])
-    if not size or int(lines[1]) >= 2 ** 63 or root is None or len(root) != 32:
-        raise Bad("not a checkpoint: its size or its root")
+    good = size and int(lines[1]) < 2 ** 63 and root is not None and len(root) == 32
+    need(good, "not a checkpoint: its size or its root")
     return lines[0], int(lines[1]), root
 
 def verify_note(text, signatures, keys):
@@ -207,8 +206,8 @@ def log_keys(directory, origin):
             good = words[0] in ("witness", "group") and len(words) >= 3
             need(good, "policy.txt: not a line of this format")
     named = "quorum none\n" in text or re.search(r"(?m)^\s*witness\s", text)
-    if quorum != 1 or any(key[2] != 1 for key in keys) or not named:
-        raise Bad("policy.txt: it needs one quorum line and log keys of type 1")
+    good = quorum == 1 and named and all(key[2] == 1 for key in keys)
+    need(good, "policy.txt: it needs one quorum line and log keys of type 1")
     return [key for key in keys if key[0] == origin]
 
 def find_checkpoints(text, depth=3):
@@ -281,9 +280,7 @@ def compare_tile(directory, level, index, hashes):
 
 def check_tree(directory, size, root, sizes):
     """Level 0; returns the roots at the claimed sizes."""
-    edge, roots, rows = [], {}, []
-    if 0 in sizes:
-        roots[0] = root_of(edge)
+    edge, roots, rows = [], {0: root_of([])}, []
     with read(directory, ENTRIES, opened=True) as stream:
         for first in range(0, size, TILE):
             width = min(TILE, size - first)
@@ -298,25 +295,20 @@ def check_tree(directory, size, root, sizes):
                 hashes.append(leaf_hash(line))
             need(at == len(bundle), "%s has bytes after its last entry" % path, first + width)
             compare_tile(directory, 0, first // TILE, hashes)
-            for offset, digest in enumerate(hashes):
+            part = []
+            for size_now, digest in enumerate(hashes, first + 1):
+                push(part, digest)
                 push(edge, digest)
-                if first + offset + 1 in sizes:
-                    roots[first + offset + 1] = root_of(edge)
+                if size_now in sizes:
+                    roots[size_now] = root_of(edge)
             if width == TILE:
-                grow(directory, rows, 0, edge_of(hashes))
+                grow(directory, rows, 0, root_of(part))
         need(not stream.read(1), "there are entries beyond the checkpoint", size)
     for level, (full, hashes) in enumerate(rows):
         if hashes:
             compare_tile(directory, level + 1, full, hashes)
     need(root_of(edge) == root, "the entries hash to another root than the checkpoint's")
     return roots
-
-def edge_of(hashes):
-    """Root over the hashes of one full tile."""
-    edge = []
-    for digest in hashes:
-        push(edge, digest)
-    return root_of(edge)
 
 def grow(directory, rows, place, digest):
     """Adds a hash to tile level place + 1 and compares every tile this completes."""
@@ -326,14 +318,15 @@ def grow(directory, rows, place, digest):
     hashes.append(digest)
     if len(hashes) == TILE:
         compare_tile(directory, place + 1, full, hashes)
-        rows[place] = (full + 1, [])
-        grow(directory, rows, place + 1, edge_of(hashes))
+        rows[place], edge = (full + 1, []), []
+        for below in hashes:
+            push(edge, below)
+        grow(directory, rows, place + 1, root_of(edge))
 
 # --- level 3 -----------------------------------------------------------------------------------
 def claims_of(directory, origin, keys, seen):
     """Checkpoints of this log that others hold: a list of (who, size, root) or Bad."""
     claims = []
-
     def claim(who, text, signatures):
         try:
             verify_note(text, signatures, keys)
@@ -341,7 +334,6 @@ def claims_of(directory, origin, keys, seen):
             claims.append((who, found[1], found[2]) if found[0] == origin else Bad(who))
         except Bad as bad:
             claims.append(Bad("%s: %s" % (who, bad)))
-
     folder = os.path.join(directory, "checkpoints")
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
         who = "checkpoints/%s" % name
@@ -369,17 +361,16 @@ def check_claims(claims, size, roots):
 def no_duplicates(pairs):
     """Object members, refused when one is there twice or has an odd name."""
     out = dict(pairs)
-    if len(out) != len(pairs) or any(not re.fullmatch("[a-z][a-z0-9_]{0,39}", k) for k in out):
-        raise ValueError("members")
+    good = all(re.fullmatch("[a-z][a-z0-9_]{0,39}", name) for name in out)
+    need(good and len(out) == len(pairs), "members")
     return out
 
 def check_value(value, depth=0):
     """Integers only, within 2^53 - 1; at most 32 levels deep."""
-    if depth > 32 or isinstance(value, float):
-        raise ValueError("a float, or too deep")
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > MAX_INTEGER:
-        raise ValueError("a large number")
-    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+    need(depth <= 32 and not isinstance(value, float), "a float, or too deep")
+    need(not isinstance(value, int) or abs(value) <= MAX_INTEGER, "a large number")
+    items = value.values() if isinstance(value, dict) else value
+    for item in items if isinstance(value, (dict, list)) else ():
         check_value(item, depth + 1)
 
 def parse_entry(line, seq):
@@ -388,21 +379,19 @@ def parse_entry(line, seq):
         entry = json.loads(line.decode("utf-8"), object_pairs_hook=no_duplicates)
         check_value(entry)
         form = json.dumps(entry, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-        if not isinstance(entry, dict) or form.encode("utf-8") != line:
-            raise ValueError("canonical")
+        need(isinstance(entry, dict) and form.encode("utf-8") == line, "canonical")
     except (ValueError, RecursionError):
         raise Bad("the entry is not canonical json", seq)
     for name, form in FORMS.items():
         value = entry.get(name)
-        if not isinstance(value, str) or not re.fullmatch(form, value) or len(entry["t"]) > 40:
-            raise Bad("%s is not of its form" % name, seq)
-    if any(type(entry.get(name)) is not int or entry[name] < 0 for name in ("seq", "ts")):
-        raise Bad("seq or ts is not a number", seq)
+        good = isinstance(value, str) and re.fullmatch(form, value)
+        need(good and len(value) <= 64, "%s is not of its form" % name, seq)
+    good = all(type(entry.get(name)) is int and entry[name] >= 0 for name in ("seq", "ts"))
+    need(good and len(entry["t"]) <= 40, "seq, ts or t is not of its form", seq)
     return entry
 
 class Rules:
     """Open sessions and open calls, entry by entry."""
-
     def __init__(self, origin):
         self.origin, self.last, self.jump = origin, None, False
         self.sessions, self.calls = {}, {}
@@ -476,20 +465,15 @@ def run(directory, seen=()):
             return None
         levels[number]["outcome"] = "passed"
         return result
-
     note = level(0, lambda: parse_note(read(directory, "checkpoint")))
     head = level(0, lambda: parse_checkpoint(note[0])) if note else None
     if not head:
         return report
     (text, signatures), (origin, size, root) = note, head
     report.update(origin=origin, size=size, root=base64.b64encode(root).decode())
-    keys = []
-
-    def signature():
-        keys.extend(log_keys(directory, origin))
-        verify_note(text, signatures, keys)
-
-    level(1, signature)
+    keys = level(1, lambda: log_keys(directory, origin)) or []
+    if levels[1]["outcome"] == "passed":
+        level(1, lambda: verify_note(text, signatures, keys))
     claims = claims_of(directory, origin, keys, seen)
     sizes = {claim[1] for claim in claims if not isinstance(claim, Bad)}
     roots = level(0, lambda: check_tree(directory, size, root, sizes))
@@ -498,9 +482,8 @@ def run(directory, seen=()):
         if claims:
             levels[3]["checked"] = level(3, lambda: check_claims(claims, size, roots)) or 0
         report["open_calls"] = level(4, lambda: check_entries(directory, origin, size)) or []
-    outcomes = {n: levels[n]["outcome"] for n in levels}
-    must = all(outcomes[n] == "passed" for n in (0, 1, 4))
-    report["passed"] = must and "failed" not in outcomes.values()
+    good = all(levels[n]["outcome"] == "passed" for n in (0, 1, 4))
+    report["passed"] = good and levels[3]["outcome"] != "failed"
     return report
 
 def main(arguments):
