@@ -7,12 +7,7 @@ Levels: 0 entries hash to the tiles and to the root, 1 the log's signature, 3 ev
 received elsewhere is a prefix, 4 entry rules. Exit code 0 when all that ran held, 8 otherwise.
 It shares no code with Breakglass; levels 2 and 5 are left to `breakglass log verify`.
 """
-import base64
-import hashlib
-import json
-import os
-import re
-import sys
+import base64, hashlib, json, os, re, sys
 
 ENTRIES = "entries.ndjson"
 ENDINGS = ["complete", "client_gone", "upstream_error", "session_closed", "too_large"]
@@ -74,13 +69,11 @@ def point_decode(data):
     """The point of 32 bytes, None when they are not the canonical form of one."""
     y = int.from_bytes(data, "little")
     sign, y = y >> 255, y & (2 ** 255 - 1)
-    if y >= P:
-        return None
     x2 = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
     x = pow(x2, (P + 3) // 8, P)
     if (x * x - x2) % P:
         x = x * ROOT_M1 % P
-    if (x * x - x2) % P or (x == 0 and sign):
+    if y >= P or (x * x - x2) % P or (x == 0 and sign):
         return None
     if x & 1 != sign:
         x = P - x
@@ -94,11 +87,9 @@ def small(point):
 
 def ed25519_verify(public, message, signature):
     """Whether the signature is good."""
-    if len(public) != 32 or len(signature) != 64:
-        return False
     a, r = point_decode(public), point_decode(signature[:32])
     s = int.from_bytes(signature[32:], "little")
-    if a is None or r is None or s >= L or small(a) or small(r):
+    if len(signature) != 64 or a is None or r is None or s >= L or small(a) or small(r):
         return False
     h = int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little") % L
     return point_equal(point_mul(s, BASE), point_add(r, point_mul(h, a)))
@@ -198,13 +189,10 @@ def log_keys(directory, origin):
         words = [word for word in re.split(r"[ \t]", line) if word]
         if not words or words[0].startswith("#"):
             continue
-        if words[0] == "log" and len(words) in (2, 3):
-            keys.append(parse_vkey(words[1]))
-        elif words[0] == "quorum" and len(words) == 2:
-            quorum += 1
-        else:
-            good = words[0] in ("witness", "group") and len(words) >= 3
-            need(good, "policy.txt: not a line of this format")
+        known = {"log": (2, 3), "quorum": (2,), "witness": (3, 4), "group": range(4, 999)}
+        need(len(words) in known.get(words[0], ()), "policy.txt: not a line of this format")
+        quorum += words[0] == "quorum"
+        keys += [parse_vkey(words[1])] if words[0] == "log" else []
     named = "quorum none\n" in text or re.search(r"(?m)^\s*witness\s", text)
     good = quorum == 1 and named and all(key[2] == 1 for key in keys)
     need(good, "policy.txt: it needs one quorum line and log keys of type 1")
@@ -273,10 +261,9 @@ def compare_tile(directory, level, index, hashes):
     """A tile's file must hold exactly these hashes."""
     path = tile_path(level, index, len(hashes))
     content = read(directory, path, index * TILE if level == 0 else None)
-    if content != b"".join(hashes):
-        good = [content[32 * n:32 * n + 32] == digest for n, digest in enumerate(hashes)] + [False]
-        seq = index * TILE + good.index(False) if level == 0 else None
-        raise Bad("%s does not hold the hashes of the entries" % path, seq)
+    good = [content[32 * n:32 * n + 32] == digest for n, digest in enumerate(hashes)] + [False]
+    seq = index * TILE + good.index(False) if level == 0 else None
+    need(content == b"".join(hashes), "%s does not hold the entries' hashes" % path, seq)
 
 def check_tree(directory, size, root, sizes):
     """Level 0; returns the roots at the claimed sizes."""
