@@ -1,5 +1,7 @@
 //! The tree, proofs, notes and entries against naive models and other people's crates.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
+
 use breakglass::audit::checkpoint::Checkpoint;
 use breakglass::audit::entry::{Draft, EntryError, PreparedDraft, parse_entry, stamp};
 use breakglass::audit::merkle::{Edge, Hash, empty_root, leaf_hash, node_hash};

@@ -1,6 +1,8 @@
 //! Published test vectors of the formats the audit room speaks: RFC 6962, C2SP signed-note,
 //! cosignature and tlog-tiles, the Go checksum database, Tessera, and one sample log.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use breakglass::audit::checkpoint::{Checkpoint, format_hash, parse_hash};

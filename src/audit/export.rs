@@ -46,6 +46,9 @@ pub struct ExportParts<'a> {
     pub objects: &'a [(String, Vec<u8>)],
 }
 
+/// Where files go: adds bytes to the end of the named one.
+pub type Append<'a, E> = dyn FnMut(&str, &[u8]) -> Result<(), E> + 'a;
+
 /// Why an export was not finished. `E` is the error of the entries or of the sink.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError<E> {
@@ -82,7 +85,7 @@ pub enum ExportError<E> {
 pub fn export<E>(
     parts: &ExportParts<'_>,
     entries: impl Iterator<Item = Result<Vec<u8>, E>>,
-    append: &mut dyn FnMut(&str, &[u8]) -> Result<(), E>,
+    append: &mut Append<'_, E>,
 ) -> Result<Checkpoint, ExportError<E>> {
     let head = own_checkpoint(parts.checkpoint, parts.log_keys)?;
     let size = head.size;
@@ -115,13 +118,13 @@ pub fn export<E>(
     Ok(head)
 }
 
-struct Writer<'w, E> {
-    append: &'w mut dyn FnMut(&str, &[u8]) -> Result<(), E>,
+struct Writer<'w, 'a, E> {
+    append: &'w mut Append<'a, E>,
     edge: Edge,
     stack: TileStack,
 }
 
-impl<E> Writer<'_, E> {
+impl<E> Writer<'_, '_, E> {
     fn leaf(&mut self, leaf: Hash) -> Result<(), ExportError<E>> {
         self.edge.push(leaf).map_err(|_| ExportError::Root)?;
         let append = &mut self.append;
@@ -163,7 +166,7 @@ impl<E> Writer<'_, E> {
 /// The small files; the checkpoint last, so that a broken export has none.
 fn write_parts<E>(
     parts: &ExportParts<'_>,
-    append: &mut dyn FnMut(&str, &[u8]) -> Result<(), E>,
+    append: &mut Append<'_, E>,
 ) -> Result<(), ExportError<E>> {
     let mut write = |path: &str, bytes: &[u8]| append(path, bytes).map_err(ExportError::Outside);
     for note in parts.earlier {

@@ -1,14 +1,19 @@
 //! Offline verification on sample logs: what holds passes, every change is named, and the
 //! independent Python verifier agrees.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
+
 mod agreement;
 mod speed;
 mod support;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use breakglass::audit::cosignature::signed_message;
 use breakglass::audit::merkle::leaf_hash;
+use breakglass::audit::note::{KeyKind, Note, Signature, VerifierKey};
 use breakglass::audit::verify::{Expectations, Outcome, Report, Seen, verify};
+use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::json;
 use support::{Chance, Files, SampleLog, checkpoint_of};
 
@@ -335,4 +340,55 @@ fn an_empty_log_has_the_empty_root_and_then_no_more() {
             .contains("\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n")
     );
     assert_ne!(leaf_hash(b""), [0; 32]);
+}
+
+/// A witness's cosignature line over a note's body (C2SP tlog-cosignature).
+fn cosigned(note: &Note, name: &str, seed: u8, time_s: u64) -> (VerifierKey, String) {
+    let key = SigningKey::from_bytes(&[seed; 32]);
+    let public = key.verifying_key().to_bytes();
+    let public = VerifierKey::from_public(name, KeyKind::Witness, &public).unwrap();
+    let signature = key.sign(&signed_message(time_s, &note.text));
+    let mut bytes = time_s.to_be_bytes().to_vec();
+    bytes.extend_from_slice(&signature.to_bytes());
+    let line = Signature {
+        name: name.to_owned(),
+        key_id: public.key_id(),
+        bytes,
+    };
+    (public, line.to_string())
+}
+
+#[test]
+fn a_quorum_of_witnesses_is_demanded_where_the_policy_names_one() {
+    let log = SampleLog::grown(2, 40);
+    let note = log.checkpoint(log.entries.len());
+    let (first, line_1) = cosigned(&note, "w1.example", 1, 1_700_000_000);
+    let (second, line_2) = cosigned(&note, "w2.example", 2, 1_700_000_000);
+    let policy = format!(
+        "log {}\nwitness a {first}\nwitness b {second}\ngroup both all a b\nquorum both\n",
+        support::signer().verifier_key()
+    );
+    let outcome = |checkpoint: String| {
+        let mut files = Files::of(&log);
+        files
+            .0
+            .insert("policy.txt".into(), policy.clone().into_bytes());
+        files.0.insert("checkpoint".into(), checkpoint.into_bytes());
+        let report = files.verify();
+        (report.passed, report.levels[2].outcome)
+    };
+    assert_eq!(
+        outcome(format!("{note}{line_1}\n{line_2}\n")),
+        (true, Outcome::Passed)
+    );
+    assert_eq!(
+        outcome(format!("{note}{line_1}\n")),
+        (false, Outcome::Failed)
+    );
+    assert_eq!(outcome(note.to_string()), (false, Outcome::Failed));
+    let broken = line_2.replace("AAAA", "AAAB");
+    assert_eq!(
+        outcome(format!("{note}{line_1}\n{broken}\n")),
+        (false, Outcome::Failed)
+    );
 }
