@@ -1,0 +1,138 @@
+//! Step 1: the responder opens. One-time identity and nonce first, then entries, terms, row and
+//! alerts in one transaction.
+
+use super::App;
+use super::acts::{Caller, Verified};
+use super::chance;
+use super::error::AppError;
+use super::step::With;
+use crate::api::SignedDocument;
+use crate::domain::act::{Deed, Opening};
+use crate::domain::ids::{Digest, IncidentId};
+use crate::domain::incident::command::Fresh;
+use crate::domain::incident::opening::{self, Request};
+use crate::domain::incident::{CLOCK_APART_MS, Incident, Refusal};
+use crate::domain::terms::{Purpose, Requester, Target};
+use crate::sealed::vault::IncidentKey;
+use crate::store::{CommitError, Conflict};
+
+/// How often a new incident's number is drawn anew because another opening took it.
+const MAX_NUMBER_TRIES: usize = 8;
+
+impl App {
+    /// Opens an incident from a signed request.
+    ///
+    /// # Errors
+    /// A bad document, a refusal of the rules, or a log that cannot be written.
+    pub async fn open(
+        &self,
+        signed: &SignedDocument,
+        caller: &Caller,
+    ) -> Result<Incident, AppError> {
+        let verified = match self.verified(signed, caller) {
+            Ok(verified) => verified,
+            Err(error) => return Err(self.forged(caller, "open", None, error).await),
+        };
+        match self.open_verified(&verified).await {
+            Ok(incident) => Ok(incident),
+            Err(error @ AppError::Refused(_)) => Err(self.refused(&verified, None, error).await),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn open_verified(&self, verified: &Verified) -> Result<Incident, AppError> {
+        let Deed::Open(opening) = &verified.act.deed else {
+            return Err(AppError::BadDocument("not an act of opening".into()));
+        };
+        let now = self.now();
+        if now.since_ms(verified.act.at_ms).abs() > CLOCK_APART_MS {
+            return Err(Refusal::ClockApart { signed: verified.act.at_ms, now }.into());
+        }
+        self.check_workspace(&opening.target)?;
+        let requester = Requester::Person(verified.act.person.clone());
+        let with = With::act(verified, now);
+        self.open_incident(requester, Some(verified.sha256), (**opening).clone(), with).await
+    }
+
+    fn check_workspace(&self, target: &Target) -> Result<(), AppError> {
+        let known = &self.inner.databricks.config().workspaces;
+        match &target.workspace {
+            Some(id) if !known.contains_key(id) => Err(Refusal::BadOpening {
+                what: "target",
+                why: format!("names workspace {id}, which this vault does not know"),
+            }
+            .into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The vault itself asks for an owed rotation (PROTOCOL §6, purpose `rotate`, b).
+    ///
+    /// # Errors
+    /// As [`App::open`].
+    pub async fn ask_owed_rotation(&self) -> Result<Incident, AppError> {
+        let opening = Opening {
+            purpose: Purpose::Rotate,
+            use_case: String::new(),
+            answers: std::collections::BTreeMap::new(),
+            reason: "a rotation is owed".to_owned(),
+            ticket: String::new(),
+            target: Target::default(),
+            scope: Vec::new(),
+            grants_to: Vec::new(),
+            max_minutes: 0,
+            claim_key: None,
+            client_nonce: chance::hex32()?,
+        };
+        self.open_incident(Requester::Vault, None, opening, With::default()).await
+    }
+
+    async fn open_incident(
+        &self,
+        requester: Requester,
+        request_sha256: Option<Digest>,
+        opening: Opening,
+        with: With,
+    ) -> Result<Incident, AppError> {
+        let facts = self.inner.facts.get();
+        for _ in 0..MAX_NUMBER_TRIES {
+            let now = self.now();
+            let incident = IncidentId::numbered(self.inner.store.next_incident_number().await?);
+            let (key, fresh) = fresh_key()?;
+            let request = Request {
+                incident: incident.clone(),
+                vault: self.inner.settings.vault.clone(),
+                requester: requester.clone(),
+                request_sha256,
+                opening: opening.clone(),
+                fresh,
+            };
+            let data = self.rules_data(&facts, None, requester.person(), now).await?;
+            let events = opening::open(&request, &data.rules(&facts)?, now)?;
+            let opened = Incident::from_opened(&events[0])?;
+            // In memory before the commit: the moment it is durable, custodians may answer.
+            self.inner.memory.put_key(&incident, key);
+            match self.write(0, &opened, &events, with.clone(), &facts, now).await {
+                Ok(_) => {
+                    self.tell_watchers();
+                    return Ok(opened);
+                }
+                Err(error) => {
+                    self.inner.memory.forget_key(&incident);
+                    if !matches!(error, CommitError::Conflict(Conflict::Version | Conflict::Exists))
+                    {
+                        return Err(self.not_committed(error));
+                    }
+                }
+            }
+        }
+        Err(AppError::Overloaded)
+    }
+}
+
+/// A one-time identity and a nonce drawn after it.
+pub(super) fn fresh_key() -> Result<(IncidentKey, Fresh), AppError> {
+    let key = IncidentKey::generate().map_err(|e| AppError::Inconsistent(e.to_string()))?;
+    let recipient = key.recipient().to_owned();
+    Ok((key, Fresh { recipient, nonce: chance::hex32()? }))
+}

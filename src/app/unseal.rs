@@ -1,0 +1,144 @@
+//! Step 5: at quorum, `unseal.begin` is durable, then shares are combined, the credential is in
+//! locked memory, shares and identity are gone.
+
+use std::sync::Arc;
+
+use super::answer::{epoch_keys, release_label};
+use super::error::AppError;
+use super::memory::Unsealed;
+use super::open::fresh_key;
+use super::step::With;
+use super::{App, facts};
+use crate::domain::ids::IncidentId;
+use crate::domain::incident::command::Command;
+use crate::domain::incident::{Incident, Phase};
+use crate::domain::terms::Purpose;
+use crate::sealed::secret::Credential;
+
+impl App {
+    /// Begins to unseal in the background if quorum is met and nothing stands against it.
+    pub(super) fn try_begin(&self, id: &IncidentId) {
+        let (app, id) = (self.clone(), id.clone());
+        self.spawn(async move {
+            // One Opening or way back at a time; the next waits here.
+            let hand = Arc::clone(&app.inner.memory.vault_hand).lock_owned().await;
+            match app.begin(&id).await {
+                Ok(Some(incident)) => app.after_unsealing(incident, hand).await,
+                Ok(None) => {}
+                Err(error) => tracing::error!(incident = %id, %error, "opening ended early"),
+            }
+        });
+    }
+
+    /// `None` when it is not time yet.
+    async fn begin(&self, id: &IncidentId) -> Result<Option<Incident>, AppError> {
+        if !self.inner.memory.has_key(id) {
+            return Ok(None);
+        }
+        let begun = match self.step(id, Command::Begin, None, With::default()).await {
+            Ok(stepped) => stepped.incident,
+            // Too few shares, no alert confirmed, another incident open: later.
+            Err(AppError::Refused(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        // `unseal.begin` is durable. If we stop here, the restart says that a rotation is owed.
+        match self.combine(&begun).await {
+            Ok(credential) => {
+                let credential = Arc::new(credential);
+                let unsealed = Unsealed { incident: id.clone(), credential };
+                self.inner.memory.put_unsealed(unsealed);
+                let done = self.step(id, Command::Unsealed, None, With::default()).await;
+                match done {
+                    Ok(stepped) => Ok(Some(stepped.incident)),
+                    Err(error) => {
+                        // No entry, no act: what cannot be logged is not open.
+                        self.inner.memory.wipe_credential();
+                        Err(error)
+                    }
+                }
+            }
+            Err(error) => {
+                self.opening_broke(id, &error.to_string(), true).await?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn combine(&self, incident: &Incident) -> Result<Credential, AppError> {
+        let facts = self.inner.facts.get();
+        let manifest = facts.epoch()?.manifest.clone();
+        let row = self.inner.store.current_epoch(manifest.kind).await?;
+        let sealed = row
+            .and_then(|row| row.sealed_credential)
+            .ok_or(AppError::Sealed("the sealed credential is gone"))?;
+        let envelopes = self.inner.store.envelopes(&incident.id).await?;
+        let key = self
+            .inner
+            .memory
+            .take_key(&incident.id)
+            .ok_or(AppError::Sealed("this incident's identity is gone"))?;
+        let (label, keys) = (release_label(incident)?, epoch_keys(&manifest));
+        // CPU work of a few milliseconds, off the threads that serve others.
+        tokio::task::spawn_blocking(move || {
+            let lent: Vec<(u8, &[u8])> =
+                envelopes.iter().map(|(index, _, file)| (*index, file.as_slice())).collect();
+            key.unseal(&lent, &label, &keys, &sealed)
+        })
+        .await
+        .map_err(|_| AppError::Inconsistent("unsealing was interrupted".into()))?
+        .map_err(|e| AppError::Inconsistent(e.to_string()))
+    }
+
+    /// Opening broke: new terms for the same incident, and a rotation owed if shares were combined.
+    pub(super) async fn opening_broke(
+        &self,
+        id: &IncidentId,
+        why: &str,
+        combined: bool,
+    ) -> Result<(), AppError> {
+        self.inner.memory.wipe_credential();
+        drop(self.inner.memory.end_session());
+        let (key, fresh) = fresh_key()?;
+        self.inner.memory.put_key(id, key);
+        let command = Command::OpeningBroke { why: why.to_owned(), fresh, combined };
+        match self.step(id, command, None, With::default()).await {
+            Ok(stepped) if stepped.incident.is_collecting() => Ok(()),
+            Ok(_) => {
+                self.inner.memory.forget_key(id);
+                Ok(())
+            }
+            Err(error) => {
+                self.inner.memory.forget_key(id);
+                Err(error)
+            }
+        }
+    }
+
+    async fn after_unsealing(&self, incident: Incident, hand: tokio::sync::OwnedMutexGuard<()>) {
+        let id = incident.id.clone();
+        let rotates = incident.terms.purpose == Purpose::Rotate;
+        let outcome = match &incident.phase {
+            Phase::Closing(_) => Ok(()),
+            Phase::Opening { .. } if rotates => {
+                self.step(&id, Command::RotationBegun, None, With::default()).await.map(drop)
+            }
+            _ => self.open_session(&incident).await,
+        };
+        match outcome {
+            Ok(()) if rotates => self.way_back(&id, &hand).await,
+            Ok(()) => {}
+            Err(error) => {
+                tracing::error!(incident = %id, %error, "the session could not be opened");
+                if let Err(error) = self.opening_broke(&id, &error.to_string(), true).await {
+                    tracing::error!(incident = %id, %error, "a broken opening was not recorded");
+                }
+            }
+        }
+    }
+
+    /// Reads roster, policy and epoch again after a switch.
+    pub(super) async fn reload_facts(&self) -> Result<Arc<facts::Facts>, AppError> {
+        self.inner.facts.reload(&self.inner.store, &self.inner.settings).await?;
+        Ok(self.inner.facts.get())
+    }
+}
