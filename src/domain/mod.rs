@@ -4,6 +4,7 @@
 pub mod canonical;
 
 // What the proxy decides by: canonical target, risk class, scope, what no session may do.
+pub mod leak;
 pub mod never;
 pub mod risk;
 pub mod scope;
