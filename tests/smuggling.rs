@@ -41,7 +41,7 @@ async fn server(limits: Limits) -> Server {
                 Ok(body) => format!("{line} {}", String::from_utf8_lossy(&body.to_bytes())),
                 Err(_) => format!("{line} BROKEN"),
             };
-            record.lock().unwrap().push(text);
+            record.lock().expect("no test panics with it").push(text);
             Response::new(
                 Full::new(Bytes::from_static(b"ok"))
                     .map_err(|never| match never {})
@@ -49,9 +49,9 @@ async fn server(limits: Limits) -> Server {
             )
         }
     });
-    let bound = Bound::bind("127.0.0.1:0".parse().unwrap(), None)
+    let bound = Bound::bind("127.0.0.1:0".parse().expect("an address"), None)
         .await
-        .unwrap();
+        .expect("works on loopback");
     let address = bound.address();
     let stop = CancellationToken::new();
     let hosts = Hosts::new().with("vault.test", recording);
@@ -65,7 +65,9 @@ async fn server(limits: Limits) -> Server {
 
 /// Sends bytes, closes the write side, and reads the whole reply.
 async fn send(server: &Server, bytes: &[u8]) -> String {
-    let mut socket = TcpStream::connect(server.address).await.unwrap();
+    let mut socket = TcpStream::connect(server.address)
+        .await
+        .expect("works on loopback");
     let _ = socket.write_all(bytes).await;
     let _ = socket.shutdown().await;
     let mut reply = Vec::new();
