@@ -4,7 +4,7 @@
 pub mod canonical;
 
 // What the proxy decides by: canonical target, risk class, scope, what no session may do.
-pub mod leak;
+pub mod judge;
 pub mod never;
 pub mod risk;
 pub mod scope;

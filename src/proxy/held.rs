@@ -17,11 +17,12 @@ use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use crate::domain::leak::{MAX_PATTERN_BYTES, Scanner};
-
 /// How much of a stream waits for its entry, in bytes.
 pub const HOLD_BACK_BYTES: usize = 16 * 1024;
-const _: () = assert!(HOLD_BACK_BYTES > MAX_PATTERN_BYTES);
+
+/// Takes the next piece of the reply; true once a secret ends within what it was fed. Its secrets'
+/// spellings must be shorter than [`HOLD_BACK_BYTES`].
+pub type Scan = Box<dyn FnMut(&[u8]) -> bool + Send>;
 
 /// How a stream ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +78,7 @@ enum State {
 pub struct Held<B> {
     inner: B,
     state: State,
-    scanner: Scanner,
+    scan: Scan,
     hasher: Sha256,
     received_bytes: u64,
     held: VecDeque<Bytes>,
@@ -91,7 +92,7 @@ impl<B> Held<B> {
     /// Wraps a reply body.
     pub fn new(
         inner: B,
-        scanner: Scanner,
+        scan: Scan,
         cut: CancellationToken,
         idle: Duration,
         finish: Finish,
@@ -99,7 +100,7 @@ impl<B> Held<B> {
         Self {
             inner,
             state: State::Flowing(finish),
-            scanner,
+            scan,
             hasher: Sha256::new(),
             received_bytes: 0,
             held: VecDeque::new(),
@@ -130,7 +131,7 @@ impl<B> Held<B> {
     fn take(&mut self, piece: Bytes) {
         self.hasher.update(&piece);
         self.received_bytes += u64::try_from(piece.len()).unwrap_or(u64::MAX);
-        if self.scanner.feed(&piece) {
+        if (self.scan)(&piece) {
             self.finish(How::Leaked);
             return;
         }

@@ -11,7 +11,7 @@ mod refusal;
 mod upload;
 
 pub use headers::{HeaderRefusal, reply_headers, request_headers};
-pub use held::{Ended, Finish, HOLD_BACK_BYTES, Held, HeldError, How};
+pub use held::{Ended, Finish, HOLD_BACK_BYTES, Held, HeldError, How, Scan};
 pub use local::{
     LocalCall, SessionToken, TokenAsk, TokenAskError, discovery, local_call, token_reply,
 };

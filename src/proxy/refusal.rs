@@ -55,6 +55,24 @@ impl Refusal {
         }
     }
 
+    /// The answer to a judged call: the sentence, and how to ask for it.
+    pub fn of(denied: &crate::domain::judge::Denied) -> Self {
+        use crate::domain::judge::Denied;
+        match denied {
+            Denied::Never(reason) => Self::never(*reason),
+            Denied::TooLarge(most_bytes) => Self::too_large(*most_bytes),
+            Denied::Scope { sentence, hint, .. } if hint.is_empty() => Self::denied(sentence),
+            Denied::Scope { sentence, hint, .. } => {
+                Self::denied(format!("{sentence}; to ask for it: {hint}"))
+            }
+            Denied::Compressed
+            | Denied::Unread
+            | Denied::Json(_)
+            | Denied::Thrift(_)
+            | Denied::Body(_) => Self::malformed(denied.to_string()),
+        }
+    }
+
     /// 401, for no token or one that was never ours.
     pub fn unauthenticated() -> Self {
         Self {
