@@ -5,7 +5,7 @@ use hyper::header::{CONNECTION, HeaderName, HeaderValue, LOCATION};
 
 use crate::domain::target::Upstream;
 
-/// Request headers that pass as they are (facts/databricks §5.3).
+/// Request headers that pass as they are.
 const REQUEST: [&str; 15] = [
     "content-type",
     "content-length",

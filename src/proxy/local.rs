@@ -1,4 +1,4 @@
-//! What the proxy answers itself (facts/databricks §6.5): discovery, the token endpoint, feature
+//! What the proxy answers itself: discovery, the token endpoint, feature
 //! flags, telemetry. None of it reaches Databricks, and discovery tells no workspace id.
 
 use base64::Engine as _;
