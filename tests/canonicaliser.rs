@@ -156,3 +156,53 @@ fn the_plain_spelling_of_the_neighbour_still_passes() {
     };
     assert_eq!(verdict(&scope, &call), Verdict::Allow);
 }
+
+/// What real clients sent to a recorder: each is a known route with the class we expect.
+#[test]
+fn recorded_calls_of_real_clients_are_known() {
+    for (method, raw, class) in [
+        ("GET", "/api/2.0/clusters/list", "read"),
+        ("GET", "/api/2.1/jobs/list?expand_tasks=false", "read"),
+        ("GET", "/api/2.0/groups/list", "read"),
+        ("GET", "/api/2.0/workspace/list?path=%2F", "read"),
+        ("GET", "/api/2.0/token/list", "read"),
+        ("GET", "/api/2.0/preview/scim/v2/Me?", "read"),
+        (
+            "GET",
+            "/api/2.0/accounts/acc-1/scim/v2/Groups?filter=displayName+eq+%22a%22",
+            "read",
+        ),
+        (
+            "GET",
+            "/api/2.0/accounts/acc-1/servicePrincipals/1/credentials/secrets",
+            "read",
+        ),
+        ("POST", "/api/2.0/groups/add-member", "privilege"),
+        ("POST", "/api/2.0/clusters/restart", "change"),
+        ("PATCH", "/api/2.0/preview/scim/v2/Groups/11", "privilege"),
+        (
+            "DELETE",
+            "/api/2.0/accounts/acc-1/servicePrincipals/1/credentials/secrets/s",
+            "destroy",
+        ),
+        (
+            "POST",
+            "/api/2.0/accounts/servicePrincipals/1/credentials/secrets",
+            "never",
+        ),
+        (
+            "PUT",
+            "/api/2.0/fs/files/Volumes/a/b/c/x.txt?overwrite=true",
+            "change",
+        ),
+        ("POST", "/api/2.0/dbfs/put", "change"),
+        ("POST", "/api/2.0/workspace/import", "code"),
+        ("POST", "/sql/1.0/warehouses/abc", "destroy"),
+        ("POST", "/api/2.0/sql/statements", "destroy"),
+        ("GET", "/api/2.0/sql/statements/0/result/chunks/1", "egress"),
+    ] {
+        let classified = classify(method, &canonicalise(raw).unwrap());
+        assert_eq!(classified.class.word(), class, "{method} {raw}");
+        assert!(classified.route.is_some(), "{method} {raw}");
+    }
+}

@@ -29,6 +29,7 @@ pub mod rotation;
 pub mod alert;
 
 // What the proxy decides by: canonical target, risk class, scope, what no session may do.
+pub mod judge;
 pub mod never;
 pub mod risk;
 pub mod scope;

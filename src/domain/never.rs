@@ -109,7 +109,7 @@ impl NeverReason {
     }
 
     /// The status and the Databricks error code of the refusal, chosen so that clients fall back
-    /// or stop (facts/databricks §5.4).
+    /// or stop.
     pub fn answer(self) -> (u16, &'static str) {
         match self {
             Self::ExternalLinks | Self::ResultLinks => (400, "INVALID_PARAMETER_VALUE"),

@@ -40,7 +40,7 @@ pub enum TargetRefusal {
     Query,
 }
 
-/// Which of the two Databricks hosts a target belongs to (facts/databricks §5.6).
+/// Which of the two Databricks hosts a target belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Upstream {
     /// The account host.

@@ -45,13 +45,7 @@ pub(super) fn other_protocol(call: &CallFacts<'_>, _: &Principal) -> Option<Neve
 
 /// Paths that hand the request to code of users on a cluster or in an app.
 pub(super) fn forwards_to_code(call: &CallFacts<'_>, _: &Principal) -> Option<NeverReason> {
-    const FORWARDING: [&str; 5] = [
-        "driver-proxy",
-        "driver-proxy-api",
-        "apps",
-        "databricks-apps",
-        "aip",
-    ];
+    const FORWARDING: [&str; 3] = ["driver-proxy", "driver-proxy-api", "apps"];
     readings(call)
         .iter()
         .any(|path| {

@@ -189,8 +189,7 @@ fn refuse(why: RefusalReason, call: &CallFacts<'_>) -> Verdict {
     }
 }
 
-/// The sentence a person reads. It avoids the words on which clients try again
-/// (facts/databricks §5.1).
+/// The sentence a person reads. It avoids the words on which clients try again.
 fn sentence(why: RefusalReason, call: &CallFacts<'_>) -> String {
     let what = format!("{} {}", call.method, call.target.path());
     let class = call.class;

@@ -1,0 +1,158 @@
+use super::*;
+
+#[test]
+fn writes_that_name_the_principal_in_the_path_are_never() {
+    for (method, raw) in [
+        (
+            "DELETE",
+            "/api/2.0/accounts/a/servicePrincipals/4711/credentials/secrets/x",
+        ),
+        (
+            "PATCH",
+            "/api/2.0/accounts/a/scim/v2/ServicePrincipals/4711",
+        ),
+        ("DELETE", "/api/2.0/preview/scim/v2/ServicePrincipals/4711"),
+        (
+            "PUT",
+            "/api/2.0/accounts/a/workspaces/1/permissionassignments/principals/4711",
+        ),
+        (
+            "DELETE",
+            "/api/2.0/accounts/a/workspaces/1/permissionassignments/principals/4711",
+        ),
+        ("DELETE", "/api/2.0/identity/groups/1/direct-members/4711"),
+        (
+            "PATCH",
+            "/api/2.0/identity/accounts/a/service-principals/4711",
+        ),
+    ] {
+        assert_eq!(
+            bare(method, raw),
+            Some(NeverReason::Principal),
+            "{method} {raw}"
+        );
+    }
+    assert_eq!(
+        bare("GET", "/api/2.0/accounts/a/scim/v2/ServicePrincipals/4711"),
+        None
+    );
+    assert_eq!(
+        bare(
+            "DELETE",
+            "/api/2.0/accounts/a/scim/v2/ServicePrincipals/47110"
+        ),
+        None
+    );
+    assert_eq!(
+        with("POST", "/api/2.2/jobs/delete", json!({"job_id": 4711})),
+        None
+    );
+}
+
+#[test]
+fn members_in_the_body_are_read() {
+    let group = "/api/2.0/preview/scim/v2/Groups/1";
+    let add = |id: &str| json!({"Operations": [{"op": "add", "path": "members", "value": [{"value": id}]}]});
+    let add_sdk =
+        |id: &str| json!({"Operations": [{"op": "add", "value": {"members": [{"value": id}]}}]});
+    let remove = json!({"Operations": [{"op": "remove", "path": "members[value eq \"4711\"]"}]});
+    assert_eq!(
+        with("PATCH", group, add("4711")),
+        Some(NeverReason::Principal)
+    );
+    assert_eq!(
+        with("PATCH", group, add_sdk("4711")),
+        Some(NeverReason::Principal)
+    );
+    assert_eq!(with("PATCH", group, remove), Some(NeverReason::Principal));
+    assert_eq!(
+        with("PATCH", group, json!({"members": [{"value": 4711}]})),
+        Some(NeverReason::Principal)
+    );
+    assert_eq!(with("PATCH", group, add("42")), None);
+    assert_eq!(
+        judge("PATCH", group, Body::Unread, None),
+        Some(NeverReason::Principal)
+    );
+}
+
+#[test]
+fn the_principals_own_groups_and_admin_groups_are_never_touched() {
+    for (method, raw) in [
+        ("PATCH", "/api/2.0/preview/scim/v2/Groups/900"),
+        ("DELETE", "/api/2.0/accounts/a/scim/v2/Groups/900"),
+        ("POST", "/api/2.0/identity/groups/900/direct-members"),
+    ] {
+        assert_eq!(
+            bare(method, raw),
+            Some(NeverReason::ProtectedGroup),
+            "{method} {raw}"
+        );
+    }
+    let nest =
+        json!({"Operations": [{"op": "add", "path": "members", "value": [{"value": "900"}]}]});
+    assert_eq!(
+        with("PATCH", "/api/2.0/preview/scim/v2/Groups/1", nest),
+        Some(NeverReason::ProtectedGroup)
+    );
+}
+
+#[test]
+fn rule_sets_permissions_and_grants_that_name_the_principal_are_never() {
+    let name = format!("accounts/a/servicePrincipals/{APP}/ruleSets/default");
+    assert_eq!(
+        with(
+            "PUT",
+            "/api/2.0/preview/accounts/a/access-control/rule-sets",
+            json!({"name": name})
+        ),
+        Some(NeverReason::Principal)
+    );
+    let acl = json!({"access_control_list": [{"service_principal_name": APP.to_uppercase()}]});
+    assert_eq!(
+        with("PUT", "/api/2.0/permissions/jobs/1", acl),
+        Some(NeverReason::Principal)
+    );
+    let grant = json!({"statement": format!("GRANT ALL ON t TO `{APP}`")});
+    assert_eq!(
+        with("POST", "/api/2.0/sql/statements", grant),
+        Some(NeverReason::Principal)
+    );
+    let read = json!({"statement": format!("SELECT * FROM audit WHERE who = '{APP}'")});
+    assert_eq!(with("POST", "/api/2.0/sql/statements", read), None);
+}
+
+#[test]
+fn admin_roles_and_admin_groups_by_name_are_never() {
+    let role = json!({"Operations": [{"op": "add", "path": "roles", "value": [{"value": "account_admin"}]}]});
+    let take =
+        json!({"Operations": [{"op": "remove", "path": "roles[value eq \"account_admin\"]"}]});
+    let users = "/api/2.0/accounts/a/scim/v2/Users/7";
+    assert_eq!(with("PATCH", users, role), Some(NeverReason::AdminRole));
+    assert_eq!(with("PATCH", users, take), Some(NeverReason::AdminRole));
+    let assign = "/api/2.0/accounts/a/workspaces/1/permissionassignments/principals/7";
+    assert_eq!(
+        with("PUT", assign, json!({"permissions": ["ADMIN"]})),
+        Some(NeverReason::AdminRole)
+    );
+    assert_eq!(with("PUT", assign, json!({"permissions": ["USER"]})), None);
+    let member = json!({"parent_name": "admins", "user_name": "rio@example.test"});
+    assert_eq!(
+        with("POST", "/api/2.0/groups/add-member", member),
+        Some(NeverReason::AdminRole)
+    );
+    let rules = json!({"rule_set": {"grant_rules": [{"role": "roles/billing.admin"}]}});
+    assert_eq!(
+        with(
+            "PUT",
+            "/api/2.0/preview/accounts/a/access-control/rule-sets",
+            rules
+        ),
+        Some(NeverReason::AdminRole)
+    );
+    let named = json!({"displayName": "Ada", "userName": "admin@example.test"});
+    assert_eq!(
+        with("POST", "/api/2.0/accounts/a/scim/v2/Users", named),
+        None
+    );
+}
