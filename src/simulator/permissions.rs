@@ -85,7 +85,8 @@ fn merged(mut held: Vec<Value>, given: Vec<Value>) -> Vec<Value> {
         .any(|entry| entry["permission_level"] == "IS_OWNER");
     held.retain(|old| {
         let replaced = given.iter().any(|entry| subject(entry) == subject(old));
-        !replaced && !(new_owner && old["permission_level"] == "IS_OWNER")
+        let ousted = new_owner && old["permission_level"] == "IS_OWNER";
+        !(replaced || ousted)
     });
     held.extend(given);
     held

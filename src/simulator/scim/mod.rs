@@ -36,7 +36,7 @@ pub fn route(call: &Call<'_>, level: Level, rest: &[&str]) -> Handled {
         ("GET", []) => list::list(call, kind),
         ("POST", []) => create(call, kind),
         ("GET", [id]) => Ok(scim(&find(call, kind, id)?)),
-        ("PATCH", [id]) => change(call, kind, id, |object, body| patch::apply(object, body)),
+        ("PATCH", [id]) => change(call, kind, id, patch::apply),
         ("PUT", [id]) => change(call, kind, id, |object, body| {
             *object = body.clone();
             Ok(())
