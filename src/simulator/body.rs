@@ -16,6 +16,7 @@ pub struct SimBody {
     pieces: VecDeque<Bytes>,
     declared: Option<u64>,
     breaks: bool,
+    rested: bool,
 }
 
 impl SimBody {
@@ -26,6 +27,7 @@ impl SimBody {
             pieces: pieces.into(),
             declared: Some(declared),
             breaks: false,
+            rested: false,
         }
     }
 
@@ -35,6 +37,7 @@ impl SimBody {
             pieces: pieces.into(),
             declared: None,
             breaks: false,
+            rested: false,
         }
     }
 
@@ -52,6 +55,7 @@ impl SimBody {
             pieces: kept,
             declared: Some(total.max(1) as u64),
             breaks: true,
+            rested: false,
         }
     }
 }
@@ -62,7 +66,7 @@ impl Body for SimBody {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _context: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         while let Some(piece) = self.pieces.pop_front() {
             if piece.is_empty() {
@@ -76,6 +80,11 @@ impl Body for SimBody {
             return Poll::Ready(Some(Ok(Frame::data(piece))));
         }
         if self.breaks {
+            if !std::mem::replace(&mut self.rested, true) {
+                // Lets hyper flush what it holds; an error now would take the head with it.
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             return Poll::Ready(Some(Err(io::ErrorKind::ConnectionReset.into())));
         }
         Poll::Ready(None)
