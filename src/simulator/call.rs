@@ -57,13 +57,16 @@ impl Call<'_> {
         }
     }
 
-    /// The body as JSON; an empty body is an empty object.
+    /// The body as a JSON object; an empty body is an empty one.
     pub fn json(&self) -> Result<Value, Reply> {
         let bytes = self.bytes();
         if bytes.is_empty() {
             return Ok(Value::Object(serde_json::Map::new()));
         }
-        serde_json::from_slice(&bytes).map_err(|_| {
+        let parsed = serde_json::from_slice::<Value>(&bytes)
+            .ok()
+            .filter(Value::is_object);
+        parsed.ok_or_else(|| {
             Reply::error(
                 hyper::StatusCode::BAD_REQUEST,
                 "MALFORMED_REQUEST",

@@ -38,6 +38,7 @@ mod thrift;
 mod tls;
 mod tokens;
 mod warehouses;
+mod wire;
 mod workspace;
 
 use std::net::SocketAddr;

@@ -1,5 +1,7 @@
 //! The simulator through its own sockets.
 
+mod api;
+
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;

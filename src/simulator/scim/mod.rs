@@ -87,13 +87,6 @@ fn find(call: &Call<'_>, kind: Kind, id: &str) -> Result<Value, Reply> {
 
 fn create(call: &Call<'_>, kind: Kind) -> Handled {
     let mut body = call.json()?;
-    if !body.is_object() {
-        return Err(Reply::scim_error(
-            StatusCode::BAD_REQUEST,
-            "invalidSyntax",
-            "Not an object",
-        ));
-    }
     let shown = {
         let mut directory = lock(&call.state.directory);
         let name = kind.naming_member();
