@@ -77,16 +77,8 @@ pub fn route(call: &Call<'_>, rest: &[&str]) -> Handled {
         }
         ("POST", ["put"]) => {
             let body = call.json()?;
-            let (name, key) = (text(&body, "scope")?, text(&body, "key")?);
-            scope(name)?;
-            let value = match body["bytes_value"].as_str() {
-                Some(encoded) => encoded.to_owned(),
-                None => STANDARD.encode(text(&body, "string_value")?),
-            };
-            let mut settings = lock(&call.state.settings);
-            let keys = settings.secret_scopes.entry(name.to_owned()).or_default();
-            keys.insert(key.to_owned(), value);
-            Ok(Reply::done())
+            scope(text(&body, "scope")?)?;
+            put(call, &body)
         }
         ("POST", ["delete"]) => {
             let body = call.json()?;
@@ -102,4 +94,19 @@ pub fn route(call: &Call<'_>, rest: &[&str]) -> Handled {
         }
         _ => Err(call.no_endpoint()),
     }
+}
+
+fn put(call: &Call<'_>, body: &Value) -> Handled {
+    let (name, key) = (text(body, "scope")?, text(body, "key")?);
+    let value = match body["bytes_value"].as_str() {
+        Some(encoded) => encoded.to_owned(),
+        None => STANDARD.encode(text(body, "string_value")?),
+    };
+    let mut settings = lock(&call.state.settings);
+    settings
+        .secret_scopes
+        .entry(name.to_owned())
+        .or_default()
+        .insert(key.to_owned(), value);
+    Ok(Reply::done())
 }

@@ -139,21 +139,22 @@ def check_others(m2m, files, connector):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--binary", required=True)
-    parser.add_argument("--bare", action="store_true",
-                        help="the binary is the simulator itself, without subcommands")
     parser.add_argument("--keep", help="write each script's results into this folder")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         certificates(folder)
-        command = [given.binary] + ([] if given.bare else ["simulate"]) + [
-            "--http", "127.0.0.1:0", "--tls", "127.0.0.1:0", "--cert", str(folder / "leaf.pem"),
-            "--key", str(folder / "leaf.key"), "--write-first-secret", str(folder / "first"),
-            "--json"]
+        command = [
+            given.binary, "simulate", "--http", "127.0.0.1:0", "--tls", "127.0.0.1:0",
+            "--cert", str(folder / "leaf.pem"), "--key", str(folder / "leaf.key"),
+            "--write-first-secret", str(folder / "first"), "--json",
+        ]
         simulator = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         try:
-            ready = json.loads(simulator.stdout.readline())
-            drive(folder, ready, given.keep)
+            line = simulator.stdout.readline()
+            if not line:
+                sys.exit(f"direct: {given.binary} simulate ended before it was ready")
+            drive(folder, json.loads(line), given.keep)
         finally:
             simulator.terminate()
             simulator.wait(timeout=10)
