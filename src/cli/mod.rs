@@ -1,1 +1,4 @@
 //! (room: cli)
+
+#[cfg(feature = "simulator")]
+pub mod simulate;
