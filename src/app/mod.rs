@@ -19,6 +19,7 @@ pub mod login;
 pub mod open;
 mod answer;
 mod unseal;
+mod measure;
 mod session;
 mod claim;
 pub mod permit;
@@ -41,6 +42,7 @@ pub mod tick;
 use std::sync::Arc;
 
 use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::alerts::Channel;
@@ -92,6 +94,7 @@ pub(crate) struct Inner {
     outbox: Notify,
     custody_changed: Notify,
     tasks: TaskTracker,
+    on_log_lost: CancellationToken,
 }
 
 impl App {
@@ -120,6 +123,7 @@ impl App {
                 outbox: Notify::new(),
                 custody_changed: Notify::new(),
                 tasks: TaskTracker::new(),
+                on_log_lost: CancellationToken::new(),
             }),
         })
     }
@@ -157,6 +161,12 @@ impl App {
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<u64> {
         self.inner.changed.subscribe()
+    }
+
+    /// Fires when the log is lost and memory is wiped: the process must exit (PROTOCOL §11).
+    #[must_use]
+    pub fn log_lost(&self) -> CancellationToken {
+        self.inner.on_log_lost.clone()
     }
 
     fn tell_watchers(&self) {

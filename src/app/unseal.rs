@@ -127,6 +127,8 @@ impl App {
         match outcome {
             Ok(()) if rotates => self.way_back(&id, &hand).await,
             Ok(()) => {}
+            // Stopped meanwhile: the way back waits for this hand and needs the credential.
+            Err(_) if self.is_closing(&id).await => {}
             Err(error) => {
                 tracing::error!(incident = %id, %error, "the session could not be opened");
                 if let Err(error) = self.opening_broke(&id, &error.to_string(), true).await {

@@ -61,6 +61,19 @@ pub enum CallError {
     NotConfigured(String),
 }
 
+impl CallError {
+    /// HTTP status and error code for an entry; 0 and `-` where there was no answer.
+    #[must_use]
+    pub fn status_and_code(&self) -> (u16, String) {
+        match self {
+            Self::Refused { status, code, .. } | Self::Unexpected { status, code, .. } => {
+                (*status, code.clone())
+            }
+            _ => (0, "-".to_owned()),
+        }
+    }
+}
+
 /// How a host was not reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unreached {

@@ -4,7 +4,10 @@
 //! is one of three, and `Unknown` is never answered by asking again: the saga reconciles by list.
 
 use chrono::DateTime;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::sealed::locked::MemoryError;
+use crate::sealed::secret::{Credential, SecretText};
 use serde::Deserialize;
 
 use super::config::is_plain_id;
@@ -51,6 +54,22 @@ pub struct NewSecret {
     pub record: SecretRecord,
     /// The value, shown by Databricks this once.
     pub secret: SecretString,
+}
+
+impl NewSecret {
+    /// The value as a credential in locked memory.
+    ///
+    /// # Errors
+    /// [`MemoryError`] when locked memory cannot be had.
+    #[expect(clippy::disallowed_methods, reason = "moves the value into locked memory")]
+    pub fn credential(&self, client_id: &str) -> Result<Credential, MemoryError> {
+        Ok(Credential {
+            client_id: client_id.to_owned(),
+            client_secret: SecretText::copied_from(self.secret.expose_secret())?,
+            secret_id: self.record.id.clone(),
+            expires_at_ms: self.record.expire_at_ms.unwrap_or(i64::MAX),
+        })
+    }
 }
 
 impl std::fmt::Debug for NewSecret {

@@ -238,6 +238,24 @@ impl SessionCredential {
         Ok((token, number))
     }
 
+    /// Mints for one upstream ahead of the first call, which so finds a token waiting.
+    ///
+    /// # Errors
+    /// As [`Client::mint`].
+    pub async fn warm(&self, at: &Upstream, now_at_ms: i64) -> Result<(), CallError> {
+        self.token(at, now_at_ms).await.map(drop)
+    }
+
+    /// Watches replies for one more secret: the vault's own credential while it is unsealed.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the patterns of the leak scan are made here"
+    )]
+    pub fn also_guard(&self, secret: &(dyn ExposeSecret<str> + Sync)) {
+        let mut needles = self.needles.write().unwrap_or_else(PoisonError::into_inner);
+        *needles = Arc::new(needles.with(secret.expose_secret()));
+    }
+
     /// When the last token minted for this session ends (unix milliseconds; 0 = none was minted).
     pub fn tokens_dead_at_ms(&self) -> i64 {
         self.tokens_dead_at_ms.load(Ordering::SeqCst)

@@ -1,0 +1,85 @@
+//! Step 8, first half: a session ends. Calls are cut before the log is asked; what follows is the
+//! way back.
+
+use super::App;
+use super::acts::{Caller, Verified};
+use super::error::AppError;
+use super::step::With;
+use crate::api::SignedDocument;
+use crate::domain::act::Deed;
+use crate::domain::ids::IncidentId;
+use crate::domain::incident::command::Command;
+use crate::domain::incident::{CloseCause, Incident, Phase};
+
+impl App {
+    /// The responder closes, or anyone involved stops.
+    ///
+    /// # Errors
+    /// A bad document or a refusal of the rules.
+    pub async fn end(
+        &self,
+        id: &IncidentId,
+        signed: &SignedDocument,
+        caller: &Caller,
+        word: &'static str,
+    ) -> Result<Incident, AppError> {
+        let verified = match self.verified(signed, caller) {
+            Ok(verified) if verified.act.deed.word() == word => verified,
+            Ok(_) => return Err(AppError::BadDocument(format!("not an act of {word}"))),
+            Err(error) => return Err(self.forged(caller, word, Some(id), error).await),
+        };
+        match self.end_verified(id, &verified).await {
+            Ok(incident) => Ok(incident),
+            Err(error @ AppError::Refused(_)) => {
+                Err(self.refused(&verified, Some(id), error).await)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn end_verified(&self, id: &IncidentId, verified: &Verified) -> Result<Incident, AppError> {
+        verified.about(id)?;
+        let person = verified.act.person.clone();
+        let act_sha256 = verified.sha256;
+        let command = match &verified.act.deed {
+            Deed::Close {} => Command::Close { person: person.clone(), act_sha256 },
+            Deed::Stop { reason } => {
+                Command::Stop { person: person.clone(), reason: reason.clone(), act_sha256 }
+            }
+            other => {
+                return Err(AppError::BadDocument(format!("{} ends no session", other.word())));
+            }
+        };
+        let with = With::act(verified, self.now());
+        let incident = self.step(id, command, Some(&person), with).await?.incident;
+        self.go_back(id);
+        Ok(incident)
+    }
+
+    /// The vault itself ends a session: a reply carried the real token, or its time is up.
+    ///
+    /// # Errors
+    /// Only when the log cannot be written.
+    pub async fn cut(&self, id: &IncidentId, cause: CloseCause) -> Result<(), AppError> {
+        match self.step(id, Command::Cut { cause }, None, With::default()).await {
+            Ok(stepped) if matches!(stepped.incident.phase, Phase::Closing(_)) => {
+                self.go_back(id);
+                Ok(())
+            }
+            // Already over: somebody was quicker.
+            Ok(_) | Err(AppError::Refused(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The log cannot be written: cut, wipe, exit; the restart finds a rotation owed (PROTOCOL
+    /// §11, the branch without an emergency log).
+    pub(super) fn log_is_lost(&self, why: &str) {
+        let held = self.inner.memory.is_unsealed() || self.inner.memory.session().is_some();
+        self.inner.memory.wipe_all();
+        tracing::error!(why, held, "the log cannot be written");
+        if held || !self.inner.store.is_writable() {
+            self.inner.on_log_lost.cancel();
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Logging in: a signature over a single-use challenge. A login reads and writes notes; everything
+//! that matters is a signed act (PROTOCOL §4). No identity provider is in the path.
+
+use serde_json::Value;
+
+use super::acts::Caller;
+use super::error::AppError;
+use super::step::draft;
+use super::{App, chance};
+use crate::api::{Challenge, LoginReply, SignedDocument};
+use crate::domain::act::{LOGIN_NAMESPACE, Login};
+use crate::domain::canonical;
+use crate::domain::ids::Digest;
+use crate::domain::incident::CLOCK_APART_MS;
+use crate::domain::roster::comparable;
+use crate::domain::time::{HOUR_MS, SECOND_MS};
+use crate::sealed::sshsig::SshPublicKey;
+use crate::store::change::RowChange;
+
+/// How long a challenge is accepted.
+pub const CHALLENGE_MS: i64 = 60 * SECOND_MS;
+/// How long a login lasts.
+pub const LOGIN_MS: i64 = 8 * HOUR_MS;
+
+impl App {
+    /// A challenge for one key. Given for any key, so that the answer tells nothing about who is
+    /// in the roster.
+    ///
+    /// # Errors
+    /// A log that cannot be written.
+    pub async fn login_challenge(&self, key: &str) -> Result<Challenge, AppError> {
+        self.challenge("login", &comparable(key)).await
+    }
+
+    pub(super) async fn challenge(
+        &self,
+        purpose: &str,
+        subject: &str,
+    ) -> Result<Challenge, AppError> {
+        let challenge = chance::hex32()?;
+        let expires_at_ms = self.now().plus_ms(CHALLENGE_MS);
+        let row = RowChange::PutChallenge {
+            challenge: challenge.clone(),
+            purpose: purpose.to_owned(),
+            subject: subject.to_owned(),
+            expires_at_ms,
+        };
+        self.record(Vec::new(), vec![row], Vec::new(), None).await?;
+        Ok(Challenge { challenge, expires_ms: expires_at_ms.0 })
+    }
+
+    /// Checks a signed login and gives a token for the API.
+    ///
+    /// # Errors
+    /// [`AppError::LoginNeeded`] for anything wrong; the reason goes into the log.
+    pub async fn login(
+        &self,
+        signed: &SignedDocument,
+        dialled: &str,
+        from: &str,
+    ) -> Result<LoginReply, AppError> {
+        let login: Login = match canonical::parse_exact(signed.document.as_bytes()) {
+            Ok(login) => login,
+            Err(_) => return self.no_login(None, from, "not a login document").await,
+        };
+        let facts = self.inner.facts.get();
+        let Some(person) = facts.roster.owner_of_key(&login.key) else {
+            return self.no_login(None, from, "unknown key").await;
+        };
+        let id = person.id.clone();
+        if login.origin != dialled {
+            return self.no_login(Some(id), from, "signed for another origin").await;
+        }
+        if self.now().since_ms(login.at_ms).abs() > CLOCK_APART_MS {
+            return self.no_login(Some(id), from, "signed at another time").await;
+        }
+        let holds = SshPublicKey::parse(&comparable(&login.key)).is_ok_and(|key| {
+            key.verify(LOGIN_NAMESPACE, signed.document.as_bytes(), &signed.signature).is_ok()
+        });
+        if !holds {
+            return self.no_login(Some(id), from, "the signature does not hold").await;
+        }
+        let name = person.name.clone();
+        match self.let_in(&login, &id, from).await {
+            Ok((token, expires_ms)) => {
+                Ok(LoginReply { token, expires_ms, person: id.to_string(), name })
+            }
+            Err(AppError::LoginNeeded(why)) => self.no_login(Some(id), from, why).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn let_in(
+        &self,
+        login: &Login,
+        person: &crate::domain::ids::PersonId,
+        from: &str,
+    ) -> Result<(String, i64), AppError> {
+        let now = self.now();
+        let token = chance::token("bgl_")?;
+        let expires_at_ms = now.plus_ms(LOGIN_MS);
+        let rows = vec![
+            RowChange::UseChallenge {
+                challenge: login.challenge.clone(),
+                purpose: "login".to_owned(),
+                subject: comparable(&login.key),
+                now_ms: now,
+            },
+            RowChange::PutLogin {
+                token_sha256: Digest::of(token.as_bytes()),
+                person: person.clone(),
+                key: comparable(&login.key),
+                expires_at_ms,
+            },
+        ];
+        let entry = draft(
+            "login",
+            [("person", Value::from(person.as_str())), ("from", Value::from(from))],
+        );
+        self.record(vec![entry], rows, Vec::new(), None).await?;
+        Ok((token, expires_at_ms.0))
+    }
+
+    async fn no_login<T>(
+        &self,
+        person: Option<crate::domain::ids::PersonId>,
+        from: &str,
+        why: &'static str,
+    ) -> Result<T, AppError> {
+        self.login_failed(person, from, why).await;
+        // The same sentence for every reason: who guesses learns nothing.
+        Err(AppError::LoginNeeded("the login was not accepted"))
+    }
+
+    /// The person behind a login token; removed people are out at once.
+    ///
+    /// # Errors
+    /// [`AppError::LoginNeeded`].
+    pub async fn caller(&self, token: &str, from: &str) -> Result<Caller, AppError> {
+        let found = self.inner.store.login(&Digest::of(token.as_bytes()), self.now()).await?;
+        let facts = self.inner.facts.get();
+        let login = found.filter(|l| {
+            facts.roster.owner_of_key(&l.key).is_some_and(|p| p.id == l.person)
+        });
+        match login {
+            Some(login) => Ok(Caller { person: login.person, from: from.to_owned() }),
+            None => Err(AppError::LoginNeeded("the login has ended or never was")),
+        }
+    }
+}

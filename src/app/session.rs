@@ -1,0 +1,207 @@
+//! Step 6: the session secret. Proxied traffic uses only tokens minted from it; the dormant
+//! credential is used for a few seconds and never for a person's calls.
+
+use std::sync::{Arc, Mutex, RwLock};
+
+use tokio_util::sync::CancellationToken;
+
+use super::error::AppError;
+use super::memory::LiveSession;
+use super::secrets::{Posted, pause};
+use super::step::With;
+use super::{App, chance};
+use crate::databricks::{CallError, Forwarder, Minted, NewSecret, SessionCredential, Upstream};
+use crate::domain::ids::IncidentId;
+use crate::domain::incident::command::Command;
+use crate::domain::incident::{Incident, OPENING_MS, Phase};
+use crate::domain::never::Principal;
+use crate::domain::scope::Scope;
+use crate::domain::time::MINUTE_MS;
+use crate::sealed::secret::Credential;
+use crate::store::change::SecretUse;
+
+/// A session secret outlives its session by this much, seconds.
+const BEYOND_SESSION_S: u64 = 600;
+/// Session secrets get up to this many seconds more, drawn at random: their tag.
+const TAG_SPAN_S: u64 = 599;
+/// Lifetimes tried when a shorter one is refused, seconds (PROTOCOL §7).
+pub(super) const LONGER_LIFETIMES_S: [u64; 3] = [3_600, 86_400, 604_800];
+
+impl App {
+    /// Makes the session secret, reads what the proxy must protect, and opens the session.
+    pub(super) async fn open_session(&self, incident: &Incident) -> Result<(), AppError> {
+        let credential = self
+            .inner
+            .memory
+            .credential(&incident.id)
+            .ok_or(AppError::Sealed("the credential is not in memory"))?;
+        // The credential stays in locked memory while Databricks is away, and no longer than
+        // Opening may take (facts §2.2).
+        let end = self.inner.clock.boot_ms() + OPENING_MS;
+        let bearer = self
+            .persist("mint a token to open", Some(end), || async {
+                Ok(self.mint(&credential).await?)
+            })
+            .await?;
+        // Leftovers of a session that a crash ended: they would take the new secret's place.
+        self.persist("delete leftover secrets", Some(end), || self.delete_our_secrets(&bearer))
+            .await?;
+        let made = self.make_session_secret(incident, &bearer, end).await?;
+        let session = self.live_session(incident, &credential, &bearer, made, end).await?;
+        self.start_session(incident, session).await
+    }
+
+    async fn make_session_secret(
+        &self,
+        incident: &Incident,
+        bearer: &Minted,
+        end: i64,
+    ) -> Result<NewSecret, AppError> {
+        let measured = self.measured().await?;
+        let wanted = u64::from(incident.terms.max_minutes) * 60 + BEYOND_SESSION_S;
+        let shortest = wanted.max(measured.shortest_lifetime_s);
+        let longer = LONGER_LIFETIMES_S.into_iter().filter(|s| *s > shortest);
+        let mut last = AppError::Sealed("no lifetime was tried");
+        for base_s in std::iter::once(shortest).chain(longer) {
+            let lifetime_s = base_s + chance::between(1, TAG_SPAN_S)?;
+            let before = self
+                .persist("list the secrets", Some(end), || async {
+                    Ok(self.inner.databricks.list_secrets(bearer).await?)
+                })
+                .await?;
+            let owner = incident.id.as_str();
+            match self.post_secret(bearer, SecretUse::Session, owner, lifetime_s, &before).await? {
+                Posted::Made(made) => return Ok(made),
+                Posted::Refused(error) => last = error.into(),
+                Posted::Unknown(error) => {
+                    // Perhaps it was made: its value is lost, so it is found by its tag and deleted.
+                    tracing::warn!(%error, "the session secret's reply was lost");
+                    let waits = &self.inner.databricks.config().waits;
+                    pause(waits.reconcile_gap_ms).await;
+                    self.persist("delete a lost session secret", Some(end), || {
+                        self.delete_our_secrets(bearer)
+                    })
+                    .await?;
+                    last = error.into();
+                }
+            }
+        }
+        Err(last)
+    }
+
+    async fn live_session(
+        &self,
+        incident: &Incident,
+        credential: &Credential,
+        bearer: &Minted,
+        made: NewSecret,
+        end: i64,
+    ) -> Result<LiveSession, AppError> {
+        let principal = self.principal_facts(incident, bearer, end).await?;
+        let source = Arc::new(SessionCredential::new(self.inner.databricks.clone(), made.secret));
+        source.also_guard(&credential.client_secret);
+        self.usable(incident, &source).await?;
+        let scope = Scope::parse(&incident.terms.scope)
+            .map_err(|e| AppError::Inconsistent(e.to_string()))?;
+        let length_ms = i64::from(incident.terms.max_minutes) * MINUTE_MS;
+        Ok(LiveSession {
+            id: chance::session_id()?,
+            incident: incident.id.clone(),
+            actor: incident
+                .requester
+                .person()
+                .cloned()
+                .ok_or_else(|| AppError::Inconsistent("a session without a responder".into()))?,
+            target: incident.terms.target.clone(),
+            scope,
+            policy_sha256: incident.terms.policy_sha256,
+            principal,
+            exp: self.now().plus_ms(length_ms),
+            exp_boot_ms: self.inner.clock.boot_ms() + length_ms,
+            cut: CancellationToken::new(),
+            forwarder: Forwarder::new(&self.inner.databricks, source),
+            token_sha256: RwLock::new(None),
+            first_address: Mutex::new(None),
+        })
+    }
+
+    /// Waits until the session secret mints on every host of the target.
+    async fn usable(
+        &self,
+        incident: &Incident,
+        source: &SessionCredential,
+    ) -> Result<(), AppError> {
+        let target = &incident.terms.target;
+        let workspace = target.workspace.clone().map(Upstream::Workspace);
+        let account = target.account.then_some(Upstream::Account);
+        let waits = &self.inner.databricks.config().waits;
+        let measured = self.measured().await?;
+        let patience = Self::wait_ms(waits.create_propagation_ms, measured.create_propagation_ms);
+        let end = self.inner.clock.boot_ms() + i64::try_from(patience).unwrap_or(i64::MAX);
+        for upstream in workspace.into_iter().chain(account) {
+            loop {
+                match source.warm(&upstream, self.now().0).await {
+                    Ok(()) => break,
+                    Err(error) if self.inner.clock.boot_ms() >= end => return Err(error.into()),
+                    Err(CallError::NotConfigured(id)) => {
+                        return Err(CallError::NotConfigured(id).into());
+                    }
+                    Err(_) => pause(waits.propagation_step_ms).await,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The principal, its groups and the admin groups: what no session may touch (PROTOCOL §8).
+    async fn principal_facts(
+        &self,
+        incident: &Incident,
+        bearer: &Minted,
+        end: i64,
+    ) -> Result<Principal, AppError> {
+        let databricks = &self.inner.databricks;
+        let found = self
+            .persist("read the principal", Some(end), || async {
+                Ok(databricks.principal(bearer).await?)
+            })
+            .await?;
+        let mut group_ids: Vec<String> = found.groups.into_iter().map(|g| g.id).collect();
+        if let Some(workspace) = &incident.terms.target.workspace {
+            let at = Upstream::Workspace(workspace.clone());
+            let admins = self
+                .persist("read the workspace's admins", Some(end), || async {
+                    Ok(databricks.workspace_admins(&at, bearer).await?)
+                })
+                .await?;
+            group_ids.push(admins.group_id);
+        }
+        Ok(Principal {
+            application_id: found.application_id,
+            numeric_id: found.id.to_string(),
+            group_ids,
+        })
+    }
+
+    async fn start_session(
+        &self,
+        incident: &Incident,
+        session: LiveSession,
+    ) -> Result<(), AppError> {
+        let id = session.id.clone();
+        self.inner.memory.put_session(Arc::new(session));
+        let command = Command::SessionReady { session: id };
+        match self.step(&incident.id, command, None, With::default()).await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                drop(self.inner.memory.end_session());
+                // Stopped while it was being opened: the way back takes over from here.
+                if self.is_closing(&incident.id).await { Ok(()) } else { Err(error) }
+            }
+        }
+    }
+
+    pub(super) async fn is_closing(&self, id: &IncidentId) -> bool {
+        matches!(self.load(id).await, Ok((incident, _)) if matches!(incident.phase, Phase::Closing(_)))
+    }
+}

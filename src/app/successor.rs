@@ -1,0 +1,104 @@
+//! The ceremony of a rotation: a new identity for the successor, its shares sealed to the
+//! custodians of the approved roster, everything tried before anything is committed.
+
+use super::answer::epoch_name;
+use super::error::AppError;
+use super::{App, facts};
+use crate::domain::VERSION;
+use crate::domain::ids::{Digest, PersonId};
+use crate::domain::manifest::{Kind, Manifest};
+use crate::sealed::ceremony::{Dealt, Holder};
+use crate::sealed::envelope::seal_credential;
+use crate::sealed::secret::Credential;
+use crate::sealed::unlocker::Unlocker;
+use crate::store::change::{Document, DocumentKind, RowChange};
+
+/// A sealed successor: everything the store keeps, nothing that opens it.
+pub(super) struct SealedSuccessor {
+    pub manifest: Manifest,
+    pub manifest_sha256: Digest,
+    sealed_credential: Vec<u8>,
+    shares: Vec<(u8, PersonId, Vec<u8>)>,
+}
+
+impl App {
+    /// Deals a new epoch to the approved roster and seals the successor to its recipient only
+    /// (PROTOCOL §3). The identity and the shares are wiped before this returns.
+    pub(super) async fn seal_successor(
+        &self,
+        successor: &Credential,
+    ) -> Result<SealedSuccessor, AppError> {
+        // Read again from the signed log, so that a changed row deals to nobody (PROTOCOL §1).
+        let (roster, roster_sha256) =
+            facts::approved_roster(&self.inner.store, &self.inner.settings).await?;
+        let policy_sha256 = self.inner.facts.get().policy_sha256;
+        let epoch = self.inner.store.highest_epoch(Kind::Live).await? + 1;
+        let broken = |e: &dyn std::fmt::Display| AppError::Inconsistent(format!("ceremony: {e}"));
+        let vault = self.inner.settings.vault.clone();
+        let name = epoch_name(vault.as_str(), Kind::Live, epoch)?;
+        let dealt = Dealt::new(name.clone(), roster.k, roster.n).map_err(|e| broken(&e))?;
+        let manifest = Manifest {
+            v: VERSION.to_owned(),
+            vault,
+            kind: Kind::Live,
+            epoch,
+            k: roster.k,
+            n: roster.n,
+            recipient: dealt.recipient().to_owned(),
+            roster_sha256,
+            policy_sha256,
+            log_vkey: self.inner.settings.log_vkey.clone(),
+            possession_keys: dealt.possession_keys().iter().map(hex::encode).collect(),
+        };
+        let manifest_sha256 = manifest.sha256()?;
+        let mut people = Vec::new();
+        let mut holders = Vec::new();
+        for (index, person) in roster.custodians() {
+            let unlockers: Result<Vec<Unlocker>, _> =
+                person.unlockers.iter().map(|text| Unlocker::parse(text)).collect();
+            holders.push(Holder { index, unlockers: unlockers.map_err(|e| broken(&e))? });
+            people.push((index, person.id.clone()));
+        }
+        let files = dealt
+            .seal_shares(*manifest_sha256.bytes(), &holders)
+            .map_err(|e| broken(&e))?;
+        let sealed_credential = seal_credential(&name, successor, dealt.recipient())
+            .map_err(|e| broken(&e))?;
+        // k random shares must open it before anything is durable (facts §2.4, SEALED).
+        dealt.trial(&sealed_credential).map_err(|e| broken(&e))?;
+        let shares = files
+            .into_iter()
+            .zip(people)
+            .map(|(share, (index, person))| (index, person, share.file))
+            .collect();
+        Ok(SealedSuccessor { manifest, manifest_sha256, sealed_credential, shares })
+    }
+}
+
+impl SealedSuccessor {
+    /// Rows that keep the sealed successor, not current yet.
+    pub(super) fn rows(
+        self,
+        successor: &Credential,
+        now: crate::domain::time::Timestamp,
+    ) -> Result<Vec<RowChange>, AppError> {
+        let document = Document {
+            kind: DocumentKind::Manifest,
+            sha256: self.manifest_sha256,
+            bytes: crate::domain::canonical::to_bytes(&self.manifest)?,
+            signature: None,
+        };
+        Ok(vec![
+            RowChange::PutDocument(document),
+            RowChange::PutEpoch {
+                manifest: Box::new(self.manifest),
+                manifest_sha256: self.manifest_sha256,
+                sealed_credential: self.sealed_credential,
+                secret_id: successor.secret_id.clone(),
+                secret_expires_at_ms: crate::domain::time::Timestamp(successor.expires_at_ms),
+                shares: self.shares,
+                at_ms: now,
+            },
+        ])
+    }
+}
