@@ -10,6 +10,13 @@ use super::canonical::{self, CanonicalError};
 use super::ids::{Digest, VaultId};
 use super::roster::Role;
 
+mod built_in;
+pub mod file;
+#[cfg(test)]
+mod tests;
+
+pub use file::{PolicyFile, PolicyFileError};
+
 /// No session lasts longer, whatever a policy says (PROTOCOL §9).
 pub const MAX_SESSION_MINUTES: u32 = 240;
 /// No review may be due later (PROTOCOL §9).

@@ -11,6 +11,12 @@ use super::canonical::{self, CanonicalError};
 use super::ids::{Digest, PersonId, VaultId};
 use super::VERSION;
 
+pub mod file;
+#[cfg(test)]
+mod tests;
+
+pub use file::{PersonEntry, RosterFile, RosterFileError};
+
 /// Fewest custodians that must act together.
 pub const MIN_THRESHOLD: u8 = 2;
 /// Most shares one epoch may have.
