@@ -9,6 +9,14 @@ use super::VERSION;
 use super::canonical::{self, CanonicalError};
 use super::ids::{Digest, VaultId};
 use super::roster::Role;
+use super::scope::{Scope, ScopeError};
+
+mod built_in;
+pub mod file;
+#[cfg(test)]
+mod tests;
+
+pub use file::{PolicyFile, PolicyFileError};
 
 /// No session lasts longer, whatever a policy says (PROTOCOL §9).
 pub const MAX_SESSION_MINUTES: u32 = 240;
@@ -174,6 +182,27 @@ pub enum PolicyError {
         /// What is allowed.
         limit: u32,
     },
+    /// An id that could be no member of a signed document.
+    #[error("{what} id {id:?} is not of the form {rule}")]
+    Id {
+        /// Kind of thing.
+        what: &'static str,
+        /// Its id.
+        id: String,
+        /// The form.
+        rule: &'static str,
+    },
+    /// A scope that no session could use.
+    #[error("use case {use_case}: {error}")]
+    Scope {
+        /// Whose.
+        use_case: String,
+        /// What is wrong.
+        error: ScopeError,
+    },
+    /// Office hours that no clock shows.
+    #[error("office_hours: need 0 <= from_hour < to_hour <= 24 and days 1 to 7")]
+    OfficeHours,
     /// Too few ways to people.
     #[error("need at least two channels, so that a dead one can be told on the other")]
     Channels,
@@ -249,16 +278,37 @@ impl Policy {
         if self.channels.len() < 2 {
             return Err(PolicyError::Channels);
         }
+        self.check_ids()?;
         self.check_limits()?;
         self.check_links()?;
         self.check_circles(&self.tree[0], &mut Vec::new())
     }
 
+    /// Answers are members of signed documents, so their ids must be member names.
+    fn check_ids(&self) -> Result<(), PolicyError> {
+        let questions = self.tree.iter().map(|q| ("question", q.id.as_str()));
+        let reviews = self.review_questions.iter().map(|q| ("review question", q.id.as_str()));
+        for (what, id) in questions.chain(reviews) {
+            well_formed(what, id, "[a-z][a-z0-9_]{0,39}", |b| b == b'_')?;
+        }
+        self.use_cases.iter().try_for_each(|u| {
+            well_formed("use case", &u.id, "[a-z][a-z0-9_-]{0,39}", |b| b == b'_' || b == b'-')
+        })
+    }
+
     fn check_limits(&self) -> Result<(), PolicyError> {
         limit("review_due_hours", self.review_due_hours, MAX_REVIEW_DUE_HOURS)?;
-        self.use_cases
-            .iter()
-            .try_for_each(|u| limit("max_minutes", u.max_minutes, MAX_SESSION_MINUTES))
+        let hours = &self.office_hours;
+        let days = hours.days.iter().all(|d| (1..=7).contains(d));
+        if hours.from_hour >= hours.to_hour || hours.to_hour > 24 || !days {
+            return Err(PolicyError::OfficeHours);
+        }
+        self.use_cases.iter().try_for_each(|u| {
+            limit("max_minutes", u.max_minutes, MAX_SESSION_MINUTES)?;
+            Scope::parse(&u.scope)
+                .map(|_| ())
+                .map_err(|error| PolicyError::Scope { use_case: u.id.clone(), error })
+        })
     }
 
     fn check_links(&self) -> Result<(), PolicyError> {
@@ -312,6 +362,20 @@ fn unique<'a>(
         }
     }
     Ok(())
+}
+
+fn well_formed(
+    what: &'static str,
+    id: &str,
+    rule: &'static str,
+    extra: fn(u8) -> bool,
+) -> Result<(), PolicyError> {
+    let first = id.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
+    let rest = id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || extra(b));
+    if first && rest && id.len() <= 40 {
+        return Ok(());
+    }
+    Err(PolicyError::Id { what, id: id.to_owned(), rule })
 }
 
 fn limit(what: &'static str, value: u32, limit: u32) -> Result<(), PolicyError> {

@@ -51,7 +51,7 @@ pub enum Verdict {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OpenItem {
-    /// Stable id: `<kind>-<number>`, the member name of its answer.
+    /// Stable id: `<kind>_<number>`, the member name of its answer, so `[a-z][a-z0-9_]{0,39}`.
     pub id: String,
     /// What kind of thing: `deny`, `call_lost`, `mismatch`, …
     pub kind: String,

@@ -10,6 +10,13 @@ use serde::{Deserialize, Serialize};
 use super::canonical::{self, CanonicalError};
 use super::ids::{Digest, PersonId, VaultId};
 use super::VERSION;
+use super::terms::VAULT;
+
+pub mod file;
+#[cfg(test)]
+mod tests;
+
+pub use file::{PersonEntry, RosterFile, RosterFileError};
 
 /// Fewest custodians that must act together.
 pub const MIN_THRESHOLD: u8 = 2;
@@ -157,6 +164,9 @@ pub enum RosterError {
     /// Nobody may open an incident.
     #[error("need at least one responder")]
     Responders,
+    /// The id by which terms name the vault itself.
+    #[error("no person may have the id {VAULT}: terms name the vault itself by it")]
+    ReservedId,
     /// A person without a login key.
     #[error("{0} has no login key")]
     NoLoginKey(String),
@@ -207,6 +217,9 @@ impl Roster {
             return Err(RosterError::CountMismatch { n: self.n, custodians });
         }
         self.people.iter().try_for_each(check_person)?;
+        if let Some(reason) = self.auditor_recipients.iter().find_map(|r| unlocker_fault(r)) {
+            return Err(RosterError::Key { who: "auditor_recipients".to_owned(), reason });
+        }
         self.check_unique()?;
         self.check_roles()
     }
@@ -224,18 +237,25 @@ impl Roster {
     }
 
     fn check_unique(&self) -> Result<(), RosterError> {
-        type Texts = fn(&Person) -> Vec<&str>;
+        type Texts = fn(&Person) -> Vec<String>;
+        // People are found by id or name in any case, so these share one list.
         let kinds: [(&'static str, Texts); 4] = [
-            ("id", |p| vec![p.id.as_str()]),
-            ("name", |p| vec![&p.name]),
-            ("login key", |p| p.login_keys.iter().map(String::as_str).collect()),
-            ("unlocker", |p| p.unlockers.iter().map(String::as_str).collect()),
+            ("id or name", |p| {
+                let both = [p.id.as_str(), p.name.as_str()].map(str::to_ascii_lowercase);
+                BTreeSet::from(both).into_iter().collect()
+            }),
+            ("login key", |p| p.login_keys.iter().map(|k| comparable(k)).collect()),
+            ("unlocker", |p| p.unlockers.iter().map(|k| comparable(k)).collect()),
+            // One key may log in and unlock for the same person, never for two.
+            ("key", |p| {
+                let keys = p.login_keys.iter().chain(&p.unlockers);
+                keys.map(|k| comparable(k)).collect::<BTreeSet<_>>().into_iter().collect()
+            }),
         ];
         for (what, texts) in kinds {
             let mut seen: Vec<(String, &Person)> = Vec::new();
             for person in &self.people {
                 for text in texts(person) {
-                    let text = comparable(text);
                     if let Some((_, first)) = seen.iter().find(|(t, _)| *t == text) {
                         return Err(RosterError::NotUnique {
                             what,
@@ -311,6 +331,9 @@ pub fn comparable(key: &str) -> String {
 
 fn check_person(person: &Person) -> Result<(), RosterError> {
     let who = || person.name.clone();
+    if person.id.as_str() == VAULT {
+        return Err(RosterError::ReservedId);
+    }
     let texts = [&person.name, &person.contacts.mail, &person.time_zone];
     if texts.iter().any(|t| t.trim().is_empty() || t.chars().any(char::is_control))
         || !person.contacts.mail.contains('@')

@@ -8,12 +8,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::canonical::{self, CanonicalError};
-use super::ids::{Digest, IncidentId, PersonId, VaultId};
+use super::ids::{Digest, IdError, IncidentId, PersonId, VaultId};
 use super::manifest::Kind;
 use super::time::Timestamp;
 
 /// Domain prefix of the terms hash.
 pub const TERMS_PREFIX: &str = "breakglass/terms/v1\n";
+/// How terms write the vault itself where a person could stand; no person may have this id.
+pub const VAULT: &str = "vault";
 /// Longest reason, in characters.
 pub const MAX_REASON_CHARS: usize = 500;
 
@@ -31,7 +33,7 @@ pub enum Purpose {
 
 /// Who asked: a person, or the vault itself (purpose `rotate` only).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(from = "String", into = "String")]
+#[serde(try_from = "String", into = "String")]
 pub enum Requester {
     /// The vault, after a restart that left a rotation owed.
     Vault,
@@ -39,19 +41,22 @@ pub enum Requester {
     Person(PersonId),
 }
 
-impl From<String> for Requester {
-    fn from(text: String) -> Self {
-        match text.parse::<PersonId>() {
-            Ok(person) if text != "vault" => Self::Person(person),
-            _ => Self::Vault,
+impl TryFrom<String> for Requester {
+    type Error = IdError;
+
+    /// `vault` or a person id; anything else is refused, so that no odd text becomes the vault.
+    fn try_from(text: String) -> Result<Self, IdError> {
+        if text == VAULT {
+            return Ok(Self::Vault);
         }
+        text.parse().map(Self::Person)
     }
 }
 
 impl From<Requester> for String {
     fn from(requester: Requester) -> Self {
         match requester {
-            Requester::Vault => "vault".to_owned(),
+            Requester::Vault => VAULT.to_owned(),
             Requester::Person(person) => person.into(),
         }
     }

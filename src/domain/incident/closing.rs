@@ -135,8 +135,11 @@ pub(super) fn opening_broke(
 ) -> Result<Vec<Event>, Refusal> {
     let failed = Event::UnsealFailed { why, combined };
     if let Phase::Closing(_) = &incident.phase {
-        let frozen = opening::freeze_rotation(incident, fresh, rules, now)?;
-        return Ok(vec![failed, Event::AskedAgain { why: AskAgain::RotationOwed, frozen }]);
+        let again = match opening::freeze_rotation(incident, fresh, rules, now) {
+            Ok(frozen) => Event::AskedAgain { why: AskAgain::RotationOwed, frozen },
+            Err(_) => Event::MemoryLost {},
+        };
+        return Ok(vec![failed, again]);
     }
     let again = super::decide::ask_again(incident, AskAgain::OpeningBroke, fresh, rules, now)?;
     Ok([vec![failed], again].concat())

@@ -49,6 +49,7 @@ pub(super) fn approve(
     now: Timestamp,
 ) -> Result<Vec<Event>, Refusal> {
     let own = may_answer(incident, &offer.person, &offer.terms_sha256, rules, now)?;
+    epoch_in_force(incident, rules)?;
     if offer.manifest_sha256 != incident.terms.manifest_sha256 || offer.kind != incident.terms.kind {
         return Err(Refusal::OtherManifest { epoch: incident.terms.epoch });
     }
@@ -71,6 +72,14 @@ pub(super) fn approve(
         unlocker: offer.unlocker,
         at_ms: now,
     })])
+}
+
+/// Terms of an epoch that has ended collect nothing: they are about to be asked again.
+fn epoch_in_force(incident: &Incident, rules: &Rules<'_>) -> Result<(), Refusal> {
+    if incident.terms.manifest_sha256 == rules.epoch.manifest_sha256 {
+        return Ok(());
+    }
+    Err(Refusal::OtherManifest { epoch: rules.epoch.epoch })
 }
 
 fn not_paused(incident: &Incident, person: &PersonId, now: Timestamp) -> Result<(), Refusal> {
@@ -180,6 +189,7 @@ pub(super) fn begin(
             needed: incident.terms.needed,
         });
     }
+    epoch_in_force(incident, rules)?;
     // The owed rotation of a closing incident is the way back: it asks neither for the vault,
     // which it holds, nor for an alert, which its incident had.
     if let Phase::Collecting(_) = &incident.phase {

@@ -126,8 +126,12 @@ pub(super) fn ask_again(
         .copied()
         .filter(|gate| !(own_debt && *gate == Gate::RotationOwed))
         .collect();
-    let frozen = opening::refreeze(incident, fresh, &gates, rules, now)?;
-    Ok(vec![Event::AskedAgain { why, frozen }])
+    match opening::refreeze(incident, fresh, &gates, rules, now) {
+        Ok(frozen) => Ok(vec![Event::AskedAgain { why, frozen }]),
+        // The identity that shares were encrypted to is gone and no new terms are possible:
+        // staying would hold the vault for ever.
+        Err(_) => Ok(vec![Event::Lapsed { at_ms: now }]),
+    }
 }
 
 fn in_opening(
@@ -248,8 +252,10 @@ fn in_closing(
             closing::ask_rotation(incident, closing, &fresh, rules, now)
         }
         Command::Restarted { fresh } if closing.memory_lost => {
-            // Asked again without limit: the way back is never lost (PROTOCOL §6 a).
-            closing::ask_rotation(incident, closing, &fresh, rules, now)
+            // Asked again without limit: the way back is never lost (PROTOCOL §6 a). Where no
+            // terms are possible now, shares sent to the lost identity are forgotten all the same.
+            Ok(closing::ask_rotation(incident, closing, &fresh, rules, now)
+                .unwrap_or_else(|_| vec![Event::MemoryLost {}]))
         }
         Command::Restarted { .. } => Ok(vec![Event::MemoryLost {}]),
         Command::Unsealed if closing.unsealing => Ok(vec![Event::Unsealed {}]),

@@ -84,15 +84,35 @@ fn check_person(request: &Request, rules: &Rules<'_>) -> Result<(), Refusal> {
 }
 
 fn check_rotation(opening: &Opening) -> Result<(), Refusal> {
-    let empty = opening.scope.is_empty()
+    check_texts(opening)?;
+    let empty = opening.use_case.is_empty()
+        && opening.answers.is_empty()
+        && opening.scope.is_empty()
         && opening.grants_to.is_empty()
         && opening.max_minutes == 0
         && opening.claim_key.is_none();
     if empty {
         Ok(())
     } else {
-        Err(bad("purpose", "rotate opens no session: scope, grants, minutes and claim key are empty"))
+        Err(bad("purpose", "rotate opens no session: use case, scope, grants, minutes and claim key are empty"))
     }
+}
+
+/// Custodians read these texts before they sign, whatever the purpose.
+fn check_texts(opening: &Opening) -> Result<(), Refusal> {
+    let reason = &opening.reason;
+    if reason.chars().count() > MAX_REASON_CHARS || !is_plain_text(reason) {
+        return Err(Refusal::BadText { what: "reason" });
+    }
+    if opening.ticket.chars().count() > 100 || !is_plain_text(&opening.ticket) {
+        return Err(Refusal::BadText { what: "ticket" });
+    }
+    let workspace = opening.target.workspace.as_deref().unwrap_or("0");
+    let in_id = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+    if workspace.is_empty() || workspace.len() > 40 || !workspace.bytes().all(in_id) {
+        return Err(bad("target", "names a workspace that is not an id"));
+    }
+    Ok(())
 }
 
 fn check_opening<'a>(
@@ -109,13 +129,10 @@ fn check_opening<'a>(
         None => return Err(tree_says(opening, "the tree has no such leaf".to_owned())),
     };
     refuse_delays(use_case)?;
-    let chars = opening.reason.chars().count();
-    if opening.reason.trim().is_empty() || chars > MAX_REASON_CHARS || !is_plain_text(&opening.reason) {
+    if opening.reason.trim().is_empty() {
         return Err(Refusal::BadText { what: "reason" });
     }
-    if opening.ticket.chars().count() > 100 || !is_plain_text(&opening.ticket) {
-        return Err(Refusal::BadText { what: "ticket" });
-    }
+    check_texts(opening)?;
     if opening.max_minutes == 0 || opening.max_minutes > use_case.max_minutes {
         let limit = use_case.max_minutes;
         return Err(bad("max_minutes", &format!("must be 1 to {limit} for {}", use_case.id)));
