@@ -93,7 +93,7 @@ impl App {
         let mut from = 0;
         loop {
             let page = self.inner.store.entries_of_incident(&incident.id, from, PAGE).await?;
-            for bytes in &page {
+            for (_, bytes) in &page {
                 let entry =
                     parse_entry(bytes).map_err(|e| AppError::Inconsistent(e.to_string()))?;
                 from = entry.seq + 1;
