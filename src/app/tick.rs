@@ -33,6 +33,15 @@ impl App {
         Ok(())
     }
 
+    /// Writes a sign of life into the log, so that silence is noticed (facts §1.5).
+    ///
+    /// # Errors
+    /// A log that cannot be written.
+    pub async fn beat(&self) -> Result<(), AppError> {
+        let entry = super::step::draft("log.tick", []);
+        self.record(vec![entry], Vec::new(), Vec::new(), None).await.map(drop)
+    }
+
     async fn tick_incident(&self, incident: &Incident) -> Result<(), AppError> {
         let now = self.now();
         match &incident.phase {
