@@ -3,12 +3,13 @@
 use sqlx::Arguments as _;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 
-use super::apply::{ApplyError, apply};
+use super::apply::apply;
 use super::change::RowChange;
 use super::commit::{Committed, Head, Lane};
 use super::error::CommitError;
 use super::sequencer::{Job, Prepared, Sequencer};
 use super::sql;
+use super::step::ApplyError;
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::entry::{Draft, PreparedDraft};
 use crate::audit::merkle::{Edge, Hash, leaf_hash};

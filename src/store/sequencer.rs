@@ -122,7 +122,10 @@ impl Sequencer {
                 self.log = log;
                 self.writable.store(true, Ordering::Release);
                 self.heads.send_replace(self.log.head.clone());
-                let erased = batch.iter().flat_map(|job| &job.rows).any(RowChange::erases);
+                let erased = batch
+                    .iter()
+                    .flat_map(|job| &job.rows)
+                    .any(RowChange::erases);
                 for (job, outcome) in batch.into_iter().zip(outcomes) {
                     // The caller may be gone; its commit stands all the same.
                     let _gone = job.answer.send(outcome);
