@@ -14,20 +14,6 @@ use crate::domain::incident::Incident;
 use crate::domain::manifest::{Kind, Manifest};
 use crate::domain::rotation::Rotation;
 
-impl RowChange {
-    /// Whether it removes something whose former bytes should not stay on the disk.
-    pub(super) fn erases(&self) -> bool {
-        matches!(
-            self,
-            Self::EraseCredential { .. }
-                | Self::EraseShares { .. }
-                | Self::DiscardEpoch { .. }
-                | Self::DropEnvelope { .. }
-                | Self::DropEnvelopes { .. }
-        )
-    }
-}
-
 /// Applies one change.
 #[expect(
     clippy::too_many_lines,

@@ -1,4 +1,5 @@
-//! How fast the log takes entries; README has the command.
+//! How fast the log takes entries. Run alone, in release mode:
+//! `cargo test --release --test store_room -- --ignored --nocapture speed`.
 
 use std::time::{Duration, Instant};
 
