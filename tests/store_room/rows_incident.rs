@@ -1,5 +1,6 @@
 //! Incidents, rotations, documents, acts and envelopes: there and back, and their conflicts.
 
+use breakglass::domain::canonical;
 use breakglass::domain::ids::RotationId;
 use breakglass::domain::incident::Phase;
 use breakglass::domain::rotation::{Cause, Rotation, State};
@@ -7,7 +8,7 @@ use breakglass::store::change::{Document, DocumentKind, RowChange};
 use breakglass::store::{Conflict, StoreError};
 use sqlx::Connection as _;
 
-use super::samples::{NOW, conflict, digest, inc, incident, person, save, save_incident};
+use super::samples::{NOW, conflict, digest, inc, incident, person, save, save_incident, terms};
 use super::support::Vault;
 
 #[tokio::test]
@@ -123,7 +124,33 @@ async fn documents_acts_and_envelopes_come_back_and_an_act_is_used_once() {
         incident: Some(inc(1)),
         at_ms: NOW,
     };
+    let terms = terms(1);
+    let terms = Document {
+        kind: DocumentKind::Terms,
+        sha256: terms.sha256().unwrap(),
+        bytes: canonical::to_bytes(&terms).unwrap(),
+        signature: None,
+    };
+    let swapped = Document {
+        kind: DocumentKind::Roster,
+        ..terms.clone()
+    };
     let put = RowChange::PutDocument(document.clone());
+    let others = [&terms, &swapped].map(|one| RowChange::PutDocument(one.clone()));
+    save(&store, others.to_vec()).await.unwrap();
+    let found = store
+        .document(DocumentKind::Terms, &terms.sha256)
+        .await
+        .unwrap();
+    assert_eq!(found, Some(terms.clone()));
+    let wrong = store.document(DocumentKind::Roster, &terms.sha256).await;
+    assert!(matches!(
+        wrong,
+        Err(StoreError::Inconsistent {
+            table: "document",
+            ..
+        })
+    ));
     save(&store, vec![put.clone(), put, act.clone()])
         .await
         .unwrap();
