@@ -11,7 +11,7 @@ use hyper::header::{
 use hyper::{Method, StatusCode};
 
 use super::problem::Problem;
-use super::read::dialled;
+use super::read::ConsoleOrigin;
 use crate::app::{App, AppError};
 use crate::listen::Peer;
 
@@ -22,9 +22,12 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Refuses what another site's page sends, and posts that are not JSON (which a page could send
 /// without asking first).
-pub(super) async fn own_pages_only(request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<Peer>().copied();
-    if is_cross_site(request.headers(), peer) {
+pub(super) async fn own_pages_only(
+    Extension(own): Extension<ConsoleOrigin>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if is_cross_site(request.headers(), &own) {
         return Problem::door(
             StatusCode::FORBIDDEN,
             "cross_site",
@@ -106,13 +109,11 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
 }
 
-fn is_cross_site(headers: &HeaderMap, peer: Option<Peer>) -> bool {
+fn is_cross_site(headers: &HeaderMap, own: &ConsoleOrigin) -> bool {
     let site = headers.get(SEC_FETCH_SITE).map(HeaderValue::as_bytes);
     if site.is_some_and(|site| site != b"same-origin" && site != b"none") {
         return true;
     }
-    let own = peer.and_then(|peer| dialled(headers, peer));
-    headers.get_all(ORIGIN).iter().any(|origin| {
-        own.as_ref().is_none_or(|own| !origin.as_bytes().eq_ignore_ascii_case(own.as_bytes()))
-    })
+    let own = own.text().as_bytes();
+    headers.get_all(ORIGIN).iter().any(|origin| !origin.as_bytes().eq_ignore_ascii_case(own))
 }

@@ -1,10 +1,10 @@
 //! The way in: a challenge, and its signature.
 
+use axum::extract::{Extension, State};
 use axum::Json;
-use axum::extract::State;
 
 use super::problem::Problem;
-use super::read::{Dialled, Posted};
+use super::read::{ConsoleOrigin, Posted, Source};
 use crate::api::{Challenge, ChallengeRequest, LoginReply, SignedDocument};
 use crate::app::{App, AppError};
 
@@ -33,8 +33,9 @@ pub(super) async fn challenge(
 )]
 pub(super) async fn login(
     State(app): State<App>,
-    dialled: Dialled,
+    Extension(dialled): Extension<ConsoleOrigin>,
+    Source(from): Source,
     Posted(signed): Posted<SignedDocument>,
 ) -> Result<Json<LoginReply>, Problem> {
-    Ok(Json(app.login(&signed, &dialled.origin, &dialled.from).await?))
+    Ok(Json(app.login(&signed, dialled.text(), &from).await?))
 }

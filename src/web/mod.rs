@@ -17,6 +17,7 @@ pub mod routes;
 mod vault;
 
 use axum::Router;
+use axum::Extension;
 use axum::body::Body;
 use axum::middleware::{from_fn, map_response};
 use http_body_util::BodyExt as _;
@@ -30,9 +31,12 @@ pub use guard::MAX_BODY_BYTES;
 pub use openapi::document as openapi_document;
 
 /// The API as a handler for [`listen::Hosts`], under the console's host name.
+///
+/// `console_url` is the URL people dial, without path: what a login must be signed for. A login
+/// signed for any other origin, which somebody in the middle could relay, is refused.
 #[must_use]
-pub fn door(app: App) -> Handler {
-    let router = router(app);
+pub fn handler(app: App, console_url: &str) -> Handler {
+    let router = router(app, console_url);
     listen::handler(move |request: Request<RequestBody>, peer: Peer| {
         let router = router.clone();
         async move {
@@ -50,9 +54,9 @@ pub fn door(app: App) -> Handler {
 
 /// The routes of [`routes::table`] behind the checks every request passes.
 ///
-/// Requests must carry their [`Peer`] as an extension, as [`door`] sees to.
+/// Requests must carry their [`Peer`] as an extension, as [`handler`] sees to.
 #[must_use]
-pub fn router(app: App) -> Router {
+pub fn router(app: App, console_url: &str) -> Router {
     let mut router = Router::new();
     for route in routes::table(&app) {
         router = router.route(route.path, route.serve);
@@ -61,6 +65,7 @@ pub fn router(app: App) -> Router {
         .fallback(guard::unknown_path)
         .method_not_allowed_fallback(guard::wrong_method)
         .layer(from_fn(guard::own_pages_only))
+        .layer(Extension(read::ConsoleOrigin::new(console_url)))
         .layer(map_response(guard::headers))
         .with_state(app)
 }

@@ -1,10 +1,12 @@
 //! What handlers take from a request; whatever does not fit is answered here, without repeating
 //! the input.
 
+use std::sync::Arc;
+
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use hyper::StatusCode;
-use hyper::header::{CONTENT_LENGTH, HOST, HeaderMap};
+use hyper::header::CONTENT_LENGTH;
 use hyper::http::request::Parts;
 use serde::de::DeserializeOwned;
 
@@ -115,29 +117,35 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
     }
 }
 
-/// Where the request came from and which origin the client dialled.
-pub(super) struct Dialled {
-    /// `https://vault.example`, as the client wrote it into Host.
-    pub origin: String,
-    /// Source address, without port.
-    pub from: String,
-}
+/// The origin people dial, spelled as browsers and our client spell it: lower case, no default
+/// port, no slash at the end.
+#[derive(Debug, Clone)]
+pub(super) struct ConsoleOrigin(Arc<str>);
 
-impl<S: Send + Sync> FromRequestParts<S> for Dialled {
-    type Rejection = Problem;
+impl ConsoleOrigin {
+    pub(super) fn new(console_url: &str) -> Self {
+        let url = console_url.trim_end_matches('/').to_ascii_lowercase();
+        let usual = match url.split_once("://") {
+            Some(("https", _)) => ":443",
+            _ => ":80",
+        };
+        Self(url.strip_suffix(usual).unwrap_or(&url).into())
+    }
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let peer = parts.extensions.get::<Peer>().copied();
-        let found = peer.and_then(|peer| Some((dialled(&parts.headers, peer)?, peer)));
-        let (origin, peer) = found.ok_or_else(|| Problem::unknown("host in the request"))?;
-        Ok(Self { origin, from: peer.address.ip().to_string() })
+    pub(super) fn text(&self) -> &str {
+        &self.0
     }
 }
 
-/// The origin as dialled: the listener's scheme and the Host header as received. `listen` has
-/// checked that there is exactly one and that it is served here.
-pub(super) fn dialled(headers: &HeaderMap, peer: Peer) -> Option<String> {
-    let host = headers.get(HOST)?.to_str().ok()?;
-    let scheme = if peer.tls { "https" } else { "http" };
-    Some(format!("{scheme}://{host}"))
+/// The address a request came from, without port.
+pub(super) struct Source(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Source {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let peer = parts.extensions.get::<Peer>();
+        let unknown = || AppError::Inconsistent("a request from nowhere".into());
+        Ok(Self(peer.ok_or_else(unknown)?.address.ip().to_string()))
+    }
 }
