@@ -1,1 +1,22 @@
-//! (room: sealed)
+//! All crypto that may look at a secret, and SSH signatures.
+//!
+//! Secrets live here in locked memory; other rooms pass them along as opaque types. This room
+//! knows documents as bytes and people as keys: not incidents' phases, not SQL, not HTTP.
+
+pub mod age_file;
+pub mod ceremony;
+pub mod envelope;
+pub mod epoch;
+pub mod identity;
+pub mod loaded_key;
+pub mod locked;
+pub mod plaintext;
+pub mod possession;
+pub mod release;
+mod scrub;
+pub mod secret;
+pub mod shamir;
+pub mod share;
+pub mod sshsig;
+pub mod unlocker;
+pub mod vault;
