@@ -6,6 +6,13 @@
 
 pub mod checkpoint;
 pub mod cosignature;
+pub mod entry;
+pub mod export;
 pub mod merkle;
 pub mod merkle_proof;
 pub mod note;
+pub mod policy;
+pub mod proof;
+pub mod seen;
+pub mod tiles;
+pub mod verify;

@@ -1,0 +1,240 @@
+//! Log entries: restricted RFC 8785 JSON, one line, at most 65,535 bytes (DESIGN §10).
+//!
+//! A writer prepares a draft outside the sequencer and the sequencer only splices two numbers,
+//! because this runs twice for every proxied call. Knows nothing of what the kinds mean.
+
+use serde_json::{Map, Value};
+
+use crate::domain::canonical::{self, CanonicalError, MAX_INTEGER};
+
+/// The value of member `v`.
+pub const VERSION: &str = "breakglass/1";
+/// Longest entry: what a bundle's two length bytes can say.
+pub const MAX_ENTRY_BYTES: usize = 65_535;
+
+/// Members the log adds itself; a draft may not carry them.
+const RESERVED: [&str; 6] = ["boot", "node", "seq", "t", "ts", "v"];
+/// Two numbers of 16 digits, two names, punctuation.
+const STAMP_BYTES: usize = 48;
+
+/// Why a draft or an entry was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EntryError {
+    /// A draft carries a member the log adds itself.
+    #[error("a draft may not carry member {0}")]
+    Reserved(&'static str),
+    /// Kind, node or boot is not of its form.
+    #[error("{0} is not of its form")]
+    Form(&'static str),
+    /// Floats, odd names, duplicates, or bytes that are not canonical.
+    #[error(transparent)]
+    Canonical(#[from] CanonicalError),
+    /// Longer than [`MAX_ENTRY_BYTES`].
+    #[error("an entry of {0} bytes is too long")]
+    TooLong(usize),
+    /// `seq` or `ts` is negative or beyond 2^53 − 1.
+    #[error("{0} is out of range")]
+    Range(&'static str),
+}
+
+/// What somebody wants logged: a kind and its members.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Draft {
+    /// Member `t`, such as `call.begin`: dotted words of `[a-z0-9_]`, at most 40 characters.
+    pub kind: String,
+    /// Everything else the entry says.
+    pub members: Map<String, Value>,
+}
+
+/// A draft in its final bytes, but for `seq` and `ts`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PreparedDraft {
+    /// Members that sort before `seq`, with the opening brace.
+    head: Vec<u8>,
+    /// Members between `seq` and `ts`.
+    middle: Vec<u8>,
+    /// Members after `ts`, with the closing brace.
+    tail: Vec<u8>,
+}
+
+impl PreparedDraft {
+    /// Checks a draft and serialises it for one node and one boot (8 hex digits, new per process).
+    ///
+    /// # Errors
+    /// [`EntryError`]; afterwards stamping can only fail on numbers out of range.
+    pub fn new(draft: &Draft, node: &str, boot: &str) -> Result<Self, EntryError> {
+        if let Some(name) = RESERVED
+            .iter()
+            .find(|name| draft.members.contains_key(**name))
+        {
+            return Err(EntryError::Reserved(name));
+        }
+        check_forms(&draft.kind, node, boot)?;
+        let added = [
+            ("boot", boot),
+            ("node", node),
+            ("t", draft.kind.as_str()),
+            ("v", VERSION),
+        ];
+        let added = added.map(|(name, text)| (name.to_owned(), Value::from(text)));
+        let mut parts = [Map::new(), Map::new(), Map::new()];
+        let members = draft
+            .members
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()));
+        for (name, value) in members.chain(added) {
+            let place = usize::from(name.as_str() > "seq") + usize::from(name.as_str() > "ts");
+            parts[place].insert(name, value);
+        }
+        let [head, middle, tail] =
+            parts.map(|part| canonical::value_to_bytes(&Value::Object(part)));
+        let (mut head, middle, mut tail) = (head?, middle?, tail?);
+        // No part is empty: boot and node, t, and v sort into one each.
+        head.pop();
+        tail.remove(0);
+        let middle = middle[1..middle.len() - 1].to_vec();
+        let length = head.len() + middle.len() + tail.len() + STAMP_BYTES;
+        if length > MAX_ENTRY_BYTES {
+            return Err(EntryError::TooLong(length));
+        }
+        Ok(Self { head, middle, tail })
+    }
+
+    /// The entry's bytes: what is hashed, stored and exported.
+    ///
+    /// # Errors
+    /// [`EntryError::Range`].
+    pub fn stamp(&self, seq: u64, ts_ms: i64) -> Result<Vec<u8>, EntryError> {
+        if i64::try_from(seq).is_err() || seq.cast_signed() > MAX_INTEGER {
+            return Err(EntryError::Range("seq"));
+        }
+        if !(0..=MAX_INTEGER).contains(&ts_ms) {
+            return Err(EntryError::Range("ts"));
+        }
+        let length = self.head.len() + self.middle.len() + self.tail.len() + STAMP_BYTES;
+        let mut bytes = Vec::with_capacity(length);
+        bytes.extend_from_slice(&self.head);
+        bytes.extend_from_slice(b",\"seq\":");
+        push_decimal(&mut bytes, seq);
+        bytes.push(b',');
+        bytes.extend_from_slice(&self.middle);
+        bytes.extend_from_slice(b",\"ts\":");
+        push_decimal(&mut bytes, ts_ms.cast_unsigned());
+        bytes.push(b',');
+        bytes.extend_from_slice(&self.tail);
+        Ok(bytes)
+    }
+}
+
+/// Prepares and stamps in one step, for callers off the hot path.
+///
+/// # Errors
+/// As [`PreparedDraft::new`] and [`PreparedDraft::stamp`].
+pub fn stamp(
+    draft: &Draft,
+    seq: u64,
+    ts_ms: i64,
+    node: &str,
+    boot: &str,
+) -> Result<Vec<u8>, EntryError> {
+    PreparedDraft::new(draft, node, boot)?.stamp(seq, ts_ms)
+}
+
+/// A parsed entry.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// Its index in the tree; the only order.
+    pub seq: u64,
+    /// The wall clock as read, in milliseconds since the epoch.
+    pub ts_ms: i64,
+    /// Member `t`.
+    pub kind: String,
+    /// Which node wrote it.
+    pub node: String,
+    /// Which process of that node: 8 hex digits.
+    pub boot: String,
+    /// Every member but those six that the log adds.
+    pub members: Map<String, Value>,
+}
+
+impl Entry {
+    /// A text member.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.members.get(name).and_then(Value::as_str)
+    }
+
+    /// An integer member.
+    #[must_use]
+    pub fn integer(&self, name: &str) -> Option<i64> {
+        self.members.get(name).and_then(Value::as_i64)
+    }
+}
+
+/// Parses the bytes of an entry; any spelling but the canonical one is refused.
+///
+/// # Errors
+/// [`EntryError`].
+pub fn parse_entry(bytes: &[u8]) -> Result<Entry, EntryError> {
+    if bytes.len() > MAX_ENTRY_BYTES {
+        return Err(EntryError::TooLong(bytes.len()));
+    }
+    let mut members: Map<String, Value> = canonical::parse_exact(bytes)?;
+    let mut text = |name: &'static str| match members.remove(name) {
+        Some(Value::String(text)) => Ok(text),
+        _ => Err(EntryError::Form(name)),
+    };
+    let (version, kind, node, boot) = (text("v")?, text("t")?, text("node")?, text("boot")?);
+    if version != VERSION {
+        return Err(EntryError::Form("v"));
+    }
+    check_forms(&kind, &node, &boot)?;
+    let mut number = |name: &'static str| {
+        let number = members.remove(name).as_ref().and_then(Value::as_i64);
+        number
+            .filter(|number| *number >= 0)
+            .ok_or(EntryError::Range(name))
+    };
+    let (seq, ts_ms) = (number("seq")?.cast_unsigned(), number("ts")?);
+    Ok(Entry {
+        seq,
+        ts_ms,
+        kind,
+        node,
+        boot,
+        members,
+    })
+}
+
+fn check_forms(kind: &str, node: &str, boot: &str) -> Result<(), EntryError> {
+    let word = |word: &str| {
+        !word.is_empty()
+            && word
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+    };
+    if kind.len() > 40 || !kind.split('.').all(word) {
+        return Err(EntryError::Form("t"));
+    }
+    if !(1..=64).contains(&node.len()) || !node.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(EntryError::Form("node"));
+    }
+    if boot.len() != 8 || !boot.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+        return Err(EntryError::Form("boot"));
+    }
+    Ok(())
+}
+
+fn push_decimal(bytes: &mut Vec<u8>, mut number: u64) {
+    let mut digits = [0u8; 20];
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + u8::try_from(number % 10).expect("one digit");
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    bytes.extend_from_slice(&digits[start..]);
+}

@@ -1,0 +1,329 @@
+//! Offline verification of an export, level by level (DESIGN §10, PROTOCOL §11).
+//!
+//! Memory stays flat: entries stream, and only open calls, open sessions and the hashes of
+//! documents named by control events are kept. The caller brings the bytes; nothing here opens
+//! a file or reads a clock.
+
+mod objects;
+mod report;
+mod rules;
+mod tree;
+
+use std::io::{self, BufRead as _, BufReader, Read};
+
+pub use report::{LevelReport, Outcome, Report};
+pub use rules::RuleCheck;
+
+use super::checkpoint::{Checkpoint, CheckpointError, format_hash};
+use super::entry::MAX_ENTRY_BYTES;
+use super::note::{Note, NoteError, VerifierKey};
+use super::policy::Policy;
+use super::seen::find_checkpoints;
+use objects::References;
+use report::Failure;
+
+/// Largest small file read whole: an entry bundle of 256 longest entries fits.
+pub const MAX_FILE_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Where an export is read from. `cli` implements it over a directory.
+pub trait ExportSource: Sync {
+    /// The whole content of a file, `None` when there is none. A file longer than
+    /// [`MAX_FILE_BYTES`] is an error.
+    ///
+    /// # Errors
+    /// What reading gives; verification then says which file could not be read.
+    fn read(&self, path: &str) -> io::Result<Option<Vec<u8>>>;
+
+    /// Names of the files directly in a folder, `[]` when there is none.
+    ///
+    /// # Errors
+    /// As [`ExportSource::read`].
+    fn list(&self, folder: &str) -> io::Result<Vec<String>>;
+
+    /// A file for streaming, `None` when there is none.
+    ///
+    /// # Errors
+    /// As [`ExportSource::read`].
+    fn open(&self, path: &str) -> io::Result<Option<Box<dyn Read + Send + '_>>>;
+}
+
+/// One file of checkpoints that were received elsewhere (`--seen`).
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// What the report calls it.
+    pub name: String,
+    /// Its bytes: a note, a mail, anything with notes in it.
+    pub bytes: Vec<u8>,
+}
+
+/// What to hold the export against.
+#[derive(Debug, Clone, Default)]
+pub struct Expectations {
+    /// Checkpoints received elsewhere.
+    pub seen: Vec<Seen>,
+    /// Log keys from elsewhere; when empty, those of the export's own policy file are used and
+    /// the report says so.
+    pub log_keys: Vec<VerifierKey>,
+    /// Threads to hash with; at least 1 is used.
+    pub threads: usize,
+}
+
+/// A checkpoint that the tree must extend, and who said so.
+struct Claim {
+    from: String,
+    checkpoint: Checkpoint,
+}
+
+/// Verifies an export. Never fails as a whole: what could not be read is a failure of its level.
+#[must_use]
+pub fn verify(source: &dyn ExportSource, expected: &Expectations) -> Report {
+    let mut report = Report::new(expected.log_keys.is_empty());
+    let note = match read_checkpoint(source) {
+        Ok(note) => note,
+        Err(reason) => {
+            report.fail(0, Failure::whole(reason));
+            return report.closed("there is no checkpoint to check against");
+        }
+    };
+    let (note, head) = note;
+    report.describe(&head);
+    let policy = read_policy(source);
+    let keys = match (&policy, expected.log_keys.as_slice()) {
+        (_, keys @ [_, ..]) => keys.to_vec(),
+        (Ok(policy), []) => policy.logs.clone(),
+        (Err(_), []) => Vec::new(),
+    };
+    let keys: Vec<VerifierKey> = keys
+        .into_iter()
+        .filter(|key| key.name() == head.origin)
+        .collect();
+    let (claims, others) = collect_claims(source, expected, &head, &keys);
+    let sizes: Vec<u64> = claims
+        .iter()
+        .flatten()
+        .map(|claim| claim.checkpoint.size)
+        .collect();
+    let tree = tree::check(source, &head, &sizes, expected.threads.max(1));
+    match &tree {
+        Ok(_) => report.pass(0, head.size),
+        Err(failure) => report.fail(0, failure.clone()),
+    }
+    check_signature(&mut report, &note, &keys, &policy);
+    check_quorum(&mut report, &note, &policy);
+    match tree {
+        Ok(roots) => {
+            check_prefixes(&mut report, &head, &roots, claims, others);
+            check_entries(&mut report, source, &head);
+            report
+        }
+        Err(_) => report.closed("the entries do not hash to the checkpoint"),
+    }
+}
+
+fn read_checkpoint(source: &dyn ExportSource) -> Result<(Note, Checkpoint), String> {
+    let bytes = read_file(source, "checkpoint")?;
+    let note = Note::parse(&bytes).map_err(|error| format!("checkpoint: {error}"))?;
+    let head = Checkpoint::parse(&note.text).map_err(|error| format!("checkpoint: {error}"))?;
+    Ok((note, head))
+}
+
+fn read_policy(source: &dyn ExportSource) -> Result<Policy, String> {
+    let bytes = read_file(source, "policy.txt")?;
+    let text = String::from_utf8(bytes).map_err(|_| "policy.txt is not utf-8".to_owned())?;
+    Policy::parse(&text).map_err(|error| format!("policy.txt: {error}"))
+}
+
+fn read_file(source: &dyn ExportSource, path: &str) -> Result<Vec<u8>, String> {
+    match source.read(path) {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => Err(format!("{path} is missing")),
+        Err(error) => Err(format!("{path} cannot be read: {error}")),
+    }
+}
+
+fn check_signature(
+    report: &mut Report,
+    note: &Note,
+    keys: &[VerifierKey],
+    policy: &Result<Policy, String>,
+) {
+    if let Err(reason) = policy {
+        return report.fail(1, Failure::whole(reason.clone()));
+    }
+    match note.verify(keys) {
+        Ok(_) => report.pass(1, 1),
+        Err(error) => report.fail(1, Failure::whole(format!("checkpoint: {error}"))),
+    }
+}
+
+fn check_quorum(report: &mut Report, note: &Note, policy: &Result<Policy, String>) {
+    let policy = match policy {
+        Ok(policy) => policy,
+        Err(reason) => return report.skip(2, reason),
+    };
+    if !policy.needs_witnesses() {
+        return report.skip(2, "the policy asks for no witnesses");
+    }
+    match note.verify(&policy.witnesses) {
+        Ok(cosigned) if policy.quorum_met(&cosigned) => report.pass(2, cosigned.len() as u64),
+        Ok(_) | Err(NoteError::NoKnownKey) => {
+            report.fail(
+                2,
+                Failure::whole("too few witnesses cosigned the checkpoint"),
+            );
+        }
+        Err(error) => report.fail(2, Failure::whole(format!("checkpoint: {error}"))),
+    }
+}
+
+type Claims = Vec<Result<Claim, String>>;
+
+/// Checkpoints of this log from `checkpoints/` and from what was received elsewhere; the second
+/// value counts checkpoints of other logs among the latter.
+fn collect_claims(
+    source: &dyn ExportSource,
+    expected: &Expectations,
+    head: &Checkpoint,
+    keys: &[VerifierKey],
+) -> (Claims, usize) {
+    let mut claims = Vec::new();
+    let mut names = source.list("checkpoints").unwrap_or_else(|error| {
+        claims.push(Err(format!("checkpoints cannot be listed: {error}")));
+        Vec::new()
+    });
+    names.sort();
+    for from in names.iter().map(|name| format!("checkpoints/{name}")) {
+        let claim = read_file(source, &from).and_then(|bytes| {
+            let note = Note::parse(&bytes).map_err(|error| format!("{from}: {error}"))?;
+            let checkpoint = trusted(&note, head, keys).map_err(|e| format!("{from}: {e}"))?;
+            Ok(Claim {
+                from: from.clone(),
+                checkpoint,
+            })
+        });
+        claims.push(claim);
+    }
+    let mut others = 0;
+    for Seen { name, bytes } in &expected.seen {
+        for (checkpoint, note) in find_checkpoints(bytes) {
+            if checkpoint.origin != head.origin {
+                others += 1;
+                continue;
+            }
+            let claim = trusted(&note, head, keys).map_err(|error| format!("{name}: {error}"));
+            claims.push(claim.map(|checkpoint| Claim {
+                from: name.clone(),
+                checkpoint,
+            }));
+        }
+    }
+    (claims, others)
+}
+
+fn trusted(
+    note: &Note,
+    head: &Checkpoint,
+    keys: &[VerifierKey],
+) -> Result<Checkpoint, CheckpointError> {
+    note.verify(keys)?;
+    let checkpoint = Checkpoint::parse(&note.text)?;
+    if checkpoint.origin == head.origin {
+        return Ok(checkpoint);
+    }
+    Err(CheckpointError::Origin {
+        found: checkpoint.origin,
+        wanted: head.origin.clone(),
+    })
+}
+
+fn check_prefixes(
+    report: &mut Report,
+    head: &Checkpoint,
+    roots: &tree::PrefixRoots,
+    claims: Claims,
+    others: usize,
+) {
+    if claims.is_empty() {
+        let reason = format!("no checkpoint of this log was given, {others} of other logs");
+        return report.skip(3, &reason);
+    }
+    let mut checked = 0;
+    for claim in claims {
+        let Claim { from, checkpoint } = match claim {
+            Ok(claim) => claim,
+            Err(reason) => return report.fail(3, Failure::whole(reason)),
+        };
+        let size = checkpoint.size;
+        let failure = match roots.get(&size) {
+            Some(root) if *root == checkpoint.root => {
+                checked += 1;
+                continue;
+            }
+            Some(_) => format!("history was rewritten below entry {size}, says {from}"),
+            None => format!(
+                "entries were cut off: {from} saw {size}, here are {}",
+                head.size
+            ),
+        };
+        return report.fail(3, Failure::whole(failure));
+    }
+    report.pass(3, checked);
+}
+
+/// Levels 4 and 5, in one more pass over the entries.
+fn check_entries(report: &mut Report, source: &dyn ExportSource, head: &Checkpoint) {
+    let mut rules = RuleCheck::new(&head.origin);
+    let mut references = References::default();
+    let walked = walk(source, head.size, |seq, line| {
+        let entry = rules.check(seq, line)?;
+        references.note(seq, &entry);
+        Ok(())
+    });
+    match walked {
+        Ok(()) => {
+            report.pass(4, head.size);
+            report.open_calls = rules.open_calls();
+        }
+        Err(failure) => {
+            report.fail(4, failure);
+            return report.skip(5, "the entry rules failed");
+        }
+    }
+    match references.check(source) {
+        Ok(checked) => report.pass(5, checked),
+        Err(failure) => report.fail(5, failure),
+    }
+}
+
+fn walk(
+    source: &dyn ExportSource,
+    size: u64,
+    mut each: impl FnMut(u64, &[u8]) -> Result<(), String>,
+) -> Result<(), Failure> {
+    let opened = source
+        .open(tree::ENTRIES)
+        .map_err(|e| Failure::whole(e.to_string()))?;
+    let opened = opened.ok_or_else(|| Failure::whole("entries.ndjson is missing"))?;
+    let mut reader = BufReader::with_capacity(1 << 20, opened);
+    let mut line = Vec::new();
+    for seq in 0..size {
+        line.clear();
+        let mut limited = (&mut reader).take(MAX_ENTRY_BYTES as u64 + 1);
+        limited
+            .read_until(b'\n', &mut line)
+            .map_err(|e| Failure::at(seq, e.to_string()))?;
+        let entry = line
+            .strip_suffix(b"\n")
+            .ok_or_else(|| Failure::at(seq, "the entry is cut"))?;
+        each(seq, entry).map_err(|reason| Failure::at(seq, reason))?;
+    }
+    Ok(())
+}
+
+impl Report {
+    fn describe(&mut self, head: &Checkpoint) {
+        self.origin = Some(head.origin.clone());
+        self.size = head.size;
+        self.root = Some(format_hash(&head.root));
+    }
+}

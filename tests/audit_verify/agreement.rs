@@ -1,0 +1,163 @@
+//! The embedded Python verifier and ours agree on random logs and on corruptions of them.
+
+use std::process::Command;
+
+use breakglass::audit::verify::{Outcome, Report};
+use serde_json::Value;
+
+use super::support::{Chance, Files, SampleLog};
+
+const DRIVER: &str = "
+import json, os, sys
+sys.path.insert(0, sys.argv[1])
+sys.dont_write_bytecode = True
+import verify
+for name in sorted(os.listdir(sys.argv[2])):
+    print(json.dumps(verify.run(os.path.join(sys.argv[2], name))))
+";
+
+/// What both must say alike: outcome and first bad entry of each level both know.
+fn ours(report: &Report) -> Vec<(u8, String, Option<u64>)> {
+    let both = report
+        .levels
+        .iter()
+        .filter(|level| [0, 1, 3, 4].contains(&level.level));
+    let word = |outcome| match outcome {
+        Outcome::Passed => "passed".to_owned(),
+        Outcome::Failed => "failed".to_owned(),
+        Outcome::NotRun => "not_run".to_owned(),
+    };
+    both.map(|level| (level.level, word(level.outcome), level.seq))
+        .collect()
+}
+
+fn theirs(line: &str) -> Vec<(u8, String, Option<u64>)> {
+    let report: Value = serde_json::from_str(line).unwrap();
+    let levels = report["levels"].as_array().unwrap().iter();
+    levels
+        .map(|level| {
+            let number = u8::try_from(level["level"].as_u64().unwrap()).unwrap();
+            (
+                number,
+                level["outcome"].as_str().unwrap().to_owned(),
+                level["seq"].as_u64(),
+            )
+        })
+        .collect()
+}
+
+/// A log with one fault or none: in the files, or signed into the log.
+fn sample(round: u64) -> Files {
+    let mut chance = Chance(round * 7919 + 1);
+    let size = 4 + chance.below(600);
+    let mut log = SampleLog::grown(round, size);
+    if round % 3 == 0 {
+        // A fault the log itself signed: one byte of one entry.
+        let at = usize::try_from(chance.below(log.entries.len() as u64)).unwrap();
+        let place = usize::try_from(chance.below(log.entries[at].len() as u64)).unwrap();
+        let byte = &mut log.entries[at][place];
+        *byte = (*byte ^ (1 << chance.below(7))).max(32);
+    }
+    let mut files = Files::of(&log);
+    if round % 3 == 1 {
+        let names: Vec<String> = files
+            .0
+            .keys()
+            .filter(|name| counts(name))
+            .cloned()
+            .collect();
+        let name = &names[usize::try_from(chance.below(names.len() as u64)).unwrap()];
+        let bytes = files.0.get_mut(name).unwrap();
+        let place = usize::try_from(chance.below(bytes.len() as u64)).unwrap();
+        match chance.below(4) {
+            0 => bytes.truncate(place),
+            1 => bytes.insert(place, b'x'),
+            _ => bytes[place] ^= 1 << chance.below(8),
+        }
+    }
+    files
+}
+
+fn counts(name: &str) -> bool {
+    !["README.txt", "verify.py"].contains(&name)
+        && ["tile/", "checkpoint", "entries.ndjson", "policy.txt"]
+            .iter()
+            .any(|start| name.starts_with(start))
+}
+
+#[test]
+fn python_and_rust_agree_on_random_logs_and_corruptions() {
+    let rounds =
+        option_env!("BREAKGLASS_AGREEMENT_ROUNDS").map_or(100, |text| text.parse().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("script");
+    let logs = folder.path().join("logs");
+    std::fs::create_dir_all(&script).unwrap();
+    std::fs::write(
+        script.join("verify.py"),
+        breakglass::audit::export::VERIFY_PY,
+    )
+    .unwrap();
+    let mut reports = Vec::new();
+    for round in 0..rounds {
+        let files = sample(round);
+        files.write(&logs.join(format!("{round:08}")));
+        reports.push(files.verify());
+    }
+    let output = Command::new("python3")
+        .args(["-c", DRIVER])
+        .args([&script, &logs])
+        .output()
+        .expect("python3 runs");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(text.lines().count(), reports.len());
+    for ((round, report), line) in reports.iter().enumerate().zip(text.lines()) {
+        assert_eq!(
+            ours(report),
+            theirs(line),
+            "round {round}: {report:?}\n{line}"
+        );
+    }
+    let failed = reports
+        .iter()
+        .filter(|report| report.first_failure().is_some())
+        .count();
+    assert!(
+        failed * 3 > reports.len(),
+        "corruptions were found: {failed}"
+    );
+}
+
+#[test]
+fn the_python_verifier_runs_from_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = SampleLog::grown(2, 40);
+    Files::of(&log).write(folder.path());
+    let seen = folder.path().join("seen.eml");
+    std::fs::write(&seen, format!("hello\n\n{}\nbye\n", log.checkpoint(10))).unwrap();
+    let run = |extra: &[&str]| {
+        let script = folder.path().join("verify.py");
+        Command::new("python3")
+            .arg(script)
+            .arg(folder.path())
+            .args(extra)
+            .output()
+            .unwrap()
+    };
+    let output = run(&["--seen", seen.to_str().unwrap(), "--json"]);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["levels"][2]["checked"], 2);
+    std::fs::write(&seen, SampleLog::grown(3, 40).checkpoint(10).to_string()).unwrap();
+    assert_eq!(
+        run(&["--seen", seen.to_str().unwrap()]).status.code(),
+        Some(8)
+    );
+    assert_eq!(run(&["--odd"]).status.code(), Some(2));
+}
