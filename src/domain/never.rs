@@ -1,1 +1,165 @@
-//! What a session may do.
+//! What a session may never do (PROTOCOL §8). Compiled in: no policy, scope or person lifts it.
+//!
+//! Each rule is a small function over the facts of a call; the first that speaks wins. Where a body
+//! cannot be read, the rules assume the worst. Knows no scope.
+
+mod identity;
+mod links;
+mod routes;
+
+use super::scope::CallFacts;
+
+pub use super::risk::{BodyNeed, body_need};
+
+/// The break-glass principal and what must not be touched with it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Principal {
+    /// Its application id (a UUID), also its client id.
+    pub application_id: String,
+    /// Its SCIM id.
+    pub numeric_id: String,
+    /// Every protected group: those it is a member of, and the admin groups (`admins`) of the
+    /// account's workspaces.
+    pub group_ids: Vec<String>,
+}
+
+/// Why a call can never be made; the word goes into the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NeverReason {
+    /// The reply would carry a credential.
+    CredentialInReply,
+    /// Writes a federation policy.
+    FederationPolicy,
+    /// Writes log delivery, system schemas or audit settings.
+    AuditSetting,
+    /// Touches the break-glass principal, its roles, assignments, rule sets or secrets.
+    Principal,
+    /// Touches a group of the principal, or an admin group.
+    ProtectedGroup,
+    /// Gives or takes an admin role; only for people in `grants_to`, whom no call can name yet.
+    AdminRole,
+    /// Hands the request to code of users.
+    CodeForwarding,
+    /// `Upgrade` or `CONNECT`.
+    Upgrade,
+    /// Databricks Connect (Spark Connect over gRPC).
+    DatabricksConnect,
+    /// A statement result as external links.
+    ExternalLinks,
+    /// A presigned address for a file.
+    PresignedUrl,
+    /// A Thrift statement that asks for result links.
+    ResultLinks,
+}
+
+impl NeverReason {
+    /// The word in the log.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::CredentialInReply => "credential_in_reply",
+            Self::FederationPolicy => "federation_policy",
+            Self::AuditSetting => "audit_setting",
+            Self::Principal => "principal",
+            Self::ProtectedGroup => "protected_group",
+            Self::AdminRole => "admin_role",
+            Self::CodeForwarding => "code_forwarding",
+            Self::Upgrade => "upgrade",
+            Self::DatabricksConnect => "databricks_connect",
+            Self::ExternalLinks => "external_links",
+            Self::PresignedUrl => "presigned_url",
+            Self::ResultLinks => "result_links",
+        }
+    }
+
+    /// The sentence for the person; it avoids the words on which clients try again.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::CredentialInReply => {
+                "no session may make a call whose reply carries a credential"
+            }
+            Self::FederationPolicy => "no session may write a federation policy",
+            Self::AuditSetting => {
+                "no session may write log delivery, system schemas or audit settings"
+            }
+            Self::Principal => {
+                "no session may touch the break-glass principal, its roles, assignments, rule sets \
+                 or secrets"
+            }
+            Self::ProtectedGroup => {
+                "no session may touch a group of the break-glass principal or an admin group"
+            }
+            Self::AdminRole => {
+                "no session may give or take an admin role; ask for a grant in the terms instead"
+            }
+            Self::CodeForwarding => "no session may forward requests to user code",
+            Self::Upgrade => "no session may change the protocol of its connection",
+            Self::DatabricksConnect => "databricks connect is not available through this session",
+            Self::ExternalLinks => {
+                "disposition EXTERNAL_LINKS is not available through this session; use INLINE"
+            }
+            Self::PresignedUrl => {
+                "presigned file addresses are not available through this session; use \
+                 /api/2.0/fs/files directly"
+            }
+            Self::ResultLinks => {
+                "result links are not available through this session; set use_cloud_fetch=False \
+                 (Python), useCloudFetch: false (Node) or EnableQueryResultDownload=0 (ODBC, JDBC)"
+            }
+        }
+    }
+
+    /// The status and the Databricks error code of the refusal, chosen so that clients fall back
+    /// or stop (facts/databricks §5.4).
+    pub fn answer(self) -> (u16, &'static str) {
+        match self {
+            Self::ExternalLinks | Self::ResultLinks => (400, "INVALID_PARAMETER_VALUE"),
+            _ => (403, "PERMISSION_DENIED"),
+        }
+    }
+
+    /// The `reason` of the error details; one of them makes SDKs fall back to plain file calls.
+    pub fn detail(self) -> Option<&'static str> {
+        (self == Self::PresignedUrl).then_some("FILES_API_API_IS_NOT_ENABLED")
+    }
+}
+
+type Rule = fn(&CallFacts<'_>, &Principal) -> Option<NeverReason>;
+
+/// In the order asked: what makes clients fall back first, then the rest.
+const RULES: [Rule; 9] = [
+    routes::by_flag,
+    links::external_links,
+    links::result_links,
+    routes::other_protocol,
+    routes::forwards_to_code,
+    routes::vends_by_name,
+    routes::audit_setting,
+    identity::touches_principal,
+    identity::admin_role,
+];
+
+/// Whether a call can never be made by any session.
+pub fn forbidden(call: &CallFacts<'_>, principal: &Principal) -> Option<NeverReason> {
+    RULES.iter().find_map(|rule| rule(call, principal))
+}
+
+/// Whether the call writes: everything but GET and HEAD.
+fn writes(call: &CallFacts<'_>) -> bool {
+    !matches!(call.method, "GET" | "HEAD")
+}
+
+/// The path in lower case, in both readings: as sent, and as a server sees it that decodes first.
+fn readings(call: &CallFacts<'_>) -> [Vec<String>; 2] {
+    let lower = |part: &str| part.to_ascii_lowercase();
+    [
+        call.target.segments().into_iter().map(lower).collect(),
+        call.target
+            .decoded_segments()
+            .iter()
+            .map(|part| lower(part))
+            .collect(),
+    ]
+}
+
+#[cfg(test)]
+mod tests;
