@@ -1,0 +1,15 @@
+//! `breakglass init`.
+
+use super::{CliError, Exit, Globals, Output};
+
+/// Arguments of `init`.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`CliError`].
+pub async fn run(_args: Args, _globals: &Globals, _out: &Output) -> Result<Exit, CliError> {
+    Err(CliError::failed("not_wired", "init is not wired yet"))
+}
