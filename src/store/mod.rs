@@ -1,3 +1,213 @@
-//! SQL: the one write path and the sequencer. One text for SQLite and PostgreSQL.
+//! SQL: the one write path, the sequencer of the log, and reads.
+//!
+//! Entries, row changes and alerts of a commit become durable in one transaction or not at all
+//! (DESIGN §4.3). Knows SQL, files beside the database, and how domain values lie in rows;
+//! decides nothing about incidents, people or Databricks.
 
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use sqlx::sqlite::SqlitePool;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+mod apply;
+mod batch;
 pub mod change;
+mod check;
+mod commit;
+mod error;
+mod high_water;
+mod open;
+mod read;
+mod rows;
+mod sequencer;
+pub mod sql;
+mod tree;
+
+pub use commit::{Commit, Committed, Genesis, Head, Lane, LogIdentity, SecretLogSeed};
+pub use error::{CommitError, Conflict, StoreError};
+pub use open::{POSTGRES, SQLITE};
+pub use rows::{AlertRow, EpochRow, LoginRow, SessionRow};
+
+use crate::audit::entry::{Draft, PreparedDraft};
+use sequencer::{DATA_SLOTS, Job, Message, Prepared};
+
+/// More waiting calls than this for [`CROWDED_FOR`] and further ones are shed.
+const CROWDED: usize = 2048;
+/// How long the queue may be crowded before calls are shed.
+const CROWDED_FOR: Duration = Duration::from_millis(250);
+
+/// `[store]`: where the vault's rows and log are. Exactly one of the two.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Path of the SQLite database; lock file and high-water mark lie beside it.
+    pub sqlite: Option<PathBuf>,
+    /// File with the PostgreSQL connection URL, which holds a password.
+    pub postgres_url_file: Option<PathBuf>,
+}
+
+/// The store of one vault. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    readers: SqlitePool,
+    control: mpsc::Sender<Message>,
+    data: mpsc::Sender<Job>,
+    head: watch::Receiver<Head>,
+    writable: Arc<AtomicBool>,
+    node: String,
+    boot: String,
+    crowded_since: Mutex<Option<Instant>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Store {
+    fn assembled(
+        readers: SqlitePool,
+        control: mpsc::Sender<Message>,
+        data: mpsc::Sender<Job>,
+        head: watch::Receiver<Head>,
+        writable: Arc<AtomicBool>,
+        identity: LogIdentity,
+        writer: JoinHandle<()>,
+    ) -> Self {
+        let LogIdentity { node, boot, .. } = identity;
+        let crowded_since = Mutex::new(None);
+        let writer = Mutex::new(Some(writer));
+        let inner = Inner {
+            readers,
+            control,
+            data,
+            head,
+            writable,
+            node,
+            boot,
+            crowded_since,
+            writer,
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// Makes entries and rows durable, all or nothing; the answer comes after the disk's.
+    ///
+    /// A caller that stops waiting does not stop the commit.
+    ///
+    /// # Errors
+    /// [`CommitError`]; only [`CommitError::Unknown`] leaves open whether it happened.
+    pub async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
+        let Commit { drafts, rows, lane } = commit;
+        let entries = drafts
+            .into_iter()
+            .map(|draft| self.prepare(draft))
+            .collect::<Result<_, _>>()?;
+        let (answer, answered) = oneshot::channel();
+        let job = Job {
+            entries,
+            rows,
+            lane,
+            answer,
+        };
+        match lane {
+            Lane::Control => {
+                let message = Message::Commit(Box::new(job));
+                self.inner
+                    .control
+                    .send(message)
+                    .await
+                    .map_err(|_| CommitError::Closed)?;
+            }
+            Lane::Data => self.queue_call(job)?,
+        }
+        let gone = |_| CommitError::Unknown("the writer ended without an answer".to_owned());
+        answered.await.map_err(gone)?
+    }
+
+    fn prepare(&self, draft: Draft) -> Result<Prepared, CommitError> {
+        let ready = PreparedDraft::new(&draft, &self.inner.node, &self.inner.boot)?;
+        let incident = draft
+            .members
+            .get("inc")
+            .and_then(|inc| inc.as_str())
+            .map(str::to_owned);
+        Ok(Prepared {
+            draft: ready,
+            kind: draft.kind,
+            incident,
+        })
+    }
+
+    /// Sheds instead of queueing for long: a call that waits helps nobody (facts §2.2).
+    fn queue_call(&self, job: Job) -> Result<(), CommitError> {
+        let waiting = DATA_SLOTS - self.inner.data.capacity();
+        {
+            let since = &self.inner.crowded_since;
+            let mut since = since.lock().unwrap_or_else(PoisonError::into_inner);
+            if waiting <= CROWDED {
+                *since = None;
+            } else if since.get_or_insert_with(Instant::now).elapsed() > CROWDED_FOR {
+                return Err(CommitError::Overloaded);
+            }
+        }
+        self.inner
+            .data
+            .try_send(job)
+            .map_err(|refused| match refused {
+                TrySendError::Full(_) => CommitError::Overloaded,
+                TrySendError::Closed(_) => CommitError::Closed,
+            })
+    }
+
+    /// The newest committed head, from memory.
+    #[must_use]
+    pub fn head(&self) -> Head {
+        self.inner.head.borrow().clone()
+    }
+
+    /// Tells of every new head; for those who follow the log.
+    #[must_use]
+    pub fn heads(&self) -> watch::Receiver<Head> {
+        self.inner.head.clone()
+    }
+
+    /// Whether the last batch could be written. False after a full disk until a batch succeeds,
+    /// and for good after any other failure.
+    #[must_use]
+    pub fn is_writable(&self) -> bool {
+        self.inner.writable.load(Ordering::Acquire)
+    }
+
+    /// Writes what waits, then the high-water mark, and releases the lock. Reads and commits
+    /// fail afterwards.
+    pub async fn close(&self) {
+        let writer = self
+            .inner
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        // The writer may have stopped already; then there is only its end to wait for.
+        let _stopped = self.inner.control.send(Message::Close).await;
+        // Readers first: the writer folds the WAL in when it is the last connection.
+        self.inner.readers.close().await;
+        if let Some(writer) = writer
+            && let Err(why) = writer.await
+        {
+            tracing::error!(%why, "the writer of the log ended badly");
+        }
+    }
+
+    fn reader(&self) -> &SqlitePool {
+        &self.inner.readers
+    }
+}

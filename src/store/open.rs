@@ -1,0 +1,336 @@
+//! Opening: lock, migrations, start-up check (facts §1.9), then the writer.
+//!
+//! Nothing is repaired here. What does not fit is [`StoreError::Forked`] and nothing starts.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use sqlx::migrate::{Migrate as _, Migrator};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions as _, Connection as _};
+use tokio::sync::{mpsc, watch};
+
+use super::batch::Log;
+use super::commit::{Commit, Genesis, Head, LogIdentity};
+use super::error::StoreError;
+use super::sequencer::{CONTROL_SLOTS, DATA_SLOTS, Sequencer};
+use super::{Config, Store, check, high_water, sql};
+use crate::audit::checkpoint::Checkpoint;
+use crate::audit::merkle::Edge;
+use crate::audit::note::NoteSigner;
+use crate::domain::time::Clock;
+
+/// Migrations of SQLite.
+pub static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+/// Migrations of PostgreSQL: the same numbers, the same tables.
+pub static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+
+const READERS: u32 = 4;
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl Store {
+    /// Makes a vault: migrations, an empty log, the first commit, whose first entry is
+    /// `log.genesis`.
+    ///
+    /// # Errors
+    /// [`StoreError::NotEmpty`] when there is one already; otherwise as [`Store::open`].
+    pub async fn create(
+        config: &Config,
+        genesis: Genesis,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Store, StoreError> {
+        let path = database_path(config)?;
+        if genesis
+            .first
+            .drafts
+            .first()
+            .is_none_or(|draft| draft.kind != "log.genesis")
+        {
+            return Err(StoreError::Identity(
+                "the first entry must be log.genesis".to_owned(),
+            ));
+        }
+        let signer = signer(&genesis.log)?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(folder).map_err(at(folder))?;
+        let lock = take_lock(&path)?;
+        clear_unfinished(&path).await?;
+        let mut connection = connect(&path, true).await?;
+        SQLITE.run_direct(None, &mut connection, false).await?;
+        insert_empty_head(&mut connection, &signer).await?;
+        let log = check::whole_head(&mut connection, signer.verifier_key()).await?;
+        // A crash before the first commit leaves a log of no entries, which `open` does not
+        // accept and the next `create` removes.
+        let store = start(&path, genesis.log, clock, lock, connection, log).await?;
+        first_commit(store, genesis.first).await
+    }
+
+    /// Opens the vault and starts its writer.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`], [`StoreError::Missing`], [`StoreError::Newer`],
+    /// [`StoreError::Forked`], or what the database said.
+    pub async fn open(
+        config: &Config,
+        log: LogIdentity,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Store, StoreError> {
+        let path = database_path(config)?;
+        if !path.try_exists().map_err(at(&path))? {
+            return Err(StoreError::Missing(path));
+        }
+        let key = signer(&log)?.verifier_key().clone();
+        let lock = take_lock(&path)?;
+        let mut connection = connect(&path, false).await?;
+        migrate(&mut connection, &path).await?;
+        let head = check::at_start(&mut connection, &key, &high_water::path(&path)).await?;
+        if head.head.size == 0 {
+            return Err(StoreError::Missing(path));
+        }
+        start(&path, log, clock, lock, connection, head).await
+    }
+}
+
+async fn first_commit(store: Store, first: Commit) -> Result<Store, StoreError> {
+    match store.commit(first).await {
+        Ok(_) => Ok(store),
+        Err(error) => {
+            store.close().await;
+            Err(error.into())
+        }
+    }
+}
+
+/// Raises the writer epoch, so that a process that still believes to be the writer fails, and
+/// starts the tasks.
+async fn start(
+    path: &Path,
+    identity: LogIdentity,
+    clock: Arc<dyn Clock>,
+    lock: File,
+    mut connection: SqliteConnection,
+    mut log: Log,
+) -> Result<Store, StoreError> {
+    let raise = sqlx::query(sql::log::RAISE_WRITER).bind(log.writer_epoch);
+    if raise.execute(&mut connection).await?.rows_affected() != 1 {
+        return Err(StoreError::InUse(lock_path(path)));
+    }
+    log.writer_epoch += 1;
+    log.kept_ms = sqlx::query_scalar(sql::log::LAST_KEPT)
+        .fetch_one(&mut connection)
+        .await?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .connect_with(options(path).read_only(true))
+        .await?;
+    let (control, control_end) = mpsc::channel(CONTROL_SLOTS);
+    let (data, data_end) = mpsc::channel(DATA_SLOTS);
+    let (heads, head) = watch::channel(log.head.clone());
+    let writable = Arc::new(AtomicBool::new(true));
+    let high_water = tokio::spawn(high_water::follow(high_water::path(path), head.clone()));
+    let sequencer = Sequencer {
+        connection,
+        log,
+        signer: signer(&identity)?,
+        node: identity.node.clone(),
+        boot: identity.boot.clone(),
+        clock,
+        control: control_end,
+        data: data_end,
+        heads,
+        writable: Arc::clone(&writable),
+        high_water,
+        lock,
+    };
+    let writer = tokio::spawn(sequencer.run());
+    Ok(Store::assembled(
+        readers, control, data, head, writable, identity, writer,
+    ))
+}
+
+fn signer(log: &LogIdentity) -> Result<NoteSigner, StoreError> {
+    log.signer()
+        .map_err(|why| StoreError::Identity(why.to_string()))
+}
+
+fn database_path(config: &Config) -> Result<PathBuf, StoreError> {
+    match (&config.sqlite, &config.postgres_url_file) {
+        (Some(path), None) => Ok(path.clone()),
+        (None, Some(_)) => Err(StoreError::NotYet(
+            "this version runs on SQLite only; PostgreSQL has its schema but no writer yet",
+        )),
+        (Some(_), Some(_)) => Err(StoreError::Config("store names two databases")),
+        (None, None) => Err(StoreError::Config("store names no database")),
+    }
+}
+
+fn at(path: &Path) -> impl Fn(io::Error) -> StoreError + '_ {
+    move |source| StoreError::File {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+fn lock_path(database: &Path) -> PathBuf {
+    let mut name = database.file_name().unwrap_or_default().to_owned();
+    name.push(".lock");
+    database.with_file_name(name)
+}
+
+fn take_lock(database: &Path) -> Result<File, StoreError> {
+    let path = lock_path(database);
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(at(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(path)),
+        Err(TryLockError::Error(source)) => Err(StoreError::File { path, source }),
+    }
+}
+
+/// `synchronous=FULL`: an answered commit survives power loss. `secure_delete`: erased rows are
+/// overwritten.
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY_TIMEOUT)
+        .foreign_keys(true)
+        .pragma("fullfsync", "ON")
+        .pragma("secure_delete", "ON")
+        .pragma("trusted_schema", "OFF")
+}
+
+async fn connect(path: &Path, create: bool) -> Result<SqliteConnection, StoreError> {
+    Ok(options(path).create_if_missing(create).connect().await?)
+}
+
+/// Removes what an interrupted `create` left: a database whose log has no entry.
+async fn clear_unfinished(path: &Path) -> Result<(), StoreError> {
+    let mark = high_water::path(path);
+    if !path.try_exists().map_err(at(path))? {
+        return match mark.try_exists().map_err(at(&mark))? {
+            // A mark without its database: somebody lost a log here.
+            true => Err(StoreError::NotEmpty(path.to_owned())),
+            false => Ok(()),
+        };
+    }
+    let used = || StoreError::NotEmpty(path.to_owned());
+    let mut connection = connect(path, false).await.map_err(|_| used())?;
+    let size = sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM log_entry");
+    let size = size.fetch_one(&mut connection).await;
+    connection.close().await?;
+    let unfinished = match size {
+        Ok(entries) => entries == 0,
+        Err(error) => error
+            .as_database_error()
+            .is_some_and(|e| e.message().contains("no such table")),
+    };
+    if !unfinished {
+        return Err(used());
+    }
+    for file in [path, &mark] {
+        match fs::remove_file(file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(file)(error)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+async fn insert_empty_head(
+    connection: &mut SqliteConnection,
+    signer: &NoteSigner,
+) -> Result<(), StoreError> {
+    let edge = Edge::new();
+    let origin = signer.verifier_key().name().to_owned();
+    let checkpoint = Checkpoint {
+        origin,
+        size: 0,
+        root: edge.root(),
+    };
+    let note = checkpoint
+        .sign(signer)
+        .map_err(|why| StoreError::Identity(why.to_string()))?;
+    sqlx::query(sql::log::INSERT_HEAD)
+        .bind(0i64)
+        .bind(checkpoint.root.as_slice())
+        .bind(edge.to_bytes())
+        .bind(0i64)
+        .bind(note.to_string())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Refuses a newer schema, copies the database before changing an older one.
+async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
+    connection
+        .ensure_migrations_table(&SQLITE.table_name)
+        .await?;
+    let applied = connection
+        .list_applied_migrations(&SQLITE.table_name)
+        .await?;
+    let found = applied
+        .iter()
+        .map(|migration| migration.version)
+        .max()
+        .unwrap_or(0);
+    let known = SQLITE
+        .iter()
+        .map(|migration| migration.version)
+        .max()
+        .unwrap_or(0);
+    if found > known {
+        return Err(StoreError::Newer { found, known });
+    }
+    if found > 0 && found < known {
+        copy_before(connection, path, found).await?;
+    }
+    // A crash in the middle leaves whole migrations applied; the next start goes on from there.
+    SQLITE.run_direct(None, connection, false).await?;
+    Ok(())
+}
+
+/// A consistent copy, `<database>.before-<schema>`; one that exists already is kept.
+async fn copy_before(
+    connection: &mut SqliteConnection,
+    path: &Path,
+    schema: i64,
+) -> Result<(), StoreError> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".before-{}", schema + 1));
+    let copy = path.with_file_name(name);
+    if copy.try_exists().map_err(at(&copy))? {
+        return Ok(());
+    }
+    let target = copy
+        .to_str()
+        .ok_or(StoreError::Config("the database path is not utf-8"))?;
+    sqlx::query("VACUUM INTO $1")
+        .bind(target)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// A head with the writer epoch it was read with.
+pub(super) fn log_of(head: Head, edge: Edge, writer_epoch: i64) -> Log {
+    Log {
+        head,
+        edge,
+        writer_epoch,
+        kept_ms: 0,
+    }
+}

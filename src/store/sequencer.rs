@@ -1,0 +1,184 @@
+//! The one writer: collects what waits, writes it in one transaction, answers everybody.
+//!
+//! Batches form by themselves: while one commit waits for the disk, the next callers queue up.
+//! There is no timer. After an error whose outcome is unknown it stops for good, because a
+//! second fsync after a failed one may lie (facts §1.3).
+
+use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use sqlx::Connection as _;
+use sqlx::sqlite::SqliteConnection;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+use super::batch::{Fault, Log};
+use super::change::RowChange;
+use super::commit::{Committed, Head, Lane};
+use super::error::CommitError;
+use crate::audit::entry::PreparedDraft;
+use crate::audit::note::NoteSigner;
+use crate::domain::time::Clock;
+
+/// Most commits in one transaction.
+pub(super) const MAX_BATCH: usize = 256;
+/// Room for commits of the control lane.
+pub(super) const CONTROL_SLOTS: usize = 256;
+/// Room for commits of the data lane.
+pub(super) const DATA_SLOTS: usize = 4096;
+
+/// An entry whose bytes are ready but for two numbers.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub draft: PreparedDraft,
+    pub kind: String,
+    pub incident: Option<String>,
+}
+
+/// One waiting commit.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub entries: Vec<Prepared>,
+    pub rows: Vec<RowChange>,
+    pub lane: Lane,
+    pub answer: oneshot::Sender<Result<Committed, CommitError>>,
+}
+
+/// What comes through the control channel.
+#[derive(Debug)]
+pub(super) enum Message {
+    Commit(Box<Job>),
+    Close,
+}
+
+/// Everything the writer owns.
+pub(super) struct Sequencer {
+    pub connection: SqliteConnection,
+    pub log: Log,
+    pub signer: NoteSigner,
+    pub node: String,
+    pub boot: String,
+    pub clock: Arc<dyn Clock>,
+    pub control: mpsc::Receiver<Message>,
+    pub data: mpsc::Receiver<Job>,
+    pub heads: watch::Sender<Head>,
+    pub writable: Arc<AtomicBool>,
+    /// Writes the high-water mark; ends when `heads` is gone.
+    pub high_water: JoinHandle<()>,
+    /// Held until everything else is done.
+    pub lock: File,
+}
+
+impl Sequencer {
+    /// Writes until it is told to close, every [`super::Store`] is gone, or the log fails.
+    pub(super) async fn run(mut self) {
+        let mut closing = false;
+        while !closing {
+            let mut batch = Vec::new();
+            closing = self.collect(&mut batch).await;
+            if !batch.is_empty() && !self.write(batch).await {
+                break;
+            }
+        }
+        self.writable.store(false, Ordering::Release);
+        self.refuse_the_rest();
+        self.end().await;
+    }
+
+    /// Fills a batch with what waits, control first; true when this is the last one.
+    async fn collect(&mut self, batch: &mut Vec<Job>) -> bool {
+        tokio::select! {
+            biased;
+            message = self.control.recv() => match message {
+                Some(Message::Commit(job)) => batch.push(*job),
+                Some(Message::Close) | None => return true,
+            },
+            job = self.data.recv() => match job {
+                Some(job) => batch.push(job),
+                None => return true,
+            },
+        }
+        while batch.len() < MAX_BATCH {
+            match self.control.try_recv() {
+                Ok(Message::Commit(job)) => batch.push(*job),
+                Ok(Message::Close) => return true,
+                Err(_) => break,
+            }
+        }
+        while batch.len() < MAX_BATCH {
+            let Ok(job) = self.data.try_recv() else { break };
+            batch.push(job);
+        }
+        false
+    }
+
+    /// Writes one batch and answers it; false when the writer must stop.
+    async fn write(&mut self, batch: Vec<Job>) -> bool {
+        match self.transact(&batch).await {
+            Ok((log, outcomes)) => {
+                // From here the batch is durable. A crash before the answers leaves entries that
+                // their callers do not know of: begun calls become `call.lost` at the next start.
+                self.log = log;
+                self.writable.store(true, Ordering::Release);
+                self.heads.send_replace(self.log.head.clone());
+                for (job, outcome) in batch.into_iter().zip(outcomes) {
+                    // The caller may be gone; its commit stands all the same.
+                    let _gone = job.answer.send(outcome);
+                }
+                true
+            }
+            Err(Fault::Refused(error)) => {
+                if error == CommitError::Full {
+                    self.writable.store(false, Ordering::Release);
+                }
+                answer_all(batch, &error);
+                true
+            }
+            Err(Fault::Broken(why)) => {
+                tracing::error!(why, "the log failed; nothing can be written any more");
+                self.writable.store(false, Ordering::Release);
+                answer_all(batch, &CommitError::Unknown(why));
+                false
+            }
+        }
+    }
+
+    fn refuse_the_rest(&mut self) {
+        self.control.close();
+        self.data.close();
+        while let Ok(message) = self.control.try_recv() {
+            if let Message::Commit(job) = message {
+                answer_all(vec![*job], &CommitError::Closed);
+            }
+        }
+        while let Ok(job) = self.data.try_recv() {
+            answer_all(vec![job], &CommitError::Closed);
+        }
+    }
+
+    /// High-water mark first, lock last.
+    async fn end(self) {
+        let Self {
+            connection,
+            heads,
+            high_water,
+            lock,
+            ..
+        } = self;
+        drop(heads);
+        if let Err(why) = high_water.await {
+            tracing::error!(%why, "the high-water mark was not written");
+        }
+        if let Err(why) = connection.close().await {
+            tracing::warn!(%why, "the database did not close cleanly; it recovers at the next start");
+        }
+        drop(lock);
+    }
+}
+
+fn answer_all(batch: Vec<Job>, error: &CommitError) {
+    for job in batch {
+        let _gone = job.answer.send(Err(error.clone()));
+    }
+}
