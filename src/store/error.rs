@@ -107,6 +107,9 @@ pub enum CommitError {
     /// Too many calls wait; nothing was written. Try again in a few seconds.
     #[error("too many calls wait for the log")]
     Overloaded,
+    /// Its deadline had passed when it was to be stamped; nothing was written.
+    #[error("the entry came after its deadline")]
+    Late,
     /// The store is closed or stopped earlier; nothing was written.
     #[error("the store is closed")]
     Closed,
