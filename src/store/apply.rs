@@ -43,6 +43,20 @@ impl From<serde_json::Error> for ApplyError {
     }
 }
 
+impl RowChange {
+    /// Whether it removes something whose former bytes should not stay on the disk.
+    pub(super) fn erases(&self) -> bool {
+        matches!(
+            self,
+            Self::EraseCredential { .. }
+                | Self::EraseShares { .. }
+                | Self::DiscardEpoch { .. }
+                | Self::DropEnvelope { .. }
+                | Self::DropEnvelopes { .. }
+        )
+    }
+}
+
 type Applied = Result<(), ApplyError>;
 
 /// One statement with its values.

@@ -12,7 +12,7 @@ use super::batch::{Log, is_control};
 use super::commit::Head;
 use super::error::StoreError;
 use super::open::log_of;
-use super::{high_water, sql, tree};
+use super::{Store, high_water, sql, tree};
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::entry::parse_entry;
 use crate::audit::merkle::{Edge, leaf_hash};
@@ -111,6 +111,55 @@ async fn last_entries(connection: &mut SqliteConnection, log: &Log) -> Result<()
         )));
     }
     Ok(())
+}
+
+impl Store {
+    /// Rehashes the whole log up to the present head and lets SQLite check its own pages; returns
+    /// the number of entries. Minutes on a large log, so it runs in the background.
+    ///
+    /// # Errors
+    /// [`StoreError::Forked`] naming the first bad entry.
+    pub async fn check_whole(&self) -> Result<u64, StoreError> {
+        let said: String =
+            sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(self.reader()).await?;
+        if said != "ok" {
+            return Err(StoreError::forked(format!("the database is damaged: {said}")));
+        }
+        let head = self.head();
+        let mut edge = Edge::new();
+        while edge.size() < head.size {
+            let limit = (head.size - edge.size()).min(REHASHED);
+            let query = sqlx::query(sql::log::ENTRIES_WHOLE).bind(edge.size().cast_signed());
+            let found = query.bind(limit.cast_signed()).fetch_all(self.reader()).await?;
+            if found.is_empty() {
+                return Err(StoreError::forked(format!("entry {} is missing", edge.size())));
+            }
+            self.rehash(&found, &mut edge).await?;
+        }
+        if edge.root() != head.root {
+            return Err(StoreError::forked("the entries do not give the signed root"));
+        }
+        Ok(head.size)
+    }
+
+    async fn rehash(&self, rows: &[SqliteRow], edge: &mut Edge) -> Result<(), StoreError> {
+        let mut inner = Vec::new();
+        for row in rows {
+            let leaf = entry_bytes(row, edge.size())?;
+            edge.push_noting(leaf_hash(&leaf), |level, index, hash| {
+                if level > 0 && level.is_multiple_of(8) {
+                    inner.push((level, index, *hash));
+                }
+            })
+            .map_err(|why| StoreError::forked(why.to_string()))?;
+        }
+        for (level, index, hash) in inner {
+            if self.hash_at(level, index).await? != hash {
+                return Err(StoreError::forked(format!("inner hash {level}/{index} is wrong")));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The bytes of one entry whose columns say what the bytes say.

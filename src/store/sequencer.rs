@@ -123,9 +123,13 @@ impl Sequencer {
                 self.log = log;
                 self.writable.store(true, Ordering::Release);
                 self.heads.send_replace(self.log.head.clone());
+                let erased = batch.iter().flat_map(|job| &job.rows).any(RowChange::erases);
                 for (job, outcome) in batch.into_iter().zip(outcomes) {
                     // The caller may be gone; its commit stands all the same.
                     let _gone = job.answer.send(outcome);
+                }
+                if erased {
+                    self.fold_write_ahead_log().await;
                 }
                 true
             }
@@ -142,6 +146,17 @@ impl Sequencer {
                 answer_all(batch, &CommitError::Unknown(why));
                 false
             }
+        }
+    }
+
+    /// `secure_delete` overwrites erased rows in the database, but the write-ahead log still holds
+    /// their former pages until it is folded in.
+    async fn fold_write_ahead_log(&mut self) {
+        let fold = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)");
+        if let Err(why) = fold.execute(&mut self.connection).await {
+            // A crash or failure here leaves sealed files in the log file a little longer; the
+            // commit itself stands.
+            tracing::warn!(%why, "the write-ahead log was not folded in after an erasure");
         }
     }
 

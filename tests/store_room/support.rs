@@ -111,6 +111,11 @@ pub fn identity() -> LogIdentity {
     }
 }
 
+/// A commit of one control entry without rows.
+pub fn note(kind: &str) -> Commit {
+    Commit::control(vec![draft(kind, &[])], Vec::new())
+}
+
 /// An entry with text members.
 pub fn draft(kind: &str, members: &[(&str, &str)]) -> Draft {
     let member = |(name, text): &(&str, &str)| ((*name).to_owned(), Value::from(*text));

@@ -1,7 +1,5 @@
 //! The log half of the store: order, hashes, conflicts, the start-up check.
 
-mod store_support;
-
 use std::collections::BTreeSet;
 
 use breakglass::audit::entry::parse_entry;
@@ -9,7 +7,7 @@ use breakglass::audit::merkle::{Edge, leaf_hash};
 use breakglass::audit::merkle_proof::{verify_consistency, verify_inclusion};
 use breakglass::store::change::RowChange;
 use breakglass::store::{Commit, CommitError, Conflict, StoreError};
-use store_support::{START_MS, Vault, draft};
+use super::support::{START_MS, Vault, draft};
 
 fn fact(name: &str, value: &str) -> RowChange {
     RowChange::SetFact {
