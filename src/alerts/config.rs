@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::{Channel, MailChannel, WebhookChannel};
+use crate::domain::policy::ChannelRule;
 
 /// One `[[alerts]]` table.
 #[derive(Debug, Clone, Deserialize)]
@@ -19,6 +20,33 @@ pub enum ChannelConfig {
     Smtp(SmtpConfig),
     /// A webhook signed per Standard Webhooks.
     Webhook(WebhookConfig),
+}
+
+impl ChannelConfig {
+    /// What the policy says about this channel: its name, kind and destination, no secrets.
+    #[must_use]
+    pub fn rule(&self) -> ChannelRule {
+        let (name, kind, destination) = match self {
+            Self::Smtp(smtp) => (&smtp.name, "smtp", format!("{}:{}", smtp.host, smtp.port)),
+            Self::Webhook(webhook) => (&webhook.name, "webhook", webhook.url.clone()),
+        };
+        ChannelRule { name: name.clone(), kind: kind.to_owned(), destination }
+    }
+
+    /// Reads relative paths as relative to this folder.
+    pub fn make_absolute(&mut self, folder: &Path) {
+        let paths: Vec<&mut PathBuf> = match self {
+            Self::Smtp(smtp) => {
+                smtp.password_file.iter_mut().chain(smtp.ca_file.iter_mut()).collect()
+            }
+            Self::Webhook(webhook) => {
+                std::iter::once(&mut webhook.secret_file).chain(webhook.ca_file.iter_mut()).collect()
+            }
+        };
+        for path in paths {
+            *path = folder.join(&*path);
+        }
+    }
 }
 
 /// Mail over SMTP.

@@ -180,7 +180,7 @@ impl App {
             ],
         );
         let attempt =
-            Attempt::ShareRejected { person, index, why: reject.code(), incident: id.clone() };
+            Attempt::ShareRejected { person, index, why: reject.code().to_owned(), incident: id.clone() };
         self.note_attempt(entry, &attempt).await;
         reject.into()
     }

@@ -22,7 +22,6 @@ mod unseal;
 mod measure;
 mod session;
 mod claim;
-pub mod permit;
 mod end;
 mod way_back;
 mod rotate;
@@ -34,8 +33,6 @@ mod review;
 mod custody;
 pub mod deliver;
 pub mod genesis;
-pub mod log_files;
-pub mod look;
 pub mod recover;
 pub mod tick;
 
@@ -48,6 +45,9 @@ use tokio_util::task::TaskTracker;
 use crate::alerts::Channel;
 use crate::databricks::Client;
 use crate::domain::ids::VaultId;
+use crate::domain::incident::CloseCause;
+use crate::domain::policy::Policy;
+use crate::domain::roster::Roster;
 use crate::domain::time::{Clock, Timestamp};
 use crate::store::Store;
 
@@ -132,6 +132,34 @@ impl App {
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.inner.settings
+    }
+
+    /// The policy in force.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        self.inner.facts.get().policy.clone()
+    }
+
+    /// The roster in force.
+    #[must_use]
+    pub fn roster(&self) -> Roster {
+        self.inner.facts.get().roster.clone()
+    }
+
+    /// Ends in order: a session that is open is closed and its credential rotated, then every
+    /// step in the background has ended.
+    pub async fn shut_down(&self) {
+        if let Some(session) = self.inner.memory.session()
+            && let Err(error) = self.cut(&session.incident, CloseCause::Restart).await
+        {
+            tracing::error!(%error, "the open session could not be closed on the record");
+        }
+        self.settle().await;
+    }
+
+    /// Forgets every secret at once.
+    pub fn wipe(&self) {
+        self.inner.memory.wipe_all();
     }
 
     /// The store, for questions that change nothing.

@@ -430,7 +430,11 @@ impl App {
             }
             if !told {
                 let alerts = alert::for_attempt(
-                    &alert::Attempt::ProofsNeeded { have: indexes.len(), need: roster.k },
+                    &alert::Attempt::ProofsMissing {
+                        epoch: self.inner.store.highest_epoch(Kind::Live).await?,
+                        have: u8::try_from(indexes.len()).unwrap_or(u8::MAX),
+                        need: roster.k,
+                    },
                     &roster,
                 );
                 let entry = super::step::draft(

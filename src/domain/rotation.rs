@@ -286,6 +286,9 @@ impl Rotation {
             // Making the successor current needs no secret, deleting the predecessor needs the
             // successor's token, everything before needs the predecessor's.
             State::Switched if memory.successor => Next::Delete,
+            // `init` run again while the secret given still works: the successor, which nobody has
+            // proved yet, is discarded and dealt anew (PROTOCOL §3).
+            State::Switched if self.cause == Cause::Genesis && memory.predecessor => Next::Discard,
             State::Deleted if memory.successor => Next::Prove,
             State::Switched | State::Deleted => Next::NeedsQuorum,
             State::Sealed if memory.successor => Next::Verify,
@@ -337,10 +340,16 @@ impl Rotation {
                 self.proof = Some(*proof);
                 State::Done
             }
-            (
-                State::CreateSent | State::Sealed | State::Verified | State::Acked | State::Discard,
-                Event::Discard { secret_id },
-            ) => {
+            (state, Event::Discard { secret_id })
+                if matches!(
+                    state,
+                    State::CreateSent
+                        | State::Sealed
+                        | State::Verified
+                        | State::Acked
+                        | State::Discard
+                ) || (state == State::Switched && self.cause == Cause::Genesis) =>
+            {
                 self.new_secret_id = Some(secret_id.clone());
                 State::Discard
             }

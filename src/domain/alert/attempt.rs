@@ -84,6 +84,11 @@ pub enum Attempt {
         /// How many are needed.
         need: u8,
     },
+    /// Too many secrets of the principal are alive for a successor to fit.
+    TooManySecrets {
+        /// How many.
+        live: usize,
+    },
     /// The log cannot be written or does not verify.
     LogBroken {
         /// Why.
@@ -123,6 +128,7 @@ pub fn for_attempt(attempt: &Attempt, roster: &Roster) -> Vec<AlertDraft> {
         | Attempt::ChannelFailed { .. }
         | Attempt::RotationOwed { .. }
         | Attempt::ProofsMissing { .. }
+        | Attempt::TooManySecrets { .. }
         | Attempt::LogBroken { .. } => vec![trouble(attempt, roster)],
     }
 }
@@ -286,6 +292,17 @@ fn trouble(attempt: &Attempt, roster: &Roster) -> AlertDraft {
                 "Of the new shares of epoch {epoch} only {have} are addressed to keys that were \
                  proved lately; {need} are needed before the old secret can be deleted: not safe \
                  yet.\nCustodians: breakglass prove"
+            ),
+        ),
+        Attempt::TooManySecrets { live } => (
+            "rotate.no_room",
+            Severity::Alarm,
+            Audience::Everyone,
+            "[NOT SAFE YET] rotation waits for room".to_owned(),
+            format!(
+                "The principal has {live} live secrets; a rotation needs at most three. The vault \
+                 never deletes a secret it did not make.\nOperators: delete the ones nobody needs \
+                 in the account console, the rotation then goes on by itself."
             ),
         ),
         // Every other attempt has its own function above.

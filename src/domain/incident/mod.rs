@@ -12,7 +12,7 @@ use super::review::Finding;
 use super::terms::{Purpose, Requester, Terms};
 use super::time::{MINUTE_MS, Timestamp};
 
-mod apply;
+pub mod apply;
 mod closing;
 mod collecting;
 pub mod command;

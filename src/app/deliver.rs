@@ -1,0 +1,166 @@
+//! The outbox: alerts committed with their events, sent until a channel confirms. Delivery is
+//! itself logged; a failed channel is an alert on the others (DESIGN §9).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::App;
+use super::error::AppError;
+use super::step::{draft, severity};
+use crate::alerts::{Channel, Message, SendError};
+use crate::domain::alert::{self, Attempt};
+use crate::domain::time::{HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
+use crate::store::change::{Alert, RowChange};
+
+/// Alerts taken from the outbox at once.
+const BATCH: u32 = 32;
+/// First and longest pause between tries of one alert.
+const FIRST_RETRY_MS: i64 = 5 * SECOND_MS;
+const LAST_RETRY_MS: i64 = 10 * MINUTE_MS;
+/// A channel that stays broken is told of once an hour.
+const TELL_AGAIN_MS: i64 = HOUR_MS;
+/// Entry type of alerts about channels; they raise no further alerts.
+const CHANNEL_FAILED: &str = "alert.failed";
+
+/// Which channels people were already told of.
+#[derive(Default)]
+pub struct Told(HashMap<String, Timestamp>);
+
+impl App {
+    /// Waits until something may be in the outbox.
+    pub async fn outbox_changed(&self) {
+        self.inner.outbox.notified().await;
+    }
+
+    /// Sends what is due. Gives back how many were tried.
+    ///
+    /// # Errors
+    /// A store that cannot be read or written; nothing is lost then, only late.
+    pub async fn deliver_due(&self, told: &mut Told) -> Result<usize, AppError> {
+        let due = self.inner.store.due_alerts(self.now(), BATCH).await?;
+        let sends = due.iter().map(|(alert, attempts)| self.deliver(alert, *attempts));
+        // Side by side: a channel that hangs must not hold up the others.
+        let outcomes = futures_util::future::join_all(sends).await;
+        for ((alert, attempts), outcome) in due.iter().zip(outcomes) {
+            match outcome {
+                Ok(()) => self.confirmed(alert).await?,
+                Err(error) => self.failed(alert, *attempts, &error, told).await?,
+            }
+        }
+        Ok(due.len())
+    }
+
+    async fn deliver(&self, alert: &Alert, _attempts: u32) -> Result<(), String> {
+        let channel = self.channel(&alert.channel).ok_or("the channel is not configured")?;
+        let message = Message {
+            id: alert.id.clone(),
+            to: alert.to.clone(),
+            subject: alert.subject.clone(),
+            body: alert.body.clone(),
+            incident: alert.incident.as_ref().map(ToString::to_string),
+            checkpoint: self.inner.store.head().checkpoint,
+            drill: alert.drill,
+            severity: severity(&alert.severity),
+            kind: alert.kind.clone(),
+            event_at_ms: alert.at_ms.0,
+        };
+        channel.send(&message, self.now().0).await.map(drop).map_err(|e: SendError| e.to_string())
+    }
+
+    fn channel(&self, name: &str) -> Option<&Arc<dyn Channel>> {
+        self.inner.channels.iter().find(|c| c.name() == name)
+    }
+
+    async fn confirmed(&self, alert: &Alert) -> Result<(), AppError> {
+        let mut entry = draft(
+            "alert.sent",
+            [
+                ("alert", Value::from(alert.id.as_str())),
+                ("channel", Value::from(alert.channel.as_str())),
+                ("kind", Value::from(alert.kind.as_str())),
+            ],
+        );
+        name_incident(&mut entry, alert);
+        let row = RowChange::AlertSent { id: alert.id.clone(), at_ms: self.now() };
+        self.record(vec![entry], vec![row], Vec::new(), None).await?;
+        if let (Some(incident), "incident.opened") = (&alert.incident, alert.kind.as_str()) {
+            // The gate of Opening: quorum may have waited for this (PROTOCOL §6).
+            self.try_begin(incident);
+        }
+        Ok(())
+    }
+
+    async fn failed(
+        &self,
+        alert: &Alert,
+        attempts: u32,
+        error: &str,
+        told: &mut Told,
+    ) -> Result<(), AppError> {
+        let now = self.now();
+        let pause_ms = FIRST_RETRY_MS.saturating_mul(1_i64 << attempts.min(8)).min(LAST_RETRY_MS);
+        let row = RowChange::AlertFailed {
+            id: alert.id.clone(),
+            retry_at_ms: now.plus_ms(pause_ms),
+            error: error.to_owned(),
+        };
+        let mut entry = draft(
+            CHANNEL_FAILED,
+            [
+                ("alert", Value::from(alert.id.as_str())),
+                ("channel", Value::from(alert.channel.as_str())),
+                ("error", Value::from(error)),
+                ("attempts", Value::from(attempts.saturating_add(1))),
+            ],
+        );
+        name_incident(&mut entry, alert);
+        let last = told.0.get(&alert.channel);
+        let tell = alert.kind != CHANNEL_FAILED
+            && last.is_none_or(|last| now.since_ms(*last) >= TELL_AGAIN_MS);
+        let mut rows = vec![row];
+        if tell {
+            told.0.insert(alert.channel.clone(), now);
+            rows.extend(self.tell_others(alert, error, now)?);
+        }
+        self.record(vec![entry], rows, Vec::new(), None).await.map(drop)
+    }
+
+    /// Rows that tell people on the other channels.
+    fn tell_others(
+        &self,
+        broken: &Alert,
+        error: &str,
+        now: Timestamp,
+    ) -> Result<Vec<RowChange>, AppError> {
+        let facts = self.inner.facts.get();
+        let attempt =
+            Attempt::ChannelFailed { channel: broken.channel.clone(), error: error.to_owned() };
+        let mut rows = Vec::new();
+        for draft in alert::for_attempt(&attempt, &facts.roster) {
+            let others = self.inner.channels.iter().filter(|c| c.name() != broken.channel);
+            for channel in others {
+                rows.push(RowChange::QueueAlert(Alert {
+                    id: super::chance::short_id()?,
+                    channel: channel.name().to_owned(),
+                    kind: CHANNEL_FAILED.to_owned(),
+                    incident: None,
+                    to: draft.audience.mails(&facts.roster).into_iter().collect(),
+                    subject: draft.subject.clone(),
+                    body: draft.body.clone(),
+                    drill: false,
+                    severity: draft.severity.word().to_owned(),
+                    at_ms: now,
+                }));
+            }
+        }
+        Ok(rows)
+    }
+}
+
+fn name_incident(entry: &mut crate::audit::entry::Draft, alert: &Alert) {
+    if let Some(incident) = &alert.incident {
+        entry.members.insert("inc".to_owned(), Value::from(incident.as_str()));
+    }
+}

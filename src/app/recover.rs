@@ -1,0 +1,129 @@
+//! Start-up: what an earlier process left open is ended on the record, and what its memory took
+//! with it is asked for again (facts §1.9, PROTOCOL §6).
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::App;
+use super::error::AppError;
+use super::open::fresh_key;
+use super::step::{With, draft};
+use crate::audit::entry::{Draft, parse_entry};
+use crate::domain::incident::command::Command;
+use crate::domain::incident::{Incident, Phase};
+use crate::domain::rotation::State;
+use crate::domain::time::HOUR_MS;
+
+/// Entries read at once.
+const PAGE: u32 = 1_000;
+/// Lost calls written in one commit.
+const LOST_BATCH: usize = 200;
+
+impl App {
+    /// Brings the record in order before anything listens.
+    ///
+    /// # Errors
+    /// A store that cannot be read, or a log that cannot be written: then nothing may listen.
+    pub async fn recover(&self, config_sha256: &str) -> Result<(), AppError> {
+        let live = self.inner.store.live_incidents().await?;
+        for (incident, _) in &live {
+            if matches!(incident.phase, Phase::Open(_) | Phase::Closing(_)) {
+                self.lost_calls(incident).await?;
+            }
+        }
+        let facts = self.inner.facts.get();
+        let entry = draft(
+            "log.recover",
+            [
+                ("version", Value::from(env!("CARGO_PKG_VERSION"))),
+                ("config_sha256", Value::from(config_sha256)),
+                ("policy_sha256", Value::from(facts.policy_sha256.hex())),
+                ("roster_sha256", Value::from(facts.roster_sha256.hex())),
+                ("live", Value::from(live.len())),
+            ],
+        );
+        self.record(vec![entry], Vec::new(), Vec::new(), None).await?;
+        for (incident, _) in &live {
+            self.recover_incident(incident).await?;
+        }
+        Ok(())
+    }
+
+    async fn recover_incident(&self, incident: &Incident) -> Result<(), AppError> {
+        let id = &incident.id;
+        match &incident.phase {
+            Phase::Collecting(_) | Phase::Opening { .. } => {
+                let (key, fresh) = fresh_key()?;
+                self.inner.memory.put_key(id, key);
+                let command = Command::Restarted { fresh };
+                let after = self.step(id, command, None, With::default()).await?.incident;
+                if !after.is_collecting() {
+                    self.inner.memory.forget_key(id);
+                }
+                Ok(())
+            }
+            Phase::Open(_) => {
+                let (_, fresh) = fresh_key()?;
+                self.step(id, Command::Restarted { fresh }, None, With::default()).await?;
+                self.memory_lost(id).await
+            }
+            Phase::Closing(_) => self.recover_closing(incident).await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn recover_closing(&self, incident: &Incident) -> Result<(), AppError> {
+        let id = &incident.id;
+        if let Some(saga) = self.saga_of(Some(id)).await?
+            && saga.rotation.state == State::Done
+        {
+            // The predecessor was proved dead; only the last entry is missing. Tokens minted
+            // before the crash die within the hour.
+            let tokens_dead_at_ms = self.now().plus_ms(HOUR_MS);
+            let command = Command::Rotated { tokens_dead_at_ms };
+            return self.step(id, command, None, With::default()).await.map(drop);
+        }
+        self.memory_lost(id).await
+    }
+
+    /// Every call that began and has no end gets `call.lost`: its outcome is unknown.
+    async fn lost_calls(&self, incident: &Incident) -> Result<(), AppError> {
+        let mut open: BTreeMap<String, u64> = BTreeMap::new();
+        let mut from = 0;
+        loop {
+            let page = self.inner.store.entries_of_incident(&incident.id, from, PAGE).await?;
+            for (_, bytes) in &page {
+                let entry =
+                    parse_entry(bytes).map_err(|e| AppError::Inconsistent(e.to_string()))?;
+                from = entry.seq + 1;
+                let Some(cid) = entry.text("cid").map(str::to_owned) else { continue };
+                match entry.kind.as_str() {
+                    "call.begin" => drop(open.insert(cid, entry.seq)),
+                    "call.end" | "call.abort" | "call.lost" => drop(open.remove(&cid)),
+                    _ => {}
+                }
+            }
+            if page.len() < PAGE as usize {
+                break;
+            }
+        }
+        let lost: Vec<Draft> = open
+            .into_iter()
+            .map(|(cid, begin)| {
+                draft(
+                    "call.lost",
+                    [
+                        ("cid", Value::from(cid)),
+                        ("begin", Value::from(begin)),
+                        ("inc", Value::from(incident.id.as_str())),
+                    ],
+                )
+            })
+            .collect();
+        for batch in lost.chunks(LOST_BATCH) {
+            self.record(batch.to_vec(), Vec::new(), Vec::new(), None).await?;
+        }
+        Ok(())
+    }
+}

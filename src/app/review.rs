@@ -1,0 +1,299 @@
+//! Step 9: the review. The case record is computed from the log, so that what is signed can be
+//! computed again by anyone who has an export.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::App;
+use super::acts::{Caller, Verified};
+use super::error::AppError;
+use super::step::With;
+use crate::api::{AnswerRequest, FindingRequest, ReviewList, ReviewSummary, ReviewView, SignedDocument};
+use crate::audit::entry::{Entry, parse_entry};
+use crate::domain::act::Deed;
+use crate::domain::canonical;
+use crate::domain::ids::{Digest, IncidentId};
+use crate::domain::incident::command::Command;
+use crate::domain::incident::{Incident, Phase};
+use crate::domain::review::{Finding, OpenItem, Severity};
+
+/// Entries read from the store at once.
+const PAGE: u32 = 1_000;
+
+/// The case record of one incident and what in it wants an answer.
+pub(super) struct CaseRecord {
+    pub record: Value,
+    pub sha256: Digest,
+    pub items: Vec<OpenItem>,
+}
+
+/// Counts while the entries go by.
+#[derive(Default)]
+struct Tally {
+    calls: BTreeMap<(String, String, String), u64>,
+    statuses: BTreeMap<String, u64>,
+    items: BTreeMap<(String, String, String), u64>,
+    timeline: Vec<Value>,
+    notes: Vec<Value>,
+    last_seq: u64,
+}
+
+impl App {
+    /// Writes a note into an incident.
+    ///
+    /// # Errors
+    /// A refusal of the rules.
+    pub async fn note(
+        &self,
+        id: &IncidentId,
+        caller: &Caller,
+        text: String,
+    ) -> Result<(), AppError> {
+        let command = Command::Note { person: caller.person.clone(), text };
+        self.step(id, command, Some(&caller.person), With::default()).await.map(drop)
+    }
+
+    /// Reviews that wait for a signature.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub async fn reviews(&self) -> Result<ReviewList, AppError> {
+        let now = self.now();
+        let live = self.inner.store.live_incidents().await?;
+        let reviews = live.iter().filter_map(|(incident, _)| match &incident.phase {
+            Phase::InReview(review) => Some(ReviewSummary {
+                incident: incident.id.to_string(),
+                due_ms: review.due_ms.0,
+                overdue: now >= review.due_ms,
+            }),
+            _ => None,
+        });
+        Ok(ReviewList { reviews: reviews.collect() })
+    }
+
+    /// Everything a reviewer is shown.
+    ///
+    /// # Errors
+    /// No such incident, or a store that cannot be read.
+    pub async fn review_view(&self, id: &IncidentId) -> Result<ReviewView, AppError> {
+        let (incident, _) = self.load(id).await?;
+        let case = self.case_record(&incident).await?;
+        let (answers, findings, due_ms) = match &incident.phase {
+            Phase::InReview(review) => {
+                (json!(review.answers), json!(review.findings), Some(review.due_ms.0))
+            }
+            _ => (json!({}), json!([]), None),
+        };
+        Ok(ReviewView {
+            incident: id.to_string(),
+            phase: incident.phase.name().to_string(),
+            record: case.record,
+            record_sha256: case.sha256.hex(),
+            questions: json!(self.inner.facts.get().policy.review_questions),
+            items: json!(case.items),
+            answers,
+            findings,
+            due_ms,
+            participants: incident.participants.iter().map(ToString::to_string).collect(),
+        })
+    }
+
+    /// Keeps a draft answer.
+    ///
+    /// # Errors
+    /// A refusal of the rules.
+    pub async fn review_answer(
+        &self,
+        id: &IncidentId,
+        caller: &Caller,
+        request: &AnswerRequest,
+    ) -> Result<(), AppError> {
+        let person = caller.person.clone();
+        let (answer, text) = (request.id.clone(), request.text.clone());
+        let command = Command::Answer { person, id: answer, text };
+        self.step(id, command, Some(&caller.person), With::default()).await.map(drop)
+    }
+
+    /// Keeps a draft finding.
+    ///
+    /// # Errors
+    /// A refusal of the rules.
+    pub async fn review_finding(
+        &self,
+        id: &IncidentId,
+        caller: &Caller,
+        request: &FindingRequest,
+    ) -> Result<(), AppError> {
+        let severity: Severity = serde_json::from_value(json!(request.severity))
+            .map_err(|_| AppError::BadDocument("severity is note, minor or major".into()))?;
+        let finding = Finding { severity, text: request.text.clone() };
+        let command = Command::Find { person: caller.person.clone(), finding };
+        self.step(id, command, Some(&caller.person), With::default()).await.map(drop)
+    }
+
+    /// Signs a review off.
+    ///
+    /// # Errors
+    /// A participant, open items, or a record that is not the one shown.
+    pub async fn review_sign(
+        &self,
+        id: &IncidentId,
+        signed: &SignedDocument,
+        caller: &Caller,
+    ) -> Result<Incident, AppError> {
+        let verified = match self.verified(signed, caller) {
+            Ok(verified) => verified,
+            Err(error) => return Err(self.forged(caller, "review", Some(id), error).await),
+        };
+        match self.sign_verified(id, &verified).await {
+            Ok(incident) => Ok(incident),
+            Err(error @ AppError::Refused(_)) => {
+                Err(self.refused(&verified, Some(id), error).await)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn sign_verified(
+        &self,
+        id: &IncidentId,
+        verified: &Verified,
+    ) -> Result<Incident, AppError> {
+        verified.about(id)?;
+        let Deed::Review { answers, findings, verdict, record_sha256 } = &verified.act.deed else {
+            return Err(AppError::BadDocument("not an act of review".into()));
+        };
+        let (incident, _) = self.load(id).await?;
+        let case = self.case_record(&incident).await?;
+        let command = Command::Sign {
+            person: verified.act.person.clone(),
+            act_sha256: verified.sha256,
+            answers: answers.clone(),
+            findings: findings.clone(),
+            verdict: *verdict,
+            record_sha256: *record_sha256,
+            current_record_sha256: case.sha256,
+            items: case.items,
+        };
+        let with = With::act(verified, self.now());
+        Ok(self.step(id, command, Some(&verified.act.person), with).await?.incident)
+    }
+
+    /// Reads an incident's entries up to its close, and notes after it, into one document.
+    pub(super) async fn case_record(&self, incident: &Incident) -> Result<CaseRecord, AppError> {
+        let mut tally = Tally::default();
+        let mut from = 0;
+        let mut closed = false;
+        loop {
+            let page = self.inner.store.entries_of_incident(&incident.id, from, PAGE).await?;
+            for (_, bytes) in &page {
+                let entry =
+                    parse_entry(bytes).map_err(|e| AppError::Inconsistent(e.to_string()))?;
+                from = entry.seq + 1;
+                tally.take(&entry, closed);
+                closed |= entry.kind == "incident.closed";
+            }
+            if page.len() < PAGE as usize {
+                break;
+            }
+        }
+        tally.finish(incident)
+    }
+}
+
+impl Tally {
+    fn take(&mut self, entry: &Entry, closed: bool) {
+        let text = |name: &str| entry.text(name).unwrap_or("").to_owned();
+        if entry.kind == "note" {
+            self.notes.push(json!({
+                "seq": entry.seq, "person": text("person"), "text": text("text"),
+            }));
+            return;
+        }
+        // What comes after the close is about the review itself and must not move its record.
+        if closed {
+            return;
+        }
+        self.last_seq = entry.seq;
+        match entry.kind.as_str() {
+            "call.begin" => {
+                let key = (text("cls"), text("method"), text("route"));
+                *self.calls.entry(key).or_default() += 1;
+            }
+            "call.end" => {
+                let status = entry.integer("status").unwrap_or(0);
+                *self.statuses.entry(format!("s{status}")).or_default() += 1;
+            }
+            "call.lost" => self.item("call_lost", "a call", "its outcome is unknown"),
+            "deny" => self.item("deny", &format!("{} {}", text("method"), text("route")), &text("why")),
+            "share.reject" => self.item("share_rejected", &text("person"), &text("why")),
+            "act.refused" => self.item("act_refused", &format!("{} by {}", text("act"), text("person")), &text("code")),
+            "approve.mismatch" => self.item("mismatch", &text("person"), &text("pick")),
+            "rotate.foreign" => self.item("foreign_secret", "a secret that is not ours", "reported, never deleted"),
+            "session.address" => self.item("second_address", &text("now"), "the token came from a second address"),
+            kind if kind.starts_with("call.") || kind.starts_with("alert.") => {}
+            _ => self.timeline.push(json!({
+                "seq": entry.seq, "ts": entry.ts_ms, "kind": entry.kind, "person": text("person"),
+            })),
+        }
+        if !matches!(entry.kind.as_str(), "call.begin" | "call.end" | "call.head") {
+            self.moment(entry);
+        }
+    }
+
+    /// Refused and failed attempts stand in the timeline as well as among the items.
+    fn moment(&mut self, entry: &Entry) {
+        let item = matches!(
+            entry.kind.as_str(),
+            "deny" | "share.reject" | "act.refused" | "approve.mismatch" | "rotate.foreign"
+        );
+        if item {
+            self.timeline.push(json!({
+                "seq": entry.seq, "ts": entry.ts_ms, "kind": entry.kind,
+                "person": entry.text("person").unwrap_or(""),
+            }));
+        }
+    }
+
+    fn item(&mut self, kind: &str, about: &str, why: &str) {
+        let key = (kind.to_owned(), about.to_owned(), why.to_owned());
+        *self.items.entry(key).or_default() += 1;
+    }
+
+    fn finish(self, incident: &Incident) -> Result<CaseRecord, AppError> {
+        let mut numbers: BTreeMap<String, u32> = BTreeMap::new();
+        let items: Vec<OpenItem> = self
+            .items
+            .into_iter()
+            .map(|((kind, about, why), count)| {
+                let number = numbers.entry(kind.clone()).or_default();
+                *number += 1;
+                OpenItem { id: format!("{kind}_{number}"), kind, about, why, count }
+            })
+            .collect();
+        let calls: Vec<Value> = self
+            .calls
+            .into_iter()
+            .map(|((class, method, route), count)| {
+                json!({"class": class, "method": method, "route": route, "count": count})
+            })
+            .collect();
+        let record = json!({
+            "v": crate::domain::VERSION,
+            "incident": incident.id,
+            "requester": incident.requester,
+            "opened_terms_sha256": incident.opened_terms_sha256,
+            "participants": incident.participants,
+            "tokens_dead_at_ms": incident.tokens_dead_at_ms,
+            "calls": calls,
+            "statuses": self.statuses,
+            "items": items,
+            "timeline": self.timeline,
+            "notes": self.notes,
+            "last_seq": self.last_seq,
+        });
+        let sha256 = Digest::of(&canonical::value_to_bytes(&record)?);
+        Ok(CaseRecord { record, sha256, items })
+    }
+}

@@ -1,0 +1,90 @@
+//! Time passes: incidents lapse, sessions end at their deadline, an owed rotation is asked for.
+
+use std::sync::Arc;
+
+use super::App;
+use super::error::AppError;
+use super::step::{ROTATION_OWED, With};
+use crate::domain::incident::command::Command;
+use crate::domain::incident::{Incident, OPENING_MS, Phase};
+use crate::domain::terms::Purpose;
+
+impl App {
+    /// Lets every incident notice what time it is. Cheap when nothing is due.
+    ///
+    /// # Errors
+    /// A store that cannot be read, or a log that cannot be written.
+    pub async fn tick(&self) -> Result<(), AppError> {
+        self.end_overdue_session().await?;
+        let live = self.inner.store.live_incidents().await?;
+        for (incident, _) in &live {
+            self.tick_incident(incident).await?;
+        }
+        self.ask_if_owed(&live).await
+    }
+
+    /// The deadline holds by the wall clock and by the boot clock, whichever says so first.
+    async fn end_overdue_session(&self) -> Result<(), AppError> {
+        let Some(session) = self.inner.memory.session() else { return Ok(()) };
+        let boot_over = self.inner.clock.boot_ms() >= session.exp_boot_ms;
+        if boot_over && self.now() < session.exp {
+            self.cut(&session.incident, crate::domain::incident::CloseCause::Deadline).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes a sign of life into the log, so that silence is noticed (facts §1.5).
+    ///
+    /// # Errors
+    /// A log that cannot be written.
+    pub async fn beat(&self) -> Result<(), AppError> {
+        let entry = super::step::draft("log.tick", []);
+        self.record(vec![entry], Vec::new(), Vec::new(), None).await.map(drop)
+    }
+
+    async fn tick_incident(&self, incident: &Incident) -> Result<(), AppError> {
+        let now = self.now();
+        match &incident.phase {
+            Phase::Collecting(gathering) => {
+                if now >= incident.terms.expires_ms {
+                    self.step(&incident.id, Command::Time, None, With::default()).await?;
+                    self.inner.memory.forget_key(&incident.id);
+                } else if gathering.approvals.len() >= usize::from(incident.terms.needed) {
+                    self.try_begin(&incident.id);
+                }
+            }
+            Phase::Opening { begun_ms, .. } if now.since_ms(*begun_ms) >= OPENING_MS => {
+                // Nobody is opening any more if the hand is free: the step that did has died.
+                if let Ok(_hand) = Arc::clone(&self.inner.memory.vault_hand).try_lock_owned() {
+                    self.opening_broke(&incident.id, "opening took too long", true).await?;
+                }
+            }
+            Phase::Open(session) if now >= session.exp_ms => {
+                self.step(&incident.id, Command::Time, None, With::default()).await?;
+                self.go_back(&incident.id);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Asks for a rotation that is owed and that no incident will settle by itself.
+    async fn ask_if_owed(&self, live: &[(Incident, i64)]) -> Result<(), AppError> {
+        if self.inner.store.fact(ROTATION_OWED).await?.is_none() {
+            return Ok(());
+        }
+        let settles = live.iter().any(|(incident, _)| {
+            incident.phase.holds_vault()
+                || (matches!(incident.phase, Phase::Collecting(_))
+                    && (incident.purpose == Purpose::Rotate || incident.rotation_owed))
+        });
+        if settles {
+            return Ok(());
+        }
+        match self.ask_owed_rotation().await {
+            // Refused by a rule: the next tick tries again, and `status` says what is owed.
+            Ok(_) | Err(AppError::Refused(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}

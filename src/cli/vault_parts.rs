@@ -1,0 +1,107 @@
+//! Builds a vault from its configuration: what `serve` and `init` share. Nothing else builds.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::CliError;
+use crate::alerts;
+use crate::app::clock::SystemClock;
+use crate::app::{App, Settings};
+use crate::audit::note::NoteSigner;
+use crate::config::{self, Config, ConfigError, HostUrl};
+use crate::databricks::Client;
+use crate::domain::ids::Digest;
+use crate::domain::time::Clock;
+use crate::store::{LogIdentity, SecretLogSeed, Store, StoreError};
+
+/// A configuration with what was derived from it.
+pub(super) struct Parts {
+    pub config: Config,
+    pub config_sha256: Digest,
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Parts {
+    pub(super) fn read(path: &Path) -> Result<Self, CliError> {
+        let (config, config_sha256) = Config::read(path).map_err(|e| config_error(&e))?;
+        Ok(Self { config, config_sha256, clock: Arc::new(SystemClock) })
+    }
+
+    /// The log's name and key for this process.
+    pub(super) fn log_identity(&self) -> Result<LogIdentity, CliError> {
+        let seed = config::read_log_seed(&self.config.log_seed_file()).map_err(|e| config_error(&e))?;
+        let mut boot = [0_u8; 4];
+        getrandom::fill(&mut boot)
+            .map_err(|_| CliError::failed("no_randomness", "the system gives no randomness"))?;
+        Ok(LogIdentity {
+            origin: self.config.origin().map_err(|e| config_error(&e))?,
+            seed: SecretLogSeed::new(*seed),
+            node: self.config.node.clone(),
+            boot: hex::encode(boot),
+        })
+    }
+
+    /// The log's public key as a C2SP vkey.
+    pub(super) fn log_vkey(&self) -> Result<String, CliError> {
+        let seed = config::read_log_seed(&self.config.log_seed_file()).map_err(|e| config_error(&e))?;
+        let origin = self.config.origin().map_err(|e| config_error(&e))?;
+        let signer = NoteSigner::from_seed(&origin, &seed)
+            .map_err(|e| CliError::failed("log_key", e.to_string()))?;
+        Ok(signer.verifier_key().to_string())
+    }
+
+    /// The story over an open store.
+    pub(super) async fn app(&self, store: Store) -> Result<App, CliError> {
+        let config = &self.config;
+        let databricks = Client::new(&config.databricks)
+            .map_err(|e| CliError::usage(format!("databricks: {e}")))?;
+        let channels = alerts::build(&config.channels, &mut config::channel_secret)
+            .map_err(|e| CliError::usage(e.to_string()))?;
+        App::new(store, Arc::clone(&self.clock), databricks, channels, self.settings()?)
+            .await
+            .map_err(|e| CliError::failed(e.code(), e.to_string()))
+    }
+
+    fn settings(&self) -> Result<Settings, CliError> {
+        let config = &self.config;
+        let account = config.proxy.url.as_deref().map(account_url).transpose()?;
+        Ok(Settings {
+            vault: config.vault.clone(),
+            origin: config.origin().map_err(|e| config_error(&e))?,
+            log_vkey: self.log_vkey()?,
+            console_url: config.console.url.trim_end_matches('/').to_owned(),
+            proxy_url: config.proxy.url.as_ref().map(|u| u.trim_end_matches('/').to_owned()),
+            account_proxy_url: account,
+            plain_url: config.proxy.plain_listen.map(|address| format!("http://{address}")),
+            ca_pem: self.ca_pem()?,
+        })
+    }
+
+    /// PEM of our own CA, if clients need it.
+    pub(super) fn ca_pem(&self) -> Result<Option<String>, CliError> {
+        let file = self.config.tls.as_ref().and_then(|tls| tls.ca_file.as_ref());
+        file.map(|path| {
+            std::fs::read_to_string(path)
+                .map_err(|e| CliError::usage(format!("cannot read {}: {e}", path.display())))
+        })
+        .transpose()
+    }
+}
+
+fn account_url(proxy_url: &str) -> Result<String, CliError> {
+    let url = HostUrl::parse(proxy_url).map_err(|e| CliError::usage(e.to_string()))?;
+    Ok(format!("https://accounts.{}:{}", url.host, url.port))
+}
+
+/// A configuration that cannot be used is a usage error: exit code 2.
+pub(super) fn config_error(error: &ConfigError) -> CliError {
+    CliError::usage(error.to_string())
+}
+
+/// A store that does not open, in the words of the contract's exit codes.
+pub(super) fn store_error(error: &StoreError) -> CliError {
+    match error {
+        StoreError::Forked { .. } => CliError::log_broken(error.to_string()),
+        _ => CliError::failed("store", error.to_string()),
+    }
+}
