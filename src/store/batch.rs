@@ -118,6 +118,7 @@ impl Sequencer {
         for (job, refusal) in batch.iter().zip(refusals) {
             outcomes.push(match refusal {
                 Some(error) => Err(error),
+                None if page.is_after(job.not_after) => Err(CommitError::Late),
                 None => Ok(page.add(job)?),
             });
         }
@@ -221,6 +222,11 @@ impl Page {
             first_seq,
             ts: Timestamp(self.ts),
         })
+    }
+
+    /// Whether the stamp of this batch lies after a deadline.
+    fn is_after(&self, deadline: Option<Timestamp>) -> bool {
+        deadline.is_some_and(|deadline| self.ts > deadline.0)
     }
 
     fn push(&mut self, prepared: &Prepared) -> Result<(), Fault> {

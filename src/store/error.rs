@@ -108,6 +108,9 @@ pub enum CommitError {
     /// in a few seconds.
     #[error("the log is busy")]
     Overloaded,
+    /// Its deadline had passed when it was to be stamped; nothing was written.
+    #[error("the entry came after its deadline")]
+    Late,
     /// The store is closed or stopped earlier; nothing was written.
     #[error("the store is closed")]
     Closed,

@@ -19,7 +19,7 @@ use super::commit::{Committed, Head, Lane};
 use super::error::CommitError;
 use crate::audit::entry::PreparedDraft;
 use crate::audit::note::NoteSigner;
-use crate::domain::time::Clock;
+use crate::domain::time::{Clock, Timestamp};
 
 /// Most commits in one transaction.
 pub(super) const MAX_BATCH: usize = 256;
@@ -42,6 +42,7 @@ pub(super) struct Job {
     pub entries: Vec<Prepared>,
     pub rows: Vec<RowChange>,
     pub lane: Lane,
+    pub not_after: Option<Timestamp>,
     pub answer: oneshot::Sender<Result<Committed, CommitError>>,
 }
 
