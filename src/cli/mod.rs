@@ -50,6 +50,7 @@ mod review;
 // Operator.
 mod init;
 mod serve;
+mod vault_parts;
 
 // Practice.
 #[cfg(feature = "simulator")]

@@ -1,6 +1,7 @@
 //! The people of the demo: each runs the real commands, with her own keys, pins and folder.
 
 use std::path::PathBuf;
+use std::pin::Pin;
 
 use clap::Parser as _;
 use serde_json::Value;
@@ -8,7 +9,12 @@ use serde_json::Value;
 use super::stage::{Stage, text};
 use crate::cli::output::Captured;
 use crate::cli::tree::Cli;
-use crate::cli::{CliError, Exit, Output, dispatch};
+use crate::cli::{CliError, Exit, Output};
+
+/// The same way every command goes. Boxed, because `demo` is itself a command.
+pub(super) fn dispatch(cli: Cli, out: Output) -> Pin<Box<dyn Future<Output = Exit> + Send>> {
+    Box::pin(async move { crate::cli::dispatch(cli, &out).await })
+}
 
 /// One person at her own machine.
 #[derive(Clone)]
@@ -34,7 +40,7 @@ impl Actor {
     /// Runs a command and gives back whatever came of it.
     pub(super) async fn runs(&self, arguments: &[&str]) -> Result<Ran, CliError> {
         let (cli, out, kept) = self.prepared(arguments)?;
-        let exit = dispatch(cli, &out).await;
+        let exit = dispatch(cli, out).await;
         let object = serde_json::from_str(&kept.stdout()).unwrap_or(Value::Null);
         Ok(Ran { exit, object })
     }
@@ -42,7 +48,7 @@ impl Actor {
     /// Runs a command that must succeed.
     pub(super) async fn does(&self, arguments: &[&str]) -> Result<Value, CliError> {
         let (cli, out, kept) = self.prepared(arguments)?;
-        let exit = dispatch(cli, &out).await;
+        let exit = dispatch(cli, out).await;
         if exit != Exit::DONE {
             let said = kept.stderr();
             let words = arguments.first().copied().unwrap_or("");

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::actors::Actor;
+use super::actors::{Actor, dispatch};
 use super::checks::{self, Promises};
 use super::stage::{PEOPLE, Stage};
-use crate::cli::{CliError, Output, dispatch};
+use crate::cli::{CliError, Output};
 
 /// How long the play waits for something it has caused.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -65,7 +65,7 @@ async fn open_and_release(
         "--account", "--for", "30m", "--ticket", "OPS-8812",
         "identity provider change locked out all workspace admins",
     ])?;
-    let waiting = tokio::spawn(async move { dispatch(cli, &output).await });
+    let waiting = tokio::spawn(dispatch(cli, output));
     let (incident, phrase) = until("the phrase on rio's screen", || async {
         let screen = kept.stderr();
         Some((incident_in(&screen)?, phrase_in(&screen)?))
