@@ -170,7 +170,7 @@ async fn open_tests(
         return Err(CliError::new(
             Exit::SHARE_REJECTED,
             "no_unlocker",
-            "none of these keys is an unlocker of yours: nothing was enrolled",
+            "none of these keys is an unlocker of yours",
         )
         .hint("pass the matching private keys with --key and --unlocker-key"));
     }

@@ -161,10 +161,7 @@ impl Client {
     pub(crate) async fn follow(&mut self, note: &[u8]) -> Result<Checkpoint, CliError> {
         // Another command of this person may move the pin meanwhile: look at it under the lock.
         let _lock = self.kept.lock().await?;
-        if self.kept.path.exists() {
-            self.kept.settings.pins.checkpoint =
-                Kept::read(self.kept.path.clone())?.settings.pins.checkpoint;
-        }
+        self.kept.reread_pins()?;
         let pins = &self.kept.settings.pins;
         let pinned = pins.checkpoint()?;
         let (head, step) = open_head(note, &pins.log_key()?, pinned.as_ref())?;
@@ -307,9 +304,7 @@ impl Client {
         change: impl FnOnce(&mut Pins) -> Result<(), CliError>,
     ) -> Result<(), CliError> {
         let _lock = self.kept.lock().await?;
-        if self.kept.path.exists() {
-            self.kept.settings.pins = Kept::read(self.kept.path.clone())?.settings.pins;
-        }
+        self.kept.reread_pins()?;
         change(&mut self.kept.settings.pins)?;
         self.kept.save()
     }
