@@ -115,4 +115,4 @@ fn rewritten(pinned: &Checkpoint) -> CliError {
 
 #[cfg(test)]
 #[path = "history_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -10,11 +10,11 @@ use crate::cli::Exit;
 
 const ORIGIN: &str = "vault.example/log/prod-eu/e1";
 
-fn signer() -> NoteSigner {
+pub(in crate::cli::client) fn signer() -> NoteSigner {
     NoteSigner::from_seed(ORIGIN, &[7; 32]).unwrap()
 }
 
-fn entries(count: u64, word: &str) -> Vec<Vec<u8>> {
+pub(in crate::cli::client) fn entries(count: u64, word: &str) -> Vec<Vec<u8>> {
     let draft = Draft {
         kind: "log.tick".to_owned(),
         members: serde_json::Map::from_iter([("word".to_owned(), word.into())]),
@@ -24,7 +24,7 @@ fn entries(count: u64, word: &str) -> Vec<Vec<u8>> {
         .collect()
 }
 
-fn head(entries: &[Vec<u8>]) -> (Checkpoint, String) {
+pub(in crate::cli::client) fn head(entries: &[Vec<u8>]) -> (Checkpoint, String) {
     let mut edge = Edge::new();
     entries
         .iter()
@@ -56,7 +56,7 @@ fn texts(hashes: &[Hash]) -> Vec<String> {
     hashes.iter().map(format_hash).collect()
 }
 
-fn consistency(entries: &[Vec<u8>], old: u64) -> ConsistencyProof {
+pub(in crate::cli::client) fn consistency(entries: &[Vec<u8>], old: u64) -> ConsistencyProof {
     let new = entries.len() as u64;
     let proof = prove_consistency(old, new, source(entries)).unwrap();
     ConsistencyProof {

@@ -331,3 +331,6 @@ fn sign(key: &LoadedKey, namespace: &str, document: &[u8]) -> Result<SignedDocum
         signature,
     })
 }
+
+#[cfg(test)]
+mod tests;
