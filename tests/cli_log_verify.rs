@@ -20,11 +20,11 @@ fn verify(dir: &Path, more: &[&str]) -> Output {
         .args(more)
         .env_clear()
         .output()
-        .unwrap()
+        .expect("the binary was built by cargo")
 }
 
 fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
+    String::from_utf8(bytes.to_vec()).expect("the program writes utf-8")
 }
 
 #[test]

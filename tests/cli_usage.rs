@@ -10,11 +10,11 @@ fn breakglass(folder: &Path, arguments: &[&str]) -> Output {
         .env("XDG_CONFIG_HOME", folder.join("config"))
         .env("XDG_RUNTIME_DIR", folder.join("run"))
         .output()
-        .unwrap()
+        .expect("the binary was built by cargo")
 }
 
 fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
+    String::from_utf8(output.stderr.clone()).expect("the program writes utf-8")
 }
 
 #[test]

@@ -167,7 +167,7 @@ impl Client {
         let (head, step) = open_head(note, &pins.log_key()?, pinned.as_ref())?;
         if let (history::Step::Prove(old), Some(pinned)) = (&step, &pinned) {
             let path = format!("/log/consistency?old={old}&new={}", head.size);
-            let proof: ConsistencyProof = self.api.get(&path).await?;
+            let proof: ConsistencyProof = self.get_again(&path).await?;
             check_extends(pinned, &head, &proof)?;
         }
         let note = String::from_utf8_lossy(note).into_owned();

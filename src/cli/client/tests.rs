@@ -73,9 +73,14 @@ fn client(folder: &std::path::Path, server: &str) -> Client {
     };
     let path = path_of(folder, &settings.vault);
     if path.exists() {
-        return Client::open(&globals).unwrap();
+        return logged_in(Client::open(&globals).unwrap());
     }
-    Client::with(Kept { path, settings }, &globals).unwrap()
+    logged_in(Client::with(Kept { path, settings }, &globals).unwrap())
+}
+
+fn logged_in(mut client: Client) -> Client {
+    client.api.set_token("bgl_x".to_owned().into());
+    client
 }
 
 #[tokio::test]
