@@ -159,3 +159,7 @@ async fn mismatch(client: &mut Client, case: &Case, pick: Pick) -> Result<Exit, 
     };
     Err(error.page("custodian"))
 }
+
+#[cfg(test)]
+#[path = "approve_tests.rs"]
+mod tests;

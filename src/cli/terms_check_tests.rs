@@ -14,11 +14,11 @@ use crate::domain::terms::Target;
 use crate::sealed::loaded_key::LoadedKey;
 
 /// A vault in which rio has just opened INC-7.
-struct Scene {
+pub(in crate::cli) struct Scene {
     rio: LoadedKey,
-    documents: Documents,
+    pub(in crate::cli) documents: Documents,
     opening: Opening,
-    terms: Terms,
+    pub(in crate::cli) terms: Terms,
     signed_by: &'static str,
 }
 
@@ -128,7 +128,7 @@ fn documents(rio: &LoadedKey) -> Documents {
 }
 
 impl Scene {
-    fn new() -> Self {
+    pub(in crate::cli) fn new() -> Self {
         let rio = LoadedKey::generate_ed25519("rio").unwrap();
         let documents = documents(&rio);
         let opening = Opening {
@@ -214,7 +214,7 @@ impl Scene {
     }
 
     /// The vault's honest answer about these terms.
-    fn view(&mut self) -> IncidentView {
+    pub(in crate::cli) fn view(&mut self) -> IncidentView {
         let request = self.signed();
         if self.terms.requester != Requester::Vault {
             self.terms.request_sha256 = Some(Digest::of(request.document.as_bytes()));

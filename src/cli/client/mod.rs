@@ -333,4 +333,8 @@ fn sign(key: &LoadedKey, namespace: &str, document: &[u8]) -> Result<SignedDocum
 }
 
 #[cfg(test)]
+pub(in crate::cli) mod history_tests;
+#[cfg(test)]
+pub(in crate::cli) mod test_pages;
+#[cfg(test)]
 mod tests;

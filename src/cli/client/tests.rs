@@ -1,50 +1,14 @@
 //! The client against a vault that grows, forks or forgets, over real HTTP on loopback.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
-
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-
-use super::history::tests::{consistency, entries, head, signer};
+use super::history_tests::{consistency, entries, head, signer};
+use super::test_pages::{Pages, serve};
 use super::*;
 
-type Pages = Arc<Mutex<BTreeMap<String, Vec<u8>>>>;
-
-/// Answers GET by exact path and query; one connection per request.
-async fn serve(pages: Pages) -> String {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        loop {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut room = vec![0; 16 * 1024];
-            let read = stream.read(&mut room).await.unwrap();
-            let text = String::from_utf8_lossy(&room[..read]).into_owned();
-            let path = text.split(' ').nth(1).unwrap_or_default().to_owned();
-            let body = pages.lock().unwrap().get(&path).cloned();
-            let status = if body.is_some() {
-                "200 OK"
-            } else {
-                "404 Not Found"
-            };
-            let body = body.unwrap_or_default();
-            let head = format!(
-                "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-                body.len()
-            );
-            stream.write_all(head.as_bytes()).await.unwrap();
-            stream.write_all(&body).await.unwrap();
-        }
-    });
-    format!("http://{address}")
-}
-
 fn show(pages: &Pages, log: &[Vec<u8>], old: Option<u64>) {
-    let mut pages = pages.lock().unwrap();
-    pages.insert("/api/v1/log/checkpoint".into(), head(log).1.into_bytes());
+    pages.show("/log/checkpoint", head(log).1.into_bytes());
     if let Some(old) = old {
-        let path = format!("/api/v1/log/consistency?old={old}&new={}", log.len());
-        pages.insert(path, serde_json::to_vec(&consistency(log, old)).unwrap());
+        let path = format!("/log/consistency?old={old}&new={}", log.len());
+        pages.show(&path, serde_json::to_vec(&consistency(log, old)).unwrap());
     }
 }
 
