@@ -25,7 +25,10 @@ async fn exactly_the_routes_that_are_served_are_documented() {
         for (method, operation) in item.as_object().unwrap() {
             let open = operation.get("security").is_none();
             documented.insert((method.to_uppercase(), path.clone(), open));
-            assert!(operation["responses"]["default"].is_object(), "{method} {path}");
+            assert!(
+                operation["responses"]["default"].is_object(),
+                "{method} {path}"
+            );
         }
     }
     assert_eq!(documented, served);

@@ -29,7 +29,9 @@ impl ExportSource for Fetched {
 
     fn list(&self, folder: &str) -> io::Result<Vec<String>> {
         let inside = |path: &String| {
-            path.strip_prefix(folder)?.strip_prefix('/').map(str::to_owned)
+            path.strip_prefix(folder)?
+                .strip_prefix('/')
+                .map(str::to_owned)
         };
         Ok(self.0.keys().filter_map(inside).collect())
     }
@@ -51,7 +53,10 @@ async fn fetched(user: &User<'_>) -> (ExportList, Fetched) {
     for tile in tiles_of(list.size) {
         files.insert(tile.to_string(), file(user, &tile.to_string()).await);
     }
-    files.insert("checkpoint".to_owned(), list.checkpoint.clone().into_bytes());
+    files.insert(
+        "checkpoint".to_owned(),
+        list.checkpoint.clone().into_bytes(),
+    );
     let mut lines = Vec::new();
     for tile in tiles_of(list.size).filter(|tile| tile.kind == TileKind::Entries) {
         let mut bundle = files[&tile.to_string()].as_slice();
@@ -72,10 +77,24 @@ async fn an_export_fetched_file_by_file_verifies() {
     fill(&vault, 600).await;
     let (list, fetched) = fetched(&rio).await;
     assert!(list.size > 600);
-    for wanted in ["terms/", "acts/", "roster/", "manifests/", "policy/", "allowed_signers/", "checkpoints/"] {
-        assert!(list.files.iter().any(|path| path.starts_with(wanted)), "{wanted}");
+    for wanted in [
+        "terms/",
+        "acts/",
+        "roster/",
+        "manifests/",
+        "policy/",
+        "allowed_signers/",
+        "checkpoints/",
+    ] {
+        assert!(
+            list.files.iter().any(|path| path.starts_with(wanted)),
+            "{wanted}"
+        );
     }
-    let seen = Seen { name: "mine".to_owned(), bytes: list.checkpoint.clone().into_bytes() };
+    let seen = Seen {
+        name: "mine".to_owned(),
+        bytes: list.checkpoint.clone().into_bytes(),
+    };
     let expected = Expectations {
         seen: vec![seen],
         log_keys: vec![vault.log_key.clone()],
@@ -99,11 +118,16 @@ async fn the_files_fetched_are_those_an_export_on_disk_would_hold() {
         earlier: &[],
         objects: &[],
     };
-    let entries = fetched.0["entries.ndjson"].split(|b| *b == b'\n').filter(|e| !e.is_empty());
+    let entries = fetched.0["entries.ndjson"]
+        .split(|b| *b == b'\n')
+        .filter(|e| !e.is_empty());
     let mut written: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     let entries = entries.map(|entry| Ok::<_, io::Error>(entry.to_vec()));
     export(&parts, entries, &mut |path, bytes| {
-        written.entry(path.to_owned()).or_default().extend_from_slice(bytes);
+        written
+            .entry(path.to_owned())
+            .or_default()
+            .extend_from_slice(bytes);
         Ok(())
     })
     .unwrap();
@@ -115,28 +139,55 @@ async fn the_files_fetched_are_those_an_export_on_disk_would_hold() {
 #[tokio::test]
 async fn proofs_hold_under_checkpoints_of_any_size_a_client_may_have() {
     let vault = Vault::start().await;
-    let first = vault.get("/api/v1/log/checkpoint").await.text().await.unwrap();
+    let first = vault
+        .get("/api/v1/log/checkpoint")
+        .await
+        .text()
+        .await
+        .unwrap();
     let first = Checkpoint::open(first.as_bytes(), &vault.log_key).unwrap();
     let ada = vault.login("ada").await;
     fill(&vault, 20).await;
-    let second = vault.get("/api/v1/log/checkpoint").await.text().await.unwrap();
+    let second = vault
+        .get("/api/v1/log/checkpoint")
+        .await
+        .text()
+        .await
+        .unwrap();
     let second = Checkpoint::open(second.as_bytes(), &vault.log_key).unwrap();
     fill(&vault, 3).await;
-    let path = format!("/api/v1/log/consistency?old={}&new={}", first.size, second.size);
+    let path = format!(
+        "/api/v1/log/consistency?old={}&new={}",
+        first.size, second.size
+    );
     let proof: ConsistencyProof = ok(ada.get(&path).await).await;
     let hashes: Vec<_> = proof.proof.iter().map(|h| parse_hash(h).unwrap()).collect();
     verify_consistency(first.size, &first.root, second.size, &second.root, &hashes).unwrap();
     let path = format!("/api/v1/log/proof?seq=0&size={}", second.size);
     let proof: EntryProof = ok(ada.get(&path).await).await;
-    let hashes: Vec<_> = proof.inclusion.iter().map(|h| parse_hash(h).unwrap()).collect();
+    let hashes: Vec<_> = proof
+        .inclusion
+        .iter()
+        .map(|h| parse_hash(h).unwrap())
+        .collect();
     let leaf = leaf_hash(proof.entry.as_bytes());
     verify_inclusion(0, second.size, &leaf, &hashes, &second.root).unwrap();
     // Without a size the newest checkpoint comes with the proof.
     let proof: EntryProof = ok(ada.get("/api/v1/log/proof?seq=5").await).await;
     let head = Checkpoint::open(proof.checkpoint.as_bytes(), &vault.log_key).unwrap();
-    let hashes: Vec<_> = proof.inclusion.iter().map(|h| parse_hash(h).unwrap()).collect();
-    verify_inclusion(5, head.size, &leaf_hash(proof.entry.as_bytes()), &hashes, &head.root)
-        .unwrap();
+    let hashes: Vec<_> = proof
+        .inclusion
+        .iter()
+        .map(|h| parse_hash(h).unwrap())
+        .collect();
+    verify_inclusion(
+        5,
+        head.size,
+        &leaf_hash(proof.entry.as_bytes()),
+        &hashes,
+        &head.root,
+    )
+    .unwrap();
 }
 
 #[tokio::test]
@@ -156,10 +207,22 @@ async fn what_the_log_does_not_have_is_not_found() {
         "/api/v1/log/files/vault.db",
         "/api/v1/log/files/checkpoints/99999999999999999999.note",
     ] {
-        assert_eq!(no(ada.get(path).await).await, (404, "not_found".into()), "{path}");
+        assert_eq!(
+            no(ada.get(path).await).await,
+            (404, "not_found".into()),
+            "{path}"
+        );
     }
-    for path in ["/api/v1/log/proof", "/api/v1/log/proof?seq=-1", "/api/v1/log/consistency?old=x"] {
-        assert_eq!(no(ada.get(path).await).await, (400, "bad_document".into()), "{path}");
+    for path in [
+        "/api/v1/log/proof",
+        "/api/v1/log/proof?seq=-1",
+        "/api/v1/log/consistency?old=x",
+    ] {
+        assert_eq!(
+            no(ada.get(path).await).await,
+            (400, "bad_document".into()),
+            "{path}"
+        );
     }
 }
 
@@ -172,7 +235,10 @@ async fn stock_ssh_keygen_accepts_the_acts_of_an_export() {
     let (list, fetched) = fetched(&rio).await;
     let folder = tempfile::tempdir().unwrap();
     let named = |folder: &str, ending: &str| {
-        let found = list.files.iter().find(|p| p.starts_with(folder) && p.ends_with(ending));
+        let found = list
+            .files
+            .iter()
+            .find(|p| p.starts_with(folder) && p.ends_with(ending));
         found.unwrap().clone()
     };
     let act = named("acts/", ".json");
@@ -183,7 +249,18 @@ async fn stock_ssh_keygen_accepts_the_acts_of_an_export() {
     }
     let document = std::fs::File::open(folder.path().join("act")).unwrap();
     let status = Command::new("ssh-keygen")
-        .args(["-Y", "verify", "-f", "signers", "-I", "rio", "-n", "breakglass-open", "-s", "sig"])
+        .args([
+            "-Y",
+            "verify",
+            "-f",
+            "signers",
+            "-I",
+            "rio",
+            "-n",
+            "breakglass-open",
+            "-s",
+            "sig",
+        ])
         .current_dir(folder.path())
         .stdin(document)
         .stdout(Stdio::null())

@@ -83,8 +83,10 @@ impl Vault {
     pub async fn start_with(ca_pem: Option<String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(MovedClock::at(Timestamp(START_MS)));
-        let keys: BTreeMap<_, _> =
-            PEOPLE.iter().map(|(id, _)| (*id, LoadedKey::generate_ed25519(id).unwrap())).collect();
+        let keys: BTreeMap<_, _> = PEOPLE
+            .iter()
+            .map(|(id, _)| (*id, LoadedKey::generate_ed25519(id).unwrap()))
+            .collect();
         let roster = roster(&keys);
         roster.check().unwrap();
         let log = identity();
@@ -93,10 +95,13 @@ impl Vault {
         let vkey = log_key.to_string();
         let mut first = first_commit(ORIGIN, &vkey, &roster, &policy, &[]).unwrap();
         first.rows.extend(epoch(&roster, &policy, &vkey));
-        let config =
-            Config { sqlite: Some(folder.path().join("vault.db")), postgres_url_file: None };
-        let store =
-            Store::create(&config, Genesis { log, first }, clock.clone()).await.unwrap();
+        let config = Config {
+            sqlite: Some(folder.path().join("vault.db")),
+            postgres_url_file: None,
+        };
+        let store = Store::create(&config, Genesis { log, first }, clock.clone())
+            .await
+            .unwrap();
         let settings = Settings {
             vault: roster.vault.clone(),
             origin: ORIGIN.to_owned(),
@@ -108,15 +113,27 @@ impl Vault {
             ca_pem,
         };
         let databricks = Databricks::new(&nowhere()).unwrap();
-        let app =
-            App::new(store, clock.clone(), databricks, Vec::new(), settings).await.unwrap();
-        let bound = Bound::bind("127.0.0.1:0".parse().unwrap(), None).await.unwrap();
+        let app = App::new(store, clock.clone(), databricks, Vec::new(), settings)
+            .await
+            .unwrap();
+        let bound = Bound::bind("127.0.0.1:0".parse().unwrap(), None)
+            .await
+            .unwrap();
         let origin = format!("http://{}", bound.address());
         let hosts = Hosts::new().with("127.0.0.1", web::handler(app.clone(), &origin));
         let stop = CancellationToken::new();
         tokio::spawn(bound.serve(hosts, Limits::default(), stop.clone()));
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { app, clock, origin, log_key, keys, http, stop, _folder: folder }
+        Self {
+            app,
+            clock,
+            origin,
+            log_key,
+            keys,
+            http,
+            stop,
+            _folder: folder,
+        }
     }
 
     /// A request under the API's root.
@@ -129,7 +146,11 @@ impl Vault {
     }
 
     pub async fn post(&self, path: &str, body: &impl Serialize) -> Response {
-        self.ask(Method::POST, path).json(body).send().await.unwrap()
+        self.ask(Method::POST, path)
+            .json(body)
+            .send()
+            .await
+            .unwrap()
     }
 
     pub fn key(&self, name: &str) -> &LoadedKey {
@@ -138,7 +159,9 @@ impl Vault {
 
     /// A login document of this key for this origin, with a fresh challenge.
     pub async fn login_document(&self, key: &LoadedKey, origin: &str) -> SignedDocument {
-        let asked = ChallengeRequest { key: key.public().text().to_owned() };
+        let asked = ChallengeRequest {
+            key: key.public().text().to_owned(),
+        };
         let challenge: Challenge = ok(self.post("/api/v1/login/challenge", &asked).await).await;
         let login = Login {
             origin: origin.to_owned(),
@@ -153,7 +176,11 @@ impl Vault {
         let document = self.login_document(self.key(name), &self.origin).await;
         let reply: LoginReply = ok(self.post("/api/v1/login", &document).await).await;
         assert_eq!(reply.person, name);
-        User { vault: self, name, token: reply.token }
+        User {
+            vault: self,
+            name,
+            token: reply.token,
+        }
     }
 }
 
@@ -167,7 +194,11 @@ impl User<'_> {
     }
 
     pub async fn post(&self, path: &str, body: &impl Serialize) -> Response {
-        self.ask(Method::POST, path).json(body).send().await.unwrap()
+        self.ask(Method::POST, path)
+            .json(body)
+            .send()
+            .await
+            .unwrap()
     }
 
     /// An act of hers.
@@ -244,8 +275,15 @@ fn roster(keys: &BTreeMap<&'static str, LoadedKey>) -> Roster {
             name: format!("{} Example", id.to_uppercase()),
             roles: roles.to_vec(),
             time_zone: "Europe/Berlin".to_owned(),
-            contacts: Contacts { mail: format!("{id}@people.example"), pager: None },
-            unlockers: if custodian { vec![key.clone()] } else { Vec::new() },
+            contacts: Contacts {
+                mail: format!("{id}@people.example"),
+                pager: None,
+            },
+            unlockers: if custodian {
+                vec![key.clone()]
+            } else {
+                Vec::new()
+            },
             login_keys: vec![key],
             single_unlocker: custodian.then_some(true),
         }
@@ -284,9 +322,9 @@ fn epoch(roster: &Roster, policy: &Policy, vkey: &str) -> Vec<RowChange> {
         bytes: canonical::to_bytes(&manifest).unwrap(),
         signature: None,
     };
-    let shares = roster.custodians().map(|(index, p)| {
-        (index, p.id.clone(), format!("share {index}").into_bytes())
-    });
+    let shares = roster
+        .custodians()
+        .map(|(index, p)| (index, p.id.clone(), format!("share {index}").into_bytes()));
     let put = RowChange::PutEpoch {
         manifest: Box::new(manifest),
         manifest_sha256: sha256,
@@ -296,7 +334,10 @@ fn epoch(roster: &Roster, policy: &Policy, vkey: &str) -> Vec<RowChange> {
         shares: shares.collect(),
         at_ms: Timestamp(START_MS),
     };
-    let current = RowChange::SwitchEpoch { kind: Kind::Live, epoch: 1 };
+    let current = RowChange::SwitchEpoch {
+        kind: Kind::Live,
+        epoch: 1,
+    };
     vec![RowChange::PutDocument(document), put, current]
 }
 
@@ -325,7 +366,12 @@ pub async fn fill(vault: &Vault, entries: usize) {
         kind: "test.filler".to_owned(),
         members: [("number".to_owned(), number.into())].into_iter().collect(),
     });
-    vault.app.store().commit(Commit::control(drafts.collect(), Vec::new())).await.unwrap();
+    vault
+        .app
+        .store()
+        .commit(Commit::control(drafts.collect(), Vec::new()))
+        .await
+        .unwrap();
 }
 
 /// An incident id that no vault here has.
