@@ -117,10 +117,17 @@ impl App {
     ) -> Result<ConsistencyProof, AppError> {
         let (new, checkpoint) = self.tree_of(new).await?;
         if old > new {
-            return Err(AppError::NotFound(format!("proof from {old} to {new} entries")));
+            return Err(AppError::NotFound(format!(
+                "proof from {old} to {new} entries"
+            )));
         }
         let proof = self.inner.store.consistency_proof(old, new).await?;
-        Ok(ConsistencyProof { old, new, proof: encoded(&proof), checkpoint })
+        Ok(ConsistencyProof {
+            old,
+            new,
+            proof: encoded(&proof),
+            checkpoint,
+        })
     }
 
     /// An entry and the proof that the log of `size` entries (`None`: the newest) has it.
@@ -174,7 +181,9 @@ impl App {
         let store = &self.inner.store;
         // The head first: documents that come in meanwhile are more than the entries name, never
         // less.
-        let Head { size, checkpoint, .. } = store.head();
+        let Head {
+            size, checkpoint, ..
+        } = store.head();
         let mut paths = vec![LogPath::Policy, LogPath::Readme, LogPath::VerifyPy];
         for kind in KINDS {
             for sha256 in store.documents(kind).await? {
@@ -187,10 +196,17 @@ impl App {
             }
         }
         let kept = store.kept_checkpoints().await?;
-        let earlier = kept.iter().filter_map(|note| size_of(note)).filter(|kept| *kept < size);
+        let earlier = kept
+            .iter()
+            .filter_map(|note| size_of(note))
+            .filter(|kept| *kept < size);
         paths.extend(earlier.map(LogPath::Checkpoint));
         let files = paths.iter().map(LogPath::to_path).collect();
-        Ok(ExportList { size, checkpoint, files })
+        Ok(ExportList {
+            size,
+            checkpoint,
+            files,
+        })
     }
 
     /// One file of an export.
@@ -205,11 +221,17 @@ impl App {
             LogPath::Tile(tile) => self.tile(tile).await?.map(binary).ok_or_else(missing),
             LogPath::Document(kind, sha256) => {
                 let found = store.document(kind, &sha256).await?.ok_or_else(missing)?;
-                Ok(LogFile { bytes: found.bytes, media_type: "application/json" })
+                Ok(LogFile {
+                    bytes: found.bytes,
+                    media_type: "application/json",
+                })
             }
             LogPath::Signature(sha256) => {
                 let found = store.document(DocumentKind::Act, &sha256).await?;
-                found.and_then(|act| act.signature).map(plain).ok_or_else(missing)
+                found
+                    .and_then(|act| act.signature)
+                    .map(plain)
+                    .ok_or_else(missing)
             }
             LogPath::AllowedSigners(sha256) => self.allowed_signers(&sha256).await.map(plain),
             LogPath::Checkpoint(size) => self.kept(size).await?.map(plain).ok_or_else(missing),
@@ -229,7 +251,10 @@ impl App {
             TileKind::Hashes(level) => level,
         };
         let size = store.head().size;
-        if size.checked_shr(u32::from(level * TILE_HEIGHT)).is_none_or(|items| end > items) {
+        if size
+            .checked_shr(u32::from(level * TILE_HEIGHT))
+            .is_none_or(|items| end > items)
+        {
             return Ok(None);
         }
         let mut content = Vec::new();
@@ -278,11 +303,17 @@ impl App {
 }
 
 fn binary(bytes: Vec<u8>) -> LogFile {
-    LogFile { bytes, media_type: "application/octet-stream" }
+    LogFile {
+        bytes,
+        media_type: "application/octet-stream",
+    }
 }
 
 fn plain(text: String) -> LogFile {
-    LogFile { bytes: text.into_bytes(), media_type: "text/plain; charset=utf-8" }
+    LogFile {
+        bytes: text.into_bytes(),
+        media_type: "text/plain; charset=utf-8",
+    }
 }
 
 fn encoded(hashes: &[Hash]) -> Vec<String> {
@@ -350,7 +381,10 @@ mod tests {
 
     #[test]
     fn the_size_of_a_checkpoint_is_its_second_line() {
-        assert_eq!(size_of("vault.example/log/v/e1\n42\nAAAA\n\n— sig"), Some(42));
+        assert_eq!(
+            size_of("vault.example/log/v/e1\n42\nAAAA\n\n— sig"),
+            Some(42)
+        );
         assert_eq!(size_of("vault.example/log/v/e1\n042\nAAAA\n"), None);
         assert_eq!(size_of("one line"), None);
     }

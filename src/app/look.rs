@@ -100,7 +100,10 @@ impl App {
             AppError::Inconsistent(format!("{} has no opening in the log", incident.id))
         })?;
         let released = self.released(incident, terms_seq).await?;
-        let rotation = store.rotation_of(&incident.id).await?.map(|(rotation, _)| rotation);
+        let rotation = store
+            .rotation_of(&incident.id)
+            .await?
+            .map(|(rotation, _)| rotation);
         let proof = rotation.as_ref().and_then(|r| r.proof);
         Ok(IncidentView {
             id: incident.id.to_string(),
@@ -116,7 +119,9 @@ impl App {
             shares_in: u8::try_from(released.len()).unwrap_or(u8::MAX),
             needed: incident.terms.needed,
             custodians: self.custodians(incident, &facts, &released).await?,
-            alert_confirmed: store.alert_confirmed(&incident.id, "incident.opened").await?,
+            alert_confirmed: store
+                .alert_confirmed(&incident.id, "incident.opened")
+                .await?,
             session: incident.session().map(session_view),
             close_cause: self.close_cause(&incident.id).await?,
             rotation: rotation.as_ref().map(|r| word(&r.state)).transpose()?,
@@ -140,7 +145,11 @@ impl App {
         let facts = self.inner.facts.get();
         let epoch = facts.epoch()?;
         let manifest = &epoch.manifest;
-        let proofs = self.inner.store.proofs(manifest.kind, manifest.epoch).await?;
+        let proofs = self
+            .inner
+            .store
+            .proofs(manifest.kind, manifest.epoch)
+            .await?;
         let owed = self.inner.store.fact(ROTATION_OWED).await?;
         Ok(VaultView {
             vault: settings.vault.to_string(),
@@ -177,9 +186,15 @@ impl App {
     }
 
     async fn request_of(&self, incident: &Incident) -> Result<Option<SignedDocument>, AppError> {
-        let Some(sha256) = incident.request_sha256 else { return Ok(None) };
+        let Some(sha256) = incident.request_sha256 else {
+            return Ok(None);
+        };
         let lost = || AppError::Inconsistent(format!("the request of {} is missing", incident.id));
-        let found = self.inner.store.document(DocumentKind::Act, &sha256).await?;
+        let found = self
+            .inner
+            .store
+            .document(DocumentKind::Act, &sha256)
+            .await?;
         let found = found.ok_or_else(lost)?;
         Ok(Some(SignedDocument {
             document: String::from_utf8(found.bytes).map_err(|_| lost())?,
@@ -199,8 +214,9 @@ impl App {
             return Ok(incident.approvals().iter().map(of).collect());
         }
         let store = &self.inner.store;
-        let entries =
-            store.entries_of_incident(&incident.id, terms_seq, MAX_ANSWER_ENTRIES).await?;
+        let entries = store
+            .entries_of_incident(&incident.id, terms_seq, MAX_ANSWER_ENTRIES)
+            .await?;
         let mut released: Vec<(PersonId, Timestamp)> = Vec::new();
         for (_, bytes) in entries {
             match event(&bytes)? {
@@ -248,14 +264,22 @@ impl App {
         }
         let bytes = document(store, DocumentKind::Roster, &sha256).await?;
         if Digest::of(&bytes) != sha256 {
-            return Err(AppError::Inconsistent("a roster does not match its hash".into()));
+            return Err(AppError::Inconsistent(
+                "a roster does not match its hash".into(),
+            ));
         }
         Ok(canonical::parse_exact(&bytes)?)
     }
 
     async fn close_cause(&self, id: &IncidentId) -> Result<Option<String>, AppError> {
-        let closed = self.inner.store.last_entry_of(id, &["session.close"]).await?;
-        let Some((_, bytes)) = closed else { return Ok(None) };
+        let closed = self
+            .inner
+            .store
+            .last_entry_of(id, &["session.close"])
+            .await?;
+        let Some((_, bytes)) = closed else {
+            return Ok(None);
+        };
         Ok(match event(&bytes)? {
             Some(Event::SessionClosed { why, .. }) => Some(why.words().to_owned()),
             _ => None,
@@ -304,9 +328,9 @@ fn name_of(roster: &Roster, requester: &Requester) -> String {
     match requester {
         Requester::Vault => "the vault".to_owned(),
         // Somebody who has left the roster keeps her id.
-        Requester::Person(id) => {
-            roster.person(id).map_or_else(|| id.to_string(), |person| person.name.clone())
-        }
+        Requester::Person(id) => roster
+            .person(id)
+            .map_or_else(|| id.to_string(), |person| person.name.clone()),
     }
 }
 

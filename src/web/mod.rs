@@ -16,8 +16,8 @@ mod reviews;
 pub mod routes;
 mod vault;
 
-use axum::Router;
 use axum::Extension;
+use axum::Router;
 use axum::body::Body;
 use axum::middleware::{from_fn, map_response};
 use http_body_util::BodyExt as _;
