@@ -14,7 +14,10 @@ use crate::domain::incident::{Event, Incident};
 fn tags_in_source() -> BTreeSet<String> {
     let source = include_str!("../event.rs");
     let tag = |line: &str| {
-        line.trim().strip_prefix("#[serde(rename = \"")?.strip_suffix("\")]").map(str::to_owned)
+        line.trim()
+            .strip_prefix("#[serde(rename = \"")?
+            .strip_suffix("\")]")
+            .map(str::to_owned)
     };
     source.lines().filter_map(tag).collect()
 }
@@ -37,7 +40,8 @@ fn an_entry_never_holds_the_terms_and_needs_them_to_fold() {
     let (_, read) = Event::from_entry(&kind, &members).unwrap().unwrap();
     assert!(Incident::from_opened(&read).is_err());
     let terms = event.terms().unwrap().clone();
-    let found = read.with_terms(&|hash| (terms.sha256().ok().as_ref() == Some(hash)).then(|| terms.clone()));
+    let found = read
+        .with_terms(&|hash| (terms.sha256().ok().as_ref() == Some(hash)).then(|| terms.clone()));
     assert_eq!(found, event);
 }
 
@@ -47,9 +51,15 @@ fn entries_of_other_kinds_and_broken_entries_are_told_apart() {
     assert_eq!(Event::from_entry("log.tick", &members).unwrap(), None);
     members.insert("inc".to_owned(), Value::from("INC-1"));
     assert_eq!(Event::from_entry("call.begin", &members).unwrap(), None);
-    assert!(Event::from_entry("incident.lapsed", &members).is_err(), "at_ms is missing");
+    assert!(
+        Event::from_entry("incident.lapsed", &members).is_err(),
+        "at_ms is missing"
+    );
     members.insert("inc".to_owned(), Value::from("inc-1"));
-    assert!(Event::from_entry("unseal.done", &members).is_err(), "not an incident id");
+    assert!(
+        Event::from_entry("unseal.done", &members).is_err(),
+        "not an incident id"
+    );
 }
 
 #[test]

@@ -27,7 +27,10 @@ fn samples(world: &World) -> Vec<Incident> {
 }
 
 fn commands(world: &World, incident: &Incident) -> Vec<Command> {
-    let finding = Finding { severity: Severity::Note, text: "slow".to_owned() };
+    let finding = Finding {
+        severity: Severity::Note,
+        text: "slow".to_owned(),
+    };
     vec![
         Command::Approve(world.offer(incident, "emil")),
         refuse(incident, "emil"),
@@ -36,20 +39,40 @@ fn commands(world: &World, incident: &Incident) -> Vec<Command> {
         Command::Time,
         Command::Begin,
         Command::Unsealed,
-        Command::SessionReady { session: "ses-0002".parse().unwrap() },
-        Command::OpeningBroke { why: "broke".to_owned(), fresh: fresh(2), combined: true },
+        Command::SessionReady {
+            session: "ses-0002".parse().unwrap(),
+        },
+        Command::OpeningBroke {
+            why: "broke".to_owned(),
+            fresh: fresh(2),
+            combined: true,
+        },
         Command::RotationBegun,
         claim("rio", CLAIM_KEY, 1),
-        Command::Note { person: id("rio"), text: "restarted the cluster".to_owned() },
+        Command::Note {
+            person: id("rio"),
+            text: "restarted the cluster".to_owned(),
+        },
         close("rio"),
         stop("ada"),
-        Command::Cut { cause: CloseCause::LogLost },
+        Command::Cut {
+            cause: CloseCause::LogLost,
+        },
         Command::Restarted { fresh: fresh(3) },
         Command::EpochEnded { fresh: fresh(4) },
         Command::AskRotation { fresh: fresh(5) },
-        Command::Rotated { tokens_dead_at_ms: world.now },
-        Command::Answer { person: id("vera"), id: "q".to_owned(), text: "yes".to_owned() },
-        Command::Find { person: id("vera"), finding },
+        Command::Rotated {
+            tokens_dead_at_ms: world.now,
+        },
+        Command::Answer {
+            person: id("vera"),
+            id: "q".to_owned(),
+            text: "yes".to_owned(),
+        },
+        Command::Find {
+            person: id("vera"),
+            finding,
+        },
         Command::Sign {
             person: id("vera"),
             act_sha256: hash("sign"),
@@ -79,10 +102,16 @@ fn the_table_of_phases_and_commands_is_the_one_on_record() {
 fn the_samples_hold_every_command_and_every_phase_this_version_reaches() {
     let world = World::plain();
     let incident = world.collecting();
-    let names: BTreeSet<_> = commands(&world, &incident).iter().map(Command::name).collect();
+    let names: BTreeSet<_> = commands(&world, &incident)
+        .iter()
+        .map(Command::name)
+        .collect();
     assert_eq!(names.len(), CommandName::ALL.len());
     let phases: BTreeSet<_> = samples(&world).iter().map(|i| i.phase.name()).collect();
-    let unreached: Vec<_> = PhaseName::ALL.into_iter().filter(|p| !phases.contains(p)).collect();
+    let unreached: Vec<_> = PhaseName::ALL
+        .into_iter()
+        .filter(|p| !phases.contains(p))
+        .collect();
     assert_eq!(unreached, [PhaseName::Waiting, PhaseName::Cooling]);
 }
 
@@ -93,7 +122,9 @@ fn decide_answers_with_the_wrong_phase_exactly_where_the_table_says_no() {
     for incident in samples(&world) {
         for command in commands(&world, &incident) {
             let cell = (incident.phase.name(), command.name());
-            let wrong = world.decide(&incident, command).is_err_and(|r| says_wrong_phase(&r));
+            let wrong = world
+                .decide(&incident, command)
+                .is_err_and(|r| says_wrong_phase(&r));
             if !table::accepts(cell.0, cell.1) {
                 assert!(wrong, "{cell:?} is not in the table but was decided");
             } else if !wrong {
@@ -102,8 +133,14 @@ fn decide_answers_with_the_wrong_phase_exactly_where_the_table_says_no() {
         }
     }
     for phase in PhaseName::ALL {
-        for command in CommandName::ALL.iter().filter(|c| table::accepts(phase, **c)) {
-            assert!(reached.contains(&(phase, *command)), "{phase} never takes {command:?}");
+        for command in CommandName::ALL
+            .iter()
+            .filter(|c| table::accepts(phase, **c))
+        {
+            assert!(
+                reached.contains(&(phase, *command)),
+                "{phase} never takes {command:?}"
+            );
         }
     }
 }

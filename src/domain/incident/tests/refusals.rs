@@ -72,68 +72,281 @@ fn signing(who: &str, answered: bool, record: &str) -> Outcome {
 const CASES: &[Case] = &[
     // The wrong phase.
     (|| in_session(Command::Begin), "not_in_phase", 3),
-    (|| World::plain().decide(&World::plain().closing(), close("rio")), "session_ended", 7),
-    (|| World::plain().decide(&World::plain().in_review(), claim("rio", CLAIM_KEY, 1)), "session_ended", 7),
-    (|| World::plain().decide(&World::plain().over()[3], withdraw("rio")), "lapsed", 4),
+    (
+        || World::plain().decide(&World::plain().closing(), close("rio")),
+        "session_ended",
+        7,
+    ),
+    (
+        || World::plain().decide(&World::plain().in_review(), claim("rio", CLAIM_KEY, 1)),
+        "session_ended",
+        7,
+    ),
+    (
+        || World::plain().decide(&World::plain().over()[3], withdraw("rio")),
+        "lapsed",
+        4,
+    ),
     // No state machine can meet this one: `app` finds no incident to ask.
-    (|| Err(Refusal::NoSuchIncident("INC-9".to_owned())), "no_such_incident", 3),
+    (
+        || Err(Refusal::NoSuchIncident("INC-9".to_owned())),
+        "no_such_incident",
+        3,
+    ),
     // Opening.
-    (|| opening(|r| r.requester = Requester::Person(id("ada"))), "wrong_role", 9),
-    (|| opening(|r| r.requester = Requester::Vault), "wrong_role", 9),
-    (|| opening_in(|w| w.openings_last_hour = 3, |_| {}), "too_many", 5),
-    (|| opening_in(|w| w.has_collecting = true, |_| {}), "too_many", 5),
+    (
+        || opening(|r| r.requester = Requester::Person(id("ada"))),
+        "wrong_role",
+        9,
+    ),
+    (
+        || opening(|r| r.requester = Requester::Vault),
+        "wrong_role",
+        9,
+    ),
+    (
+        || opening_in(|w| w.openings_last_hour = 3, |_| {}),
+        "too_many",
+        5,
+    ),
+    (
+        || opening_in(|w| w.has_collecting = true, |_| {}),
+        "too_many",
+        5,
+    ),
     (|| opening(|r| r.opening.answers.clear()), "tree_says_no", 5),
-    (|| opening(|r| { r.opening.answers.insert("harm_within_hour".into(), false); }), "tree_says_no", 5),
-    (|| opening(|r| r.opening.use_case = "compliance-mandate".into()), "tree_says_no", 5),
-    (|| opening(|r| r.opening.purpose = Purpose::Drill), "not_yet", 5),
+    (
+        || {
+            opening(|r| {
+                r.opening.answers.insert("harm_within_hour".into(), false);
+            })
+        },
+        "tree_says_no",
+        5,
+    ),
+    (
+        || opening(|r| r.opening.use_case = "compliance-mandate".into()),
+        "tree_says_no",
+        5,
+    ),
+    (
+        || opening(|r| r.opening.purpose = Purpose::Drill),
+        "not_yet",
+        5,
+    ),
     (|| opening(to_delayed), "not_yet", 5),
     (|| opening(to_co_approved), "not_yet", 5),
     (|| opening(|r| r.opening.reason = " ".into()), "bad_text", 5),
-    (|| opening(|r| r.opening.reason = "x".repeat(501)), "bad_text", 5),
-    (|| opening(|r| r.opening.reason = "a\u{202e}b".into()), "bad_text", 5),
-    (|| opening(|r| r.opening.ticket = "a\nb".into()), "bad_text", 5),
-    (|| opening(|r| { *r = rotation_request(); r.opening.reason = "\u{1b}[2J".into(); }), "bad_text", 5),
+    (
+        || opening(|r| r.opening.reason = "x".repeat(501)),
+        "bad_text",
+        5,
+    ),
+    (
+        || opening(|r| r.opening.reason = "a\u{202e}b".into()),
+        "bad_text",
+        5,
+    ),
+    (
+        || opening(|r| r.opening.ticket = "a\nb".into()),
+        "bad_text",
+        5,
+    ),
+    (
+        || {
+            opening(|r| {
+                *r = rotation_request();
+                r.opening.reason = "\u{1b}[2J".into();
+            })
+        },
+        "bad_text",
+        5,
+    ),
     (|| opening(|r| r.opening.max_minutes = 0), "bad_opening", 5),
     (|| opening(|r| r.opening.max_minutes = 61), "bad_opening", 5),
-    (|| opening(|r| r.opening.target.workspace = None), "bad_opening", 5),
-    (|| opening(|r| r.opening.target.workspace = Some("1 2".into())), "bad_opening", 5),
+    (
+        || opening(|r| r.opening.target.workspace = None),
+        "bad_opening",
+        5,
+    ),
+    (
+        || opening(|r| r.opening.target.workspace = Some("1 2".into())),
+        "bad_opening",
+        5,
+    ),
     (|| opening(|r| r.opening.claim_key = None), "bad_opening", 5),
-    (|| opening(|r| r.opening.grants_to = vec![id("rio")]), "bad_opening", 5),
-    (|| opening(|r| r.opening.scope = vec!["read".into()]), "bad_opening", 5),
-    (|| opening(|r| r.opening.scope = vec!["ws:privilege".into()]), "bad_opening", 5),
-    (|| opening(|r| r.opening.scope = vec!["ws:code".into()]), "bad_opening", 5),
-    (|| opening(|r| { *r = rotation_request(); r.opening.max_minutes = 5; }), "bad_opening", 5),
-    (|| opening_in(|w| w.epoch.holders.truncate(2), |_| {}), "too_few_eligible", 5),
-    (|| opening_in(|w| { w.epoch.holders.truncate(3); w.gates = vec![Gate::ReviewOverdue]; }, |_| {}), "gate_needs_another", 5),
+    (
+        || opening(|r| r.opening.grants_to = vec![id("rio")]),
+        "bad_opening",
+        5,
+    ),
+    (
+        || opening(|r| r.opening.scope = vec!["read".into()]),
+        "bad_opening",
+        5,
+    ),
+    (
+        || opening(|r| r.opening.scope = vec!["ws:privilege".into()]),
+        "bad_opening",
+        5,
+    ),
+    (
+        || opening(|r| r.opening.scope = vec!["ws:code".into()]),
+        "bad_opening",
+        5,
+    ),
+    (
+        || {
+            opening(|r| {
+                *r = rotation_request();
+                r.opening.max_minutes = 5;
+            })
+        },
+        "bad_opening",
+        5,
+    ),
+    (
+        || opening_in(|w| w.epoch.holders.truncate(2), |_| {}),
+        "too_few_eligible",
+        5,
+    ),
+    (
+        || {
+            opening_in(
+                |w| {
+                    w.epoch.holders.truncate(3);
+                    w.gates = vec![Gate::ReviewOverdue];
+                },
+                |_| {},
+            )
+        },
+        "gate_needs_another",
+        5,
+    ),
     // Custodians.
     (|| approving("rio", |_, _, _| {}), "own_incident", 9),
     (|| approving("vera", |_, _, _| {}), "no_share", 6),
-    (|| approving("ada", |w, _, _| w.roster.people.retain(|p| p.id != id("ada"))), "no_share", 6),
-    (|| approving("ada", |_, _, o| o.terms_sha256 = hash("other")), "other_terms", 5),
-    (|| approving("ada", |_, _, o| o.manifest_sha256 = hash("other")), "other_manifest", 5),
-    (|| approving("ada", |_, _, o| o.kind = Kind::Drill), "other_manifest", 5),
-    (|| approving("ada", |w, _, _| w.epoch.manifest_sha256 = hash("manifest 2")), "other_manifest", 5),
+    (
+        || {
+            approving("ada", |w, _, _| {
+                w.roster.people.retain(|p| p.id != id("ada"))
+            })
+        },
+        "no_share",
+        6,
+    ),
+    (
+        || approving("ada", |_, _, o| o.terms_sha256 = hash("other")),
+        "other_terms",
+        5,
+    ),
+    (
+        || approving("ada", |_, _, o| o.manifest_sha256 = hash("other")),
+        "other_manifest",
+        5,
+    ),
+    (
+        || approving("ada", |_, _, o| o.kind = Kind::Drill),
+        "other_manifest",
+        5,
+    ),
+    (
+        || {
+            approving("ada", |w, _, _| {
+                w.epoch.manifest_sha256 = hash("manifest 2")
+            })
+        },
+        "other_manifest",
+        5,
+    ),
     (|| approving("ada", |_, _, o| o.index = 2), "other_index", 6),
-    (|| approving("ada", |w, i, o| w.go(i, Command::Approve(o.clone()))), "already_approved", 5),
-    (|| approving("ada", |w, i, _| { let no = refuse(i, "ada"); w.go(i, no); }), "refused_before", 5),
+    (
+        || approving("ada", |w, i, o| w.go(i, Command::Approve(o.clone()))),
+        "already_approved",
+        5,
+    ),
+    (
+        || {
+            approving("ada", |w, i, _| {
+                let no = refuse(i, "ada");
+                w.go(i, no);
+            })
+        },
+        "refused_before",
+        5,
+    ),
     (|| approving("ada", twice_wrong), "paused", 5),
     (|| approving("ada", spent_by_another), "replayed", 5),
-    (|| approving("ada", |w, i, _| w.now = i.terms.expires_ms), "lapsed", 4),
-    (|| approving("ada", |_, _, o| o.signed_ms = START.plus_ms(11 * MINUTE_MS)), "clock_apart", 5),
-    (|| World::plain().decide(&World::plain().collecting(), withdraw("ada")), "nothing_to_withdraw", 5),
+    (
+        || approving("ada", |w, i, _| w.now = i.terms.expires_ms),
+        "lapsed",
+        4,
+    ),
+    (
+        || approving("ada", |_, _, o| o.signed_ms = START.plus_ms(11 * MINUTE_MS)),
+        "clock_apart",
+        5,
+    ),
+    (
+        || World::plain().decide(&World::plain().collecting(), withdraw("ada")),
+        "nothing_to_withdraw",
+        5,
+    ),
     // Beginning to unseal.
-    (|| World::plain().decide(&World::plain().collecting(), Command::Begin), "no_quorum", 5),
-    (|| beginning(|w| w.busy = Some("INC-9".parse().unwrap())), "busy", 5),
-    (|| beginning(|w| w.alert_confirmed = false), "no_alert_confirmed", 5),
-    (|| beginning(|w| w.epoch.manifest_sha256 = hash("manifest 2")), "other_manifest", 5),
-    (|| beginning(|w| w.now = START.plus_ms(31 * MINUTE_MS)), "lapsed", 4),
+    (
+        || World::plain().decide(&World::plain().collecting(), Command::Begin),
+        "no_quorum",
+        5,
+    ),
+    (
+        || beginning(|w| w.busy = Some("INC-9".parse().unwrap())),
+        "busy",
+        5,
+    ),
+    (
+        || beginning(|w| w.alert_confirmed = false),
+        "no_alert_confirmed",
+        5,
+    ),
+    (
+        || beginning(|w| w.epoch.manifest_sha256 = hash("manifest 2")),
+        "other_manifest",
+        5,
+    ),
+    (
+        || beginning(|w| w.now = START.plus_ms(31 * MINUTE_MS)),
+        "lapsed",
+        4,
+    ),
     // The session.
     (|| in_session(claim("ada", CLAIM_KEY, 1)), "wrong_role", 9),
-    (|| in_session(claim("rio", "ssh-ed25519 AAAAStolen", 1)), "wrong_claim_key", 9),
+    (
+        || in_session(claim("rio", "ssh-ed25519 AAAAStolen", 1)),
+        "wrong_claim_key",
+        9,
+    ),
     (|| in_session(close("ada")), "wrong_role", 9),
     (|| in_session(stop("otto")), "wrong_role", 9),
-    (|| in_session(Command::Note { person: id("zoe"), text: "x".into() }), "wrong_role", 9),
-    (|| in_session(Command::Note { person: id("rio"), text: "\u{7}".into() }), "bad_text", 5),
+    (
+        || {
+            in_session(Command::Note {
+                person: id("zoe"),
+                text: "x".into(),
+            })
+        },
+        "wrong_role",
+        9,
+    ),
+    (
+        || {
+            in_session(Command::Note {
+                person: id("rio"),
+                text: "\u{7}".into(),
+            })
+        },
+        "bad_text",
+        5,
+    ),
     (second_stop, "second_stop", 5),
     // The review.
     (|| signing("ada", true, "record"), "participant", 9),
@@ -144,15 +357,30 @@ const CASES: &[Case] = &[
 
 fn to_delayed(request: &mut Request) {
     request.opening.use_case = "blocked-recovery-path".to_owned();
-    request.opening.answers.insert("platform_down".to_owned(), false);
-    request.opening.answers.insert("recovery_path_broken".to_owned(), true);
+    request
+        .opening
+        .answers
+        .insert("platform_down".to_owned(), false);
+    request
+        .opening
+        .answers
+        .insert("recovery_path_broken".to_owned(), true);
 }
 
 fn to_co_approved(request: &mut Request) {
     request.opening.use_case = "compliance-mandate".to_owned();
-    request.opening.answers.insert("platform_down".to_owned(), false);
-    request.opening.answers.insert("recovery_path_broken".to_owned(), false);
-    request.opening.answers.insert("written_order".to_owned(), true);
+    request
+        .opening
+        .answers
+        .insert("platform_down".to_owned(), false);
+    request
+        .opening
+        .answers
+        .insert("recovery_path_broken".to_owned(), false);
+    request
+        .opening
+        .answers
+        .insert("written_order".to_owned(), true);
 }
 
 fn twice_wrong(world: &mut World, incident: &mut Incident, _: &mut ShareOffer) {
@@ -163,7 +391,10 @@ fn twice_wrong(world: &mut World, incident: &mut Incident, _: &mut ShareOffer) {
 }
 
 fn spent_by_another(world: &mut World, incident: &mut Incident, offer: &mut ShareOffer) {
-    let ben = ShareOffer { act_sha256: offer.act_sha256, ..world.offer(incident, "ben") };
+    let ben = ShareOffer {
+        act_sha256: offer.act_sha256,
+        ..world.offer(incident, "ben")
+    };
     world.go(incident, Command::Approve(ben));
 }
 
@@ -178,7 +409,11 @@ fn second_stop() -> Outcome {
 fn every_case_is_refused_with_its_code_and_exit_code() {
     for (number, (case, code, exit)) in CASES.iter().enumerate() {
         let refusal = case().expect_err(&format!("case {number}, {code}"));
-        assert_eq!((refusal.code(), refusal.exit_code()), (*code, *exit), "case {number}");
+        assert_eq!(
+            (refusal.code(), refusal.exit_code()),
+            (*code, *exit),
+            "case {number}"
+        );
         let said = refusal.to_string();
         assert!(!said.is_empty() && !said.ends_with('.'), "{said}");
         assert!(!refusal.hint().is_empty() && !refusal.runbook().is_empty());
@@ -188,9 +423,18 @@ fn every_case_is_refused_with_its_code_and_exit_code() {
 #[test]
 fn no_refusal_is_without_a_case() {
     let source = include_str!("../refusal.rs");
-    let body = source.split("pub fn code(").nth(1).unwrap().split("pub fn hint(").next().unwrap();
-    let codes: BTreeSet<&str> =
-        body.lines().filter(|l| l.contains("=> \"")).filter_map(|l| l.split('"').nth(1)).collect();
+    let body = source
+        .split("pub fn code(")
+        .nth(1)
+        .unwrap()
+        .split("pub fn hint(")
+        .next()
+        .unwrap();
+    let codes: BTreeSet<&str> = body
+        .lines()
+        .filter(|l| l.contains("=> \""))
+        .filter_map(|l| l.split('"').nth(1))
+        .collect();
     let shown: BTreeSet<&str> = CASES.iter().map(|(_, code, _)| *code).collect();
     assert_eq!(codes, shown);
 }
@@ -217,7 +461,10 @@ fn a_custodian_may_approve_again_after_her_own_withdrawal() {
     world.go(&mut incident, Command::Approve(offer.clone()));
     world.go(&mut incident, withdraw("ada"));
     assert!(incident.approvals().is_empty());
-    let again = ShareOffer { act_sha256: hash("a new document"), ..offer };
+    let again = ShareOffer {
+        act_sha256: hash("a new document"),
+        ..offer
+    };
     world.go(&mut incident, Command::Approve(again));
     assert_eq!(incident.approvals().len(), 1);
 }

@@ -7,7 +7,7 @@ use super::world::*;
 use crate::domain::act::Pick;
 use crate::domain::ids::{Digest, PersonId};
 use crate::domain::incident::event::KINDS;
-use crate::domain::incident::{Command, CloseCause, Event, Incident, MAX_RESTARTS, Phase, table};
+use crate::domain::incident::{CloseCause, Command, Event, Incident, MAX_RESTARTS, Phase, table};
 use crate::domain::review::{Finding, OpenItem, Severity, Verdict};
 use crate::domain::roster::Role;
 use crate::domain::roster::tests::{roster, with_responder_as_custodian};
@@ -17,8 +17,9 @@ use crate::domain::time::{MINUTE_MS, Timestamp};
 const WALKS: u64 = 2_400;
 const STEPS: usize = 40;
 const CUSTODIANS: [&str; 5] = ["ada", "ben", "cleo", "dora", "emil"];
-const PEOPLE: [&str; 10] =
-    ["ada", "ben", "cleo", "dora", "emil", "rio", "vera", "tess", "otto", "sam"];
+const PEOPLE: [&str; 10] = [
+    "ada", "ben", "cleo", "dora", "emil", "rio", "vera", "tess", "otto", "sam",
+];
 
 /// xorshift64*: the same walk for the same seed, everywhere.
 struct Dice(u64);
@@ -68,12 +69,20 @@ struct Walk {
 impl Walk {
     fn begin(seed: u64) -> Self {
         let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-        let people = if seed.is_multiple_of(3) { with_responder_as_custodian() } else { roster() };
+        let people = if seed.is_multiple_of(3) {
+            with_responder_as_custodian()
+        } else {
+            roster()
+        };
         let mut world = World::new(people);
         if dice.percent(20) {
             world.gates = vec![Gate::ReviewOverdue];
         }
-        let request = if seed.is_multiple_of(7) { rotation_request() } else { request() };
+        let request = if seed.is_multiple_of(7) {
+            rotation_request()
+        } else {
+            request()
+        };
         let event = world.open(&request).unwrap().remove(0);
         let incident = Incident::from_opened(&event).unwrap();
         let mut walk = Self {
@@ -105,14 +114,21 @@ impl Walk {
         self.world.stops_last_day = u32::from(self.dice.percent(10));
         let busy = self.dice.percent(5) && !self.incident.phase.holds_vault();
         self.world.busy = busy.then(|| "INC-9".parse().unwrap());
-        let command = if self.dice.percent(75) { self.sensible() } else { self.any() };
+        let command = if self.dice.percent(75) {
+            self.sensible()
+        } else {
+            self.any()
+        };
         let (before, name) = (self.incident.clone(), command.name());
         match self.world.decide(&self.incident, command.clone()) {
             Err(refusal) => {
                 self.codes.insert(refusal.code());
             }
             Ok(events) => {
-                self.hold(table::accepts(before.phase.name(), name), "decided outside the table");
+                self.hold(
+                    table::accepts(before.phase.name(), name),
+                    "decided outside the table",
+                );
                 self.before_events(&before, &command);
                 for event in events {
                     self.apply(&event, &command);
@@ -120,11 +136,18 @@ impl Walk {
                 }
             }
         }
-        self.hold(self.incident == self.folded, "folding the entries gives the same incident");
+        self.hold(
+            self.incident == self.folded,
+            "folding the entries gives the same incident",
+        );
     }
 
     fn hold(&self, holds: bool, invariant: &str) {
-        assert!(holds, "seed {}: {invariant}\n{:#?}", self.seed, self.incident.phase);
+        assert!(
+            holds,
+            "seed {}: {invariant}\n{:#?}",
+            self.seed, self.incident.phase
+        );
     }
 
     fn through_entry(&self, event: &Event) -> Event {
@@ -132,18 +155,24 @@ impl Walk {
         let (id, read) = Event::from_entry(&kind, &members).unwrap().unwrap();
         self.hold(id == self.incident.id, "an entry names its incident");
         let find = |hash: &Digest| {
-            self.terms.iter().find(|t| t.sha256().ok().as_ref() == Some(hash)).cloned()
+            self.terms
+                .iter()
+                .find(|t| t.sha256().ok().as_ref() == Some(hash))
+                .cloned()
         };
         read.with_terms(&find)
     }
 
     fn apply(&mut self, event: &Event, command: &Command) {
         self.terms.extend(event.terms().cloned());
-        self.kinds.insert(event.to_entry(&self.incident.id).unwrap().0);
+        self.kinds
+            .insert(event.to_entry(&self.incident.id).unwrap().0);
         let read = self.through_entry(event);
         self.hold(read == *event, "an entry reads back as its event");
         self.note(event, command);
-        self.incident.apply(event).unwrap_or_else(|e| panic!("seed {}: {e}", self.seed));
+        self.incident
+            .apply(event)
+            .unwrap_or_else(|e| panic!("seed {}: {e}", self.seed));
         self.folded.apply(&read).unwrap();
     }
 
@@ -151,8 +180,12 @@ impl Walk {
     fn note(&mut self, event: &Event, command: &Command) {
         match event {
             Event::ShareAccepted(approval) => {
-                let Command::Approve(offer) = command else { panic!("a share without an offer") };
-                self.model.valid.insert(approval.person.clone(), offer.terms_sha256);
+                let Command::Approve(offer) = command else {
+                    panic!("a share without an offer")
+                };
+                self.model
+                    .valid
+                    .insert(approval.person.clone(), offer.terms_sha256);
                 self.model.participants.insert(approval.person.clone());
             }
             Event::ShareWithdrawn { person, .. } => {
@@ -175,7 +208,9 @@ impl Walk {
             Event::SessionClosed { person, .. } => {
                 self.model.participants.extend(person.clone());
             }
-            Event::Reviewed { person, answers, .. } => {
+            Event::Reviewed {
+                person, answers, ..
+            } => {
                 let auditor = self.world.roster.person(person).unwrap().is(Role::Auditor);
                 self.hold(auditor, "only an auditor signs a review");
                 let took_part = self.model.participants.contains(person);
@@ -195,15 +230,24 @@ impl Walk {
             .map(|(person, _)| person)
             .collect();
         let k = usize::from(self.incident.terms.k);
-        self.hold(counted.len() >= k, "fewer than k distinct people never reach Opening");
+        self.hold(
+            counted.len() >= k,
+            "fewer than k distinct people never reach Opening",
+        );
         let needed = usize::from(self.incident.terms.needed);
-        self.hold(counted.len() >= needed, "the extra approver of a closed gate is there");
+        self.hold(
+            counted.len() >= needed,
+            "the extra approver of a closed gate is there",
+        );
         if matches!(self.incident.phase, Phase::Collecting(_)) {
             let refused = counted.iter().any(|p| self.model.refused.contains(*p));
             self.hold(!refused, "refused people never count in Collecting");
             let in_time = self.world.now < self.incident.terms.expires_ms;
             self.hold(in_time, "nothing opens after the incident's time");
-            self.hold(self.world.busy.is_none(), "one incident at a time has the vault");
+            self.hold(
+                self.world.busy.is_none(),
+                "one incident at a time has the vault",
+            );
             let told = self.world.alert_confirmed || self.incident.purpose == Purpose::Rotate;
             self.hold(told, "nothing opens before a channel confirmed the alert");
         }
@@ -219,7 +263,10 @@ impl Walk {
                 self.hold(!own, "the requester never counts");
             }
             (Command::Claim { person, key, .. }, Phase::Open(session)) => {
-                self.hold(self.world.now < session.exp_ms, "no claim after the deadline");
+                self.hold(
+                    self.world.now < session.exp_ms,
+                    "no claim after the deadline",
+                );
                 let right = *person == session.actor && key == CLAIM_KEY;
                 self.hold(right, "only the responder with the claim key claims");
             }
@@ -234,23 +281,47 @@ impl Walk {
         let once = people.len() == approvals.len() && indexes.len() == approvals.len();
         self.hold(once, "one person counts once");
         let requester = self.incident.requester.person();
-        self.hold(!requester.is_some_and(|r| people.contains(r)), "the requester never counts");
+        self.hold(
+            !requester.is_some_and(|r| people.contains(r)),
+            "the requester never counts",
+        );
         if self.incident.is_collecting() {
             let model: BTreeSet<_> = self.model.valid.keys().collect();
-            self.hold(people == model, "exactly the shares given for these terms count");
+            self.hold(
+                people == model,
+                "exactly the shares given for these terms count",
+            );
         }
         if let Some(session) = self.incident.session() {
-            self.hold(session.claims as usize == self.model.claims.len(), "claims are counted");
+            self.hold(
+                session.claims as usize == self.model.claims.len(),
+                "claims are counted",
+            );
             let newest = self.model.claims.last();
             let alive = session.token_sha256.as_ref();
-            self.hold(alive == newest, "never two claims alive: the newest token is the one");
+            self.hold(
+                alive == newest,
+                "never two claims alive: the newest token is the one",
+            );
             let length = session.exp_ms.since_ms(session.opened_ms);
             let agreed = i64::from(self.incident.terms.max_minutes) * MINUTE_MS;
-            self.hold(length == agreed, "a session lasts no longer than the terms say");
+            self.hold(
+                length == agreed,
+                "a session lasts no longer than the terms say",
+            );
         }
-        self.hold(self.incident.restarts <= MAX_RESTARTS, "at most three restarts");
-        self.hold(self.incident.restarts == self.model.restarts, "restarts are counted");
-        let noted = self.model.participants.is_subset(&self.incident.participants);
+        self.hold(
+            self.incident.restarts <= MAX_RESTARTS,
+            "at most three restarts",
+        );
+        self.hold(
+            self.incident.restarts == self.model.restarts,
+            "restarts are counted",
+        );
+        let noted = self
+            .model
+            .participants
+            .is_subset(&self.incident.participants);
         self.hold(noted, "everyone who took part is a participant");
         let hashed = self.incident.terms.sha256().unwrap() == self.incident.terms_sha256;
         self.hold(hashed, "the hash in force is that of the terms in force");
@@ -263,23 +334,25 @@ impl Walk {
         let incident = self.incident.clone();
         let roll = self.dice.below(100);
         match &incident.phase {
-            Phase::Opening { unsealed: false, .. } if roll < 70 => Command::Unsealed,
+            Phase::Opening {
+                unsealed: false, ..
+            } if roll < 70 => Command::Unsealed,
             Phase::Opening { .. } if roll < 85 && incident.purpose == Purpose::Rotate => {
                 Command::RotationBegun
             }
-            Phase::Opening { .. } if roll < 85 => {
-                Command::SessionReady { session: "ses-0001".parse().unwrap() }
-            }
+            Phase::Opening { .. } if roll < 85 => Command::SessionReady {
+                session: "ses-0001".parse().unwrap(),
+            },
             Phase::Open(_) if roll < 40 => self.claim("rio"),
             Phase::Open(_) if roll < 55 => close("rio"),
             Phase::Closing(c) if c.unsealing && roll < 60 => Command::Unsealed,
             Phase::Closing(c) if c.rotate.is_some() => self.answer(),
-            Phase::Closing(c) if c.memory_lost && roll < 60 => {
-                Command::AskRotation { fresh: self.fresh() }
-            }
-            Phase::Closing(_) if roll < 40 => {
-                Command::Rotated { tokens_dead_at_ms: self.world.now.plus_ms(3_600_000) }
-            }
+            Phase::Closing(c) if c.memory_lost && roll < 60 => Command::AskRotation {
+                fresh: self.fresh(),
+            },
+            Phase::Closing(_) if roll < 40 => Command::Rotated {
+                tokens_dead_at_ms: self.world.now.plus_ms(3_600_000),
+            },
             Phase::InReview(_) if roll < 60 => self.sign(),
             Phase::Collecting(_) => self.answer(),
             _ => self.any(),
@@ -300,7 +373,10 @@ impl Walk {
 
     fn any(&mut self) -> Command {
         let who = self.dice.one(&PEOPLE);
-        let finding = Finding { severity: Severity::Minor, text: "slow page".to_owned() };
+        let finding = Finding {
+            severity: Severity::Minor,
+            text: "slow page".to_owned(),
+        };
         match self.dice.below(24) {
             0 => self.bad_offer(who),
             1 => refuse(&self.incident, who),
@@ -310,23 +386,47 @@ impl Walk {
             5 | 6 => Command::Time,
             7 => Command::Begin,
             8 => Command::Unsealed,
-            9 => Command::SessionReady { session: "ses-0002".parse().unwrap() },
+            9 => Command::SessionReady {
+                session: "ses-0002".parse().unwrap(),
+            },
             10 => {
                 let combined = self.dice.percent(50);
-                Command::OpeningBroke { why: "broke".to_owned(), fresh: self.fresh(), combined }
+                Command::OpeningBroke {
+                    why: "broke".to_owned(),
+                    fresh: self.fresh(),
+                    combined,
+                }
             }
             11 => Command::RotationBegun,
             12 => self.claim(who),
-            13 => Command::Note { person: id(who), text: "looked at jobs".to_owned() },
+            13 => Command::Note {
+                person: id(who),
+                text: "looked at jobs".to_owned(),
+            },
             14 => close(who),
             15 => stop(who),
-            16 => Command::Cut { cause: CloseCause::TokenSeen },
-            17 => Command::Restarted { fresh: self.fresh() },
+            16 => Command::Cut {
+                cause: CloseCause::TokenSeen,
+            },
+            17 => Command::Restarted {
+                fresh: self.fresh(),
+            },
             18 => self.epoch_ended(),
-            19 => Command::AskRotation { fresh: self.fresh() },
-            20 => Command::Rotated { tokens_dead_at_ms: self.world.now },
-            21 => Command::Answer { person: id(who), id: "q_1".to_owned(), text: "yes".to_owned() },
-            22 => Command::Find { person: id(who), finding },
+            19 => Command::AskRotation {
+                fresh: self.fresh(),
+            },
+            20 => Command::Rotated {
+                tokens_dead_at_ms: self.world.now,
+            },
+            21 => Command::Answer {
+                person: id(who),
+                id: "q_1".to_owned(),
+                text: "yes".to_owned(),
+            },
+            22 => Command::Find {
+                person: id(who),
+                finding,
+            },
             _ => self.sign(),
         }
     }
@@ -338,7 +438,11 @@ impl Walk {
 
     fn claim(&mut self, who: &str) -> Command {
         self.number += 1;
-        let key = if self.dice.percent(90) { CLAIM_KEY } else { "ssh-ed25519 AAAAStolen" };
+        let key = if self.dice.percent(90) {
+            CLAIM_KEY
+        } else {
+            "ssh-ed25519 AAAAStolen"
+        };
         claim(who, key, self.number)
     }
 
@@ -348,7 +452,9 @@ impl Walk {
             self.world.epoch.epoch += 1;
             self.world.epoch.manifest_sha256 = hash(&format!("m{}", self.world.epoch.epoch));
         }
-        Command::EpochEnded { fresh: self.fresh() }
+        Command::EpochEnded {
+            fresh: self.fresh(),
+        }
     }
 
     /// A share with one thing wrong, or sent by anybody.
@@ -373,13 +479,22 @@ impl Walk {
             why: "outside_scope".to_owned(),
             count: 1,
         };
-        let questions = self.world.policy.review_questions.iter().map(|q| q.id.clone());
+        let questions = self
+            .world
+            .policy
+            .review_questions
+            .iter()
+            .map(|q| q.id.clone());
         let mut answers: BTreeMap<String, String> =
             questions.map(|id| (id, "yes".to_owned())).collect();
         if self.dice.percent(70) {
             answers.insert(item.id.clone(), "expected".to_owned());
         }
-        let current = if self.dice.percent(90) { "record" } else { "newer" };
+        let current = if self.dice.percent(90) {
+            "record"
+        } else {
+            "newer"
+        };
         Command::Sign {
             person: id(self.dice.one(&["vera", "tess", "ada", "rio", "otto"])),
             act_sha256: hash("sign"),
@@ -431,14 +546,24 @@ fn a_fourth_restart_lapses_and_an_owed_rotation_is_asked_without_limit() {
     let world = World::plain();
     let mut incident = world.collecting();
     for number in 2..5 {
-        world.go(&mut incident, Command::Restarted { fresh: fresh(number) });
+        world.go(
+            &mut incident,
+            Command::Restarted {
+                fresh: fresh(number),
+            },
+        );
         assert!(matches!(incident.phase, Phase::Collecting(_)));
     }
     world.go(&mut incident, Command::Restarted { fresh: fresh(5) });
     assert!(matches!(incident.phase, Phase::Lapsed { .. }));
     let mut closing = world.closing_asked();
     for number in 10..20 {
-        world.go(&mut closing, Command::Restarted { fresh: fresh(number) });
+        world.go(
+            &mut closing,
+            Command::Restarted {
+                fresh: fresh(number),
+            },
+        );
         assert!(closing.is_collecting());
     }
 }
@@ -448,7 +573,10 @@ fn a_restart_that_cannot_ask_again_gives_the_vault_back() {
     let mut world = World::plain();
     let mut incident = world.unsealed(world.collecting());
     let mut closing = world.closing_asked();
-    world.roster.people.retain(|p| !["ada", "ben", "cleo"].contains(&p.id.as_str()));
+    world
+        .roster
+        .people
+        .retain(|p| !["ada", "ben", "cleo"].contains(&p.id.as_str()));
     world.go(&mut incident, Command::Restarted { fresh: fresh(2) });
     assert!(matches!(incident.phase, Phase::Lapsed { .. }) && incident.rotation_owed);
     world.go(&mut closing, Command::Restarted { fresh: fresh(3) });

@@ -28,7 +28,10 @@ pub fn hash(text: &str) -> Digest {
 }
 
 pub fn fresh(number: u32) -> Fresh {
-    Fresh { recipient: format!("age1one{number}"), nonce: hash(&format!("nonce{number}")).hex() }
+    Fresh {
+        recipient: format!("age1one{number}"),
+        nonce: hash(&format!("nonce{number}")).hex(),
+    }
 }
 
 /// What `Rules` borrows, and the facts a test may change.
@@ -48,7 +51,10 @@ pub struct World {
 
 impl World {
     pub fn new(roster: Roster) -> Self {
-        let holders = roster.custodians().map(|(index, p)| (index, p.id.clone())).collect();
+        let holders = roster
+            .custodians()
+            .map(|(index, p)| (index, p.id.clone()))
+            .collect();
         let epoch = EpochFacts {
             kind: Kind::Live,
             epoch: 1,
@@ -102,7 +108,10 @@ impl World {
     /// Decides and applies; the command must be accepted.
     pub fn go(&self, incident: &mut Incident, command: Command) {
         let name = command.name();
-        for event in self.decide(incident, command).unwrap_or_else(|r| panic!("{name:?}: {r}")) {
+        for event in self
+            .decide(incident, command)
+            .unwrap_or_else(|r| panic!("{name:?}: {r}"))
+        {
             incident.apply(&event).unwrap();
         }
     }
@@ -142,7 +151,12 @@ impl World {
 
     pub fn open_session(&self) -> Incident {
         let mut incident = self.unsealed(self.collecting());
-        self.go(&mut incident, Command::SessionReady { session: "ses-0001".parse().unwrap() });
+        self.go(
+            &mut incident,
+            Command::SessionReady {
+                session: "ses-0001".parse().unwrap(),
+            },
+        );
         incident
     }
 
@@ -170,7 +184,12 @@ impl World {
 
     pub fn in_review(&self) -> Incident {
         let mut incident = self.closing();
-        self.go(&mut incident, Command::Rotated { tokens_dead_at_ms: self.now });
+        self.go(
+            &mut incident,
+            Command::Rotated {
+                tokens_dead_at_ms: self.now,
+            },
+        );
         incident
     }
 
@@ -182,7 +201,11 @@ impl World {
             Phase::Withdrawn { at_ms },
             Phase::Lapsed { at_ms },
         ];
-        ends.map(|phase| Incident { phase, ..self.collecting() }).to_vec()
+        ends.map(|phase| Incident {
+            phase,
+            ..self.collecting()
+        })
+        .to_vec()
     }
 
     /// The share this person would send for these terms.
@@ -215,7 +238,10 @@ pub fn request() -> Request {
             answers: outage_answers(),
             reason: "all clusters are gone".to_owned(),
             ticket: "OPS-8812".to_owned(),
-            target: Target { account: false, workspace: Some("1001".to_owned()) },
+            target: Target {
+                account: false,
+                workspace: Some("1001".to_owned()),
+            },
             scope: Vec::new(),
             grants_to: Vec::new(),
             max_minutes: 60,
@@ -255,15 +281,26 @@ pub fn refuse(incident: &Incident, name: &str) -> Command {
 
 pub fn mismatch(incident: &Incident, name: &str, pick: Pick) -> Command {
     let terms_sha256 = incident.terms_sha256;
-    Command::Mismatch { person: id(name), pick, terms_sha256, act_sha256: hash("mismatch") }
+    Command::Mismatch {
+        person: id(name),
+        pick,
+        terms_sha256,
+        act_sha256: hash("mismatch"),
+    }
 }
 
 pub fn withdraw(name: &str) -> Command {
-    Command::Withdraw { person: id(name), act_sha256: hash("withdraw") }
+    Command::Withdraw {
+        person: id(name),
+        act_sha256: hash("withdraw"),
+    }
 }
 
 pub fn close(name: &str) -> Command {
-    Command::Close { person: id(name), act_sha256: hash("close") }
+    Command::Close {
+        person: id(name),
+        act_sha256: hash("close"),
+    }
 }
 
 pub fn stop(name: &str) -> Command {
@@ -283,4 +320,3 @@ pub fn claim(name: &str, key: &str, token: u32) -> Command {
         from: "203.0.113.7".to_owned(),
     }
 }
-
