@@ -34,6 +34,8 @@ mod review;
 mod custody;
 pub mod deliver;
 pub mod genesis;
+pub mod log_files;
+pub mod look;
 pub mod recover;
 pub mod tick;
 

@@ -26,6 +26,7 @@ mod read;
 mod rows;
 mod sequencer;
 pub mod sql;
+mod step;
 mod tree;
 
 pub use commit::{Commit, Committed, Genesis, Head, Lane, LogIdentity, SecretLogSeed};
