@@ -22,6 +22,7 @@ mod unseal;
 mod measure;
 mod session;
 mod claim;
+pub mod permit;
 mod end;
 mod way_back;
 mod rotate;
