@@ -7,4 +7,4 @@ mod vault;
 
 pub use inbox::Mode;
 pub use people::{Person, opening};
-pub use vault::TestVault;
+pub use vault::{Plan, TestVault};
