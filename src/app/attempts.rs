@@ -9,14 +9,24 @@ use super::step::draft;
 use crate::audit::entry::Draft;
 use crate::domain::alert::{self, Attempt};
 use crate::domain::ids::{IncidentId, PersonId};
+use crate::store::change::RowChange;
 
 impl App {
     /// Commits an entry about an attempt, with its alerts. A log that fails here changes nothing
     /// for the attempt, which is refused anyway; losing the log is handled by the commit itself.
     pub(super) async fn note_attempt(&self, entry: Draft, attempt: &Attempt) {
+        self.note_with(entry, Vec::new(), attempt).await;
+    }
+
+    /// The same for a signed act, which is kept: a signed attempt is evidence.
+    pub(super) async fn note_act(&self, verified: &Verified, entry: Draft, attempt: &Attempt) {
+        self.note_with(entry, vec![verified.document()], attempt).await;
+    }
+
+    async fn note_with(&self, entry: Draft, rows: Vec<RowChange>, attempt: &Attempt) {
         let roster = &self.inner.facts.get().roster;
         let alerts = alert::for_attempt(attempt, roster);
-        if let Err(error) = self.record(vec![entry], Vec::new(), alerts, None).await {
+        if let Err(error) = self.record(vec![entry], rows, alerts, None).await {
             tracing::error!(%error, "an attempt could not be logged");
         }
     }
@@ -48,7 +58,7 @@ impl App {
             incident: incident.cloned(),
             code: error.code(),
         };
-        self.note_attempt(entry, &attempt).await;
+        self.note_act(verified, entry, &attempt).await;
         error
     }
 

@@ -184,7 +184,7 @@ pub(super) async fn all(
         ("calls_logged", "each upstream request has exactly one begin and one end in the log", logged == (calls.upstream, calls.upstream) && seen == calls.upstream),
         ("token_dead", "the session token opens nothing after the close", token_dead),
         ("log_verified", "the export verifies offline, against every mailed checkpoint", report["passed"] == true),
-        ("mails_sent", "mails went out at the opening, the open session and the close", ["[BREAK GLASS]", "[OPEN]", "[CLOSED]"].iter().all(|tag| mails.iter().any(|s| s.starts_with(tag)))),
+        ("mails_sent", "mails went out at the opening, the open session and the close", ["[ASKED]", "[OPEN]", "[CLOSED]"].iter().all(|tag| mails.iter().any(|s| s.starts_with(tag)))),
         ("webhooks_verified", "webhooks arrived and every signature held", !stage.webhook.delivered().is_empty() && stage.webhook.refused() == 0),
         ("nothing_in_the_clear", "no token, secret or share lies in the vault's folder or its log lines", nothing_in_the_clear(stage, calls)?),
     ];
