@@ -22,6 +22,7 @@ mod unseal;
 mod measure;
 mod session;
 mod claim;
+pub mod permit;
 mod end;
 mod way_back;
 mod rotate;
@@ -53,6 +54,7 @@ use crate::domain::roster::Roster;
 use crate::domain::time::{Clock, Timestamp};
 use crate::store::Store;
 
+pub use acts::Caller;
 pub use error::AppError;
 use facts::FactsCell;
 use memory::Memory;
