@@ -8,7 +8,7 @@ use super::error::AppError;
 use super::step::draft;
 use crate::audit::entry::Draft;
 use crate::domain::alert::{self, Attempt};
-use crate::domain::ids::{IncidentId, PersonId};
+use crate::domain::ids::{Digest, IncidentId, PersonId};
 
 impl App {
     /// Commits an entry about an attempt, with its alerts. A log that fails here changes nothing
@@ -21,35 +21,16 @@ impl App {
         }
     }
 
-    /// Logs an act that was refused, and gives the refusal back.
+    /// Logs an act that was refused, and gives the refusal back. What broke on our side is no
+    /// refusal and passes through.
     pub(super) async fn refused(
         &self,
         verified: &Verified,
         incident: Option<&IncidentId>,
         error: AppError,
     ) -> AppError {
-        let person = verified.act.person.clone();
-        let word = verified.act.deed.word();
-        let mut entry = draft(
-            "act.refused",
-            [
-                ("person", Value::from(person.as_str())),
-                ("act", Value::from(word)),
-                ("code", Value::from(error.code())),
-                ("act_sha256", Value::from(verified.sha256.hex())),
-            ],
-        );
-        if let Some(incident) = incident {
-            entry.members.insert("inc".to_owned(), Value::from(incident.as_str()));
-        }
-        let attempt = Attempt::ActRefused {
-            person,
-            word,
-            incident: incident.cloned(),
-            code: error.code(),
-        };
-        self.note_attempt(entry, &attempt).await;
-        error
+        let act = &verified.act;
+        self.said_no(&act.person, act.deed.word(), Some(&verified.sha256), incident, error).await
     }
 
     /// Logs a document that is no valid act of its sender.
@@ -60,19 +41,37 @@ impl App {
         incident: Option<&IncidentId>,
         error: AppError,
     ) -> AppError {
+        self.said_no(&caller.person, word, None, incident, error).await
+    }
+
+    async fn said_no(
+        &self,
+        person: &PersonId,
+        word: &'static str,
+        act_sha256: Option<&Digest>,
+        incident: Option<&IncidentId>,
+        error: AppError,
+    ) -> AppError {
+        if !error.is_no() {
+            return error;
+        }
         let mut entry = draft(
             "act.refused",
             [
-                ("person", Value::from(caller.person.as_str())),
+                ("person", Value::from(person.as_str())),
                 ("act", Value::from(word)),
                 ("code", Value::from(error.code())),
             ],
         );
+        if let Some(sha256) = act_sha256 {
+            // Not `act_sha256`: a refused act is kept nowhere, and no export could show it.
+            entry.members.insert("refused_act_sha256".to_owned(), Value::from(sha256.hex()));
+        }
         if let Some(incident) = incident {
             entry.members.insert("inc".to_owned(), Value::from(incident.as_str()));
         }
         let attempt = Attempt::ActRefused {
-            person: caller.person.clone(),
+            person: person.clone(),
             word,
             incident: incident.cloned(),
             code: error.code(),
