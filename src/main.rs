@@ -1,1 +1,34 @@
-fn main() {}
+//! The binary `breakglass`: reads the command line and ends with the command's exit code.
+//!
+//! Everything it does is in the library's room `cli`. Its allocator wipes what it frees, because
+//! crates that we use leave pieces of secrets in ordinary vectors (DESIGN §6).
+
+use std::process::ExitCode;
+
+use breakglass::cli::{Output, tree};
+use clap::Parser as _;
+
+#[global_allocator]
+static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
+    zeroizing_alloc::ZeroAlloc(std::alloc::System);
+
+fn main() -> ExitCode {
+    let cli = tree::Cli::parse();
+    let out = Output::standard(&cli.globals);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let exit = match runtime {
+        Ok(runtime) => {
+            let exit = runtime.block_on(breakglass::cli::dispatch(cli, &out));
+            // A thread may still wait for a terminal line that nobody will type.
+            runtime.shutdown_background();
+            exit
+        }
+        Err(why) => {
+            out.warn(&format!("the program could not start its threads: {why}"));
+            breakglass::cli::Exit::FAILED
+        }
+    };
+    ExitCode::from(exit.0)
+}

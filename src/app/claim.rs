@@ -75,7 +75,7 @@ impl App {
         let live = live.ok_or(Refusal::SessionEnded { incident: id.clone() })?;
         // The entry is durable; only now does the new token open anything, and the old one stops.
         *live.token_sha256.write().unwrap_or_else(PoisonError::into_inner) = Some(token_sha256);
-        *live.first_address.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        live.desk.forget_addresses();
         let settings = &self.inner.settings;
         let config = self.inner.databricks.config();
         Ok(ClaimReply {

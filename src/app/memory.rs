@@ -2,11 +2,11 @@
 //! All of it is wiped when dropped; a restart loses it, and the rules know that.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio_util::sync::CancellationToken;
 
+use super::permit::{Burst, Desk};
 use crate::databricks::Forwarder;
 use crate::domain::ids::{Digest, IncidentId, PersonId, SessionId};
 use crate::domain::never::Principal;
@@ -51,7 +51,8 @@ pub struct LiveSession {
     /// The proxied leg; the bearer never leaves it.
     pub(super) forwarder: Forwarder,
     pub(super) token_sha256: RwLock<Option<Digest>>,
-    pub(super) first_address: Mutex<Option<IpAddr>>,
+    /// What is counted about its calls.
+    pub(super) desk: Desk,
 }
 
 #[derive(Default)]
@@ -59,6 +60,12 @@ pub(super) struct Memory {
     keys: Mutex<HashMap<IncidentId, Arc<IncidentKey>>>,
     unsealed: Mutex<Option<Unsealed>>,
     session: RwLock<Option<Arc<LiveSession>>>,
+    /// Calls hold the read side from the last look at their session until `call.begin` is
+    /// durable; whoever ends a session passes through the write side before `session.close` is
+    /// queued. So no begin stands behind the close in the log, whatever lane was quicker.
+    gate: tokio::sync::RwLock<()>,
+    /// Unknown tokens of the last second.
+    pub(super) strangers: Mutex<Burst>,
     /// One Opening or way back at a time.
     pub(super) vault_hand: Arc<tokio::sync::Mutex<()>>,
 }
@@ -129,6 +136,17 @@ impl Memory {
             session.cut.cancel();
         }
         session
+    }
+
+    /// Waits for the calls that are being begun; they need no more than one commit, and calls
+    /// that come later see a cut session. Cutting itself never waits for this.
+    pub(super) async fn begun_calls_are_logged(&self) {
+        drop(self.gate.write().await);
+    }
+
+    /// Held by a call while it is being begun.
+    pub(super) async fn beginning(&self) -> tokio::sync::RwLockReadGuard<'_, ()> {
+        self.gate.read().await
     }
 
     /// Forgets everything (PROTOCOL §11: wiping never needs the log).

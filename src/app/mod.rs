@@ -22,6 +22,7 @@ mod unseal;
 mod measure;
 mod session;
 mod claim;
+pub mod permit;
 mod end;
 mod way_back;
 mod rotate;
@@ -33,6 +34,8 @@ mod review;
 mod custody;
 pub mod deliver;
 pub mod genesis;
+pub mod log_files;
+pub mod look;
 pub mod recover;
 pub mod tick;
 

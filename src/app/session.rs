@@ -1,12 +1,13 @@
 //! Step 6: the session secret. Proxied traffic uses only tokens minted from it; the dormant
 //! credential is used for a few seconds and never for a person's calls.
 
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, RwLock};
 
 use tokio_util::sync::CancellationToken;
 
 use super::error::AppError;
 use super::memory::LiveSession;
+use super::permit::Desk;
 use super::secrets::{Posted, pause};
 use super::step::With;
 use super::{App, chance};
@@ -122,7 +123,7 @@ impl App {
             cut: CancellationToken::new(),
             forwarder: Forwarder::new(&self.inner.databricks, source),
             token_sha256: RwLock::new(None),
-            first_address: Mutex::new(None),
+            desk: Desk::default(),
         })
     }
 

@@ -149,7 +149,7 @@ impl App {
             for event in &events {
                 after.apply(event)?;
             }
-            self.cut_early(&events);
+            self.cut_early(&events).await;
             match self.write(version, &after, &events, with.clone(), &facts, now).await {
                 Ok(committed) => {
                     self.tell_watchers();
@@ -163,10 +163,12 @@ impl App {
     }
 
     /// A session's calls are cut as soon as the rules agree, before the log is asked: cutting
-    /// never needs the log (PROTOCOL §11).
-    fn cut_early(&self, events: &[Event]) {
+    /// never needs the log (PROTOCOL §11). The entry about it waits for the calls that are being
+    /// begun, also where another closer did the cutting.
+    async fn cut_early(&self, events: &[Event]) {
         if events.iter().any(|e| matches!(e, Event::SessionClosed { .. })) {
             drop(self.inner.memory.end_session());
+            self.inner.memory.begun_calls_are_logged().await;
         }
     }
 

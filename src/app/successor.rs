@@ -13,6 +13,9 @@ use crate::sealed::secret::Credential;
 use crate::sealed::unlocker::Unlocker;
 use crate::store::change::{Document, DocumentKind, RowChange};
 
+/// Name of the fact that holds the last epoch number given.
+const LAST_EPOCH: &str = "last_epoch";
+
 /// A sealed successor: everything the store keeps, nothing that opens it.
 pub(super) struct SealedSuccessor {
     pub manifest: Manifest,
@@ -22,6 +25,14 @@ pub(super) struct SealedSuccessor {
 }
 
 impl App {
+    /// The next epoch's number. One that was discarded is never given again: two manifests with
+    /// one number would confuse whoever reads the log.
+    async fn next_epoch(&self) -> Result<u32, AppError> {
+        let dealt = self.inner.store.fact(LAST_EPOCH).await?;
+        let dealt = dealt.and_then(|text| text.parse().ok()).unwrap_or(0);
+        Ok(self.inner.store.highest_epoch(Kind::Live).await?.max(dealt) + 1)
+    }
+
     /// Deals a new epoch to the approved roster and seals the successor to its recipient only
     /// (PROTOCOL §3). The identity and the shares are wiped before this returns.
     pub(super) async fn seal_successor(
@@ -32,7 +43,7 @@ impl App {
         let (roster, roster_sha256) =
             facts::approved_roster(&self.inner.store, &self.inner.settings).await?;
         let policy_sha256 = self.inner.facts.get().policy_sha256;
-        let epoch = self.inner.store.highest_epoch(Kind::Live).await? + 1;
+        let epoch = self.next_epoch().await?;
         let broken = |e: &dyn std::fmt::Display| AppError::Inconsistent(format!("ceremony: {e}"));
         let vault = self.inner.settings.vault.clone();
         let name = epoch_name(vault.as_str(), Kind::Live, epoch)?;
@@ -88,7 +99,9 @@ impl SealedSuccessor {
             bytes: crate::domain::canonical::to_bytes(&self.manifest)?,
             signature: None,
         };
+        let number = self.manifest.epoch.to_string();
         Ok(vec![
+            RowChange::SetFact { name: LAST_EPOCH.to_owned(), value: Some(number) },
             RowChange::PutDocument(document),
             RowChange::PutEpoch {
                 manifest: Box::new(self.manifest),

@@ -13,7 +13,8 @@ use super::tiles::{Tile, TileKind, TileStack, push_to_bundle};
 /// The independent verifier that lies in every export (Python ≥ 3.8, standard library only).
 pub const VERIFY_PY: &str = include_str!("verify.py");
 
-const README: &str = "\
+/// What an export is and how to check it, for who finds one.
+pub const README: &str = "\
 This is a copy of a Breakglass log that proves itself.
 
   checkpoint        the newest signed tree head (C2SP tlog-checkpoint)

@@ -16,7 +16,7 @@ use crate::config;
 use crate::domain::ids::{Digest, PersonId};
 use crate::domain::policy::Policy;
 use crate::domain::policy::file::PolicyFile;
-use crate::domain::roster::file::RosterFile;
+use crate::domain::roster::file::{PersonEntry, RosterFile};
 use crate::domain::roster::{Role, Roster};
 use crate::sealed::locked::harden_process;
 use crate::sealed::secret::{Credential, SecretText};
@@ -97,7 +97,7 @@ fn read_roster(args: &Args, parts: &Parts) -> Result<(Roster, Vec<String>), CliE
     }
     // Opaque and stable: the same file gives the same ids when `init` is run again after a crash.
     let vault = parts.config.vault.clone();
-    let mut id_for = |name: &str| opaque_id(vault.as_str(), name);
+    let mut id_for = |person: &PersonEntry| opaque_id(vault.as_str(), &person.name);
     let roster = file.into_roster(&mut id_for).map_err(|e| wrong(&e))?;
     if roster.vault != parts.config.vault {
         return Err(wrong(&format!("vault is {}, the configuration's is {}", roster.vault, parts.config.vault)));
@@ -120,12 +120,18 @@ fn read_policy(path: &Path, parts: &Parts) -> Result<Policy, CliError> {
 
 async fn read_credential(path: &Path, out: &Output) -> Result<SecretString, CliError> {
     if path == Path::new("-") {
-        return out
-            .ask_hidden("OAuth secret of the break-glass principal (not shown): ")
-            .await
-            .ok_or_else(|| CliError::usage("nobody is here to type the secret"));
+        return ask_hidden(out).await;
     }
     config::read_secret(path).map_err(|e| config_error(&e))
+}
+
+async fn ask_hidden(out: &Output) -> Result<SecretString, CliError> {
+    out.talk("OAuth secret of the break-glass principal (not shown):");
+    let typed = tokio::task::spawn_blocking(|| rpassword::prompt_password("")).await;
+    match typed {
+        Ok(Ok(text)) => Ok(SecretString::from(text)),
+        _ => Err(CliError::usage("nobody is here to type the secret")),
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the secret given moves into locked memory")]

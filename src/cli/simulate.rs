@@ -7,15 +7,15 @@ use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::{CliError, Exit, Globals, Output};
 use crate::simulator::{self, FirstSecret, Knobs, Principal, Running, SimulatorConfig, StartError};
 
 /// Options of `breakglass simulate`.
-#[derive(Debug, Clone, Args)]
-pub struct SimulateArgs {
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
     /// Serve plain HTTP here (port 0 picks a free one).
     #[arg(long, default_value = "127.0.0.1:0")]
     pub http: SocketAddr,
@@ -52,9 +52,6 @@ pub struct SimulateArgs {
     /// Numeric id of the break-glass principal.
     #[arg(long)]
     pub principal_id: Option<u64>,
-    /// Print one JSON line when ready.
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// Why the simulator could not run.
@@ -79,14 +76,21 @@ pub enum SimulateError {
 /// Starts, says where, and stays until SIGTERM or Ctrl-C.
 ///
 /// # Errors
-/// [`SimulateError`] when it cannot start or a file cannot be used.
-pub async fn run(args: SimulateArgs) -> Result<(), SimulateError> {
+/// [`CliError`] when it cannot start or a file cannot be used.
+pub async fn run(args: Args, globals: &Globals, _out: &Output) -> Result<Exit, CliError> {
+    match simulate(args, globals.json).await {
+        Ok(()) => Ok(Exit::DONE),
+        Err(error) => Err(CliError::failed("simulate", error.to_string())),
+    }
+}
+
+async fn simulate(args: Args, json: bool) -> Result<(), SimulateError> {
     let running = simulator::start(config(&args)?).await?;
     // The file is there before the ready line: whoever reads the line may read the file.
     if let (Some(path), Some(secret)) = (&args.write_first_secret, &running.first_secret) {
         write_secret(path, secret)?;
     }
-    announce(&args, &running);
+    announce(json, &running);
     let mut terminate = signal(SignalKind::terminate()).map_err(SimulateError::Signals)?;
     tokio::select! {
         _ = terminate.recv() => {}
@@ -96,7 +100,7 @@ pub async fn run(args: SimulateArgs) -> Result<(), SimulateError> {
     Ok(())
 }
 
-fn config(args: &SimulateArgs) -> Result<SimulatorConfig, SimulateError> {
+fn config(args: &Args) -> Result<SimulatorConfig, SimulateError> {
     let mut config = SimulatorConfig {
         http: Some(args.http),
         state_file: args.state_file.clone(),
@@ -158,10 +162,10 @@ fn write_secret(path: &Path, secret: &FirstSecret) -> Result<(), SimulateError> 
     file.write_all(secret.0.as_bytes()).map_err(failed)
 }
 
-fn announce(args: &SimulateArgs, running: &Running) {
+fn announce(json: bool, running: &Running) {
     let state = &running.state;
     let address = |address: Option<SocketAddr>| address.map(|address| address.to_string());
-    if args.json {
+    if json {
         let line = json!({
             "http": address(running.http_addr),
             "tls": address(running.tls_addr),

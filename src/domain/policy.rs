@@ -9,12 +9,13 @@ use super::VERSION;
 use super::canonical::{self, CanonicalError};
 use super::ids::{Digest, VaultId};
 use super::roster::Role;
+use super::time::{DAY_MS, HOUR_MS, Timestamp};
 use super::scope::{Scope, ScopeError};
 
 mod built_in;
 pub mod file;
 #[cfg(test)]
-mod tests;
+pub(in crate::domain) mod tests;
 
 pub use file::{PolicyFile, PolicyFileError};
 
@@ -94,6 +95,19 @@ pub struct OfficeHours {
     pub to_hour: u32,
     /// Days of the week, 1 = Monday … 7 = Sunday.
     pub days: Vec<u32>,
+}
+
+impl OfficeHours {
+    /// Whether this moment lies within them, UTC.
+    #[must_use]
+    pub fn contain(&self, now: Timestamp) -> bool {
+        let days = now.0.div_euclid(DAY_MS);
+        let hour = now.0.rem_euclid(DAY_MS) / HOUR_MS;
+        // 1970-01-01 was a Thursday, day 4 of a week that begins on Monday.
+        let weekday = (days + 3).rem_euclid(7) + 1;
+        (i64::from(self.from_hour)..i64::from(self.to_hour)).contains(&hour)
+            && self.days.iter().any(|day| i64::from(*day) == weekday)
+    }
 }
 
 /// A way to people: its kind and destination are part of the policy, its secrets are not.

@@ -4,12 +4,16 @@
 //! answers itself, and the reply body that is hashed, scanned, cut and held back until its entry
 //! is durable. Decides nothing; holds no credential.
 
+mod call;
+mod door;
 mod headers;
 mod held;
 mod local;
 mod refusal;
+mod reply;
 mod upload;
 
+pub use door::handler;
 pub use headers::{HeaderRefusal, reply_headers, request_headers};
 pub use held::{Ended, Finish, HOLD_BACK_BYTES, Held, HeldError, How, Scan};
 pub use local::{

@@ -96,6 +96,26 @@ impl Refusal {
         }
     }
 
+    /// As [`Refusal::session_ended`], for a token whose incident is known.
+    pub fn session_over(incident: &str, reason: &str) -> Self {
+        Self {
+            message: format!("the break-glass session of {incident} has ended: {reason}"),
+            ..Self::session_ended()
+        }
+    }
+
+    /// 429, while too many calls of the session are under way; nothing was sent.
+    pub fn busy(most: usize) -> Self {
+        Self {
+            header: Some((RETRY_AFTER, "1")),
+            ..Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "RESOURCE_EXHAUSTED",
+                format!("this session may have {most} calls under way at once"),
+            )
+        }
+    }
+
     /// 413, for a body above what the policy reads.
     pub fn too_large(most_bytes: usize) -> Self {
         Self::new(
@@ -132,6 +152,15 @@ impl Refusal {
             StatusCode::BAD_GATEWAY,
             "UPSTREAM_UNREACHABLE",
             "databricks did not answer; whether the call had an effect is not known",
+        )
+    }
+
+    /// 502, when it is certain that nothing was done at Databricks.
+    pub fn not_sent(why: impl std::fmt::Display) -> Self {
+        Self::new(
+            StatusCode::BAD_GATEWAY,
+            "UPSTREAM_UNREACHABLE",
+            format!("the call had no effect: {why}"),
         )
     }
 

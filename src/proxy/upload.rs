@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
@@ -25,6 +26,7 @@ pub enum UploadError {
 #[derive(Debug, Clone, Default)]
 pub struct Sent {
     inner: Arc<Mutex<(Sha256, u64)>>,
+    broken_by_client: Arc<AtomicBool>,
 }
 
 impl Sent {
@@ -32,6 +34,11 @@ impl Sent {
     pub fn so_far(&self) -> (u64, [u8; 32]) {
         let sent = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         (sent.1, sent.0.clone().finalize().into())
+    }
+
+    /// Whether the client stopped sending before the end.
+    pub fn is_broken_by_client(&self) -> bool {
+        self.broken_by_client.load(Ordering::Acquire)
     }
 }
 
@@ -80,7 +87,10 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Upload<B> {
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
-            Poll::Ready(Some(Err(_))) => Poll::Ready(Some(Err(UploadError::Client))),
+            Poll::Ready(Some(Err(_))) => {
+                this.sent.broken_by_client.store(true, Ordering::Release);
+                Poll::Ready(Some(Err(UploadError::Client)))
+            }
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         }

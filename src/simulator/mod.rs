@@ -32,6 +32,7 @@ mod secrets;
 mod seed;
 mod server;
 mod settings;
+pub mod sinks;
 mod state;
 mod statements;
 mod thrift;

@@ -3,103 +3,16 @@
 //! Runs inside the sequencer's transaction, under a savepoint. Decides nothing: a row that is not
 //! as the caller read it is a conflict, and the caller's whole commit is rolled back.
 
-use sqlx::sqlite::{SqliteArguments, SqliteConnection};
-use sqlx::{Arguments as _, Encode, Sqlite, Type};
+use sqlx::sqlite::SqliteConnection;
 
 use super::change::{Alert, Document, RowChange, SecretPost};
 use super::error::Conflict;
 use super::sql;
+use super::step::{Applied, step};
 use crate::domain::ids::PersonId;
 use crate::domain::incident::Incident;
 use crate::domain::manifest::{Kind, Manifest};
 use crate::domain::rotation::Rotation;
-
-/// Why a row change was not applied.
-#[derive(Debug)]
-pub(super) enum ApplyError {
-    /// A row was not as expected.
-    Conflict(Conflict),
-    /// The change has no row form, or the schema refuses it.
-    Invalid(String),
-    /// The database failed.
-    Database(sqlx::Error),
-}
-
-impl From<sqlx::Error> for ApplyError {
-    fn from(error: sqlx::Error) -> Self {
-        match &error {
-            sqlx::Error::Database(refused) if refused.is_check_violation() => {
-                Self::Invalid(refused.message().to_owned())
-            }
-            sqlx::Error::Encode(why) => Self::Invalid(why.to_string()),
-            _ => Self::Database(error),
-        }
-    }
-}
-
-impl From<serde_json::Error> for ApplyError {
-    fn from(error: serde_json::Error) -> Self {
-        Self::Invalid(error.to_string())
-    }
-}
-
-impl RowChange {
-    /// Whether it removes something whose former bytes should not stay on the disk.
-    pub(super) fn erases(&self) -> bool {
-        matches!(
-            self,
-            Self::EraseCredential { .. }
-                | Self::EraseShares { .. }
-                | Self::DiscardEpoch { .. }
-                | Self::DropEnvelope { .. }
-                | Self::DropEnvelopes { .. }
-        )
-    }
-}
-
-type Applied = Result<(), ApplyError>;
-
-/// One statement with its values.
-struct Step {
-    text: &'static str,
-    values: SqliteArguments,
-    fault: Option<ApplyError>,
-}
-
-fn step(text: &'static str) -> Step {
-    Step {
-        text,
-        values: SqliteArguments::default(),
-        fault: None,
-    }
-}
-
-impl Step {
-    fn with<'t, T: Encode<'t, Sqlite> + Type<Sqlite>>(mut self, value: T) -> Self {
-        if let Err(why) = self.values.add(value) {
-            self.fault = Some(ApplyError::Invalid(why.to_string()));
-        }
-        self
-    }
-
-    async fn run(self, connection: &mut SqliteConnection) -> Result<u64, ApplyError> {
-        if let Some(fault) = self.fault {
-            return Err(fault);
-        }
-        let done = sqlx::query_with(self.text, self.values)
-            .execute(connection)
-            .await?;
-        Ok(done.rows_affected())
-    }
-
-    /// Runs and demands that exactly one row changed.
-    async fn one(self, connection: &mut SqliteConnection, otherwise: Conflict) -> Applied {
-        match self.run(connection).await? {
-            1 => Ok(()),
-            _ => Err(ApplyError::Conflict(otherwise)),
-        }
-    }
-}
 
 /// Applies one change.
 #[expect(

@@ -3,12 +3,13 @@
 use sqlx::Arguments as _;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 
-use super::apply::{ApplyError, apply};
+use super::apply::apply;
 use super::change::RowChange;
 use super::commit::{Committed, Head, Lane};
 use super::error::CommitError;
 use super::sequencer::{Job, Prepared, Sequencer};
 use super::sql;
+use super::step::ApplyError;
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::entry::{Draft, PreparedDraft};
 use crate::audit::merkle::{Edge, Hash, leaf_hash};
@@ -46,10 +47,20 @@ impl From<sqlx::Error> for Fault {
     }
 }
 
-/// `SQLITE_FULL` (13): SQLite has rolled back cleanly (measured in facts §1.3).
+/// `SQLITE_FULL`: SQLite has rolled back cleanly (a test fills a disk).
 fn is_full(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|refused| refused.code());
-    code.is_some_and(|code| code.parse::<i64>().is_ok_and(|code| code & 0xff == 13))
+    primary_code(error) == Some(13)
+}
+
+/// `SQLITE_BUSY`: somebody else, such as an operator's shell, holds the write lock.
+fn is_busy(error: &sqlx::Error) -> bool {
+    primary_code(error) == Some(5)
+}
+
+/// SQLite's result code without its extension.
+fn primary_code(error: &sqlx::Error) -> Option<i64> {
+    let code = error.as_database_error()?.code()?.parse::<i64>().ok()?;
+    Some(code & 0xff)
 }
 
 type Outcomes = Vec<Result<Committed, CommitError>>;
@@ -80,6 +91,8 @@ impl Sequencer {
     pub(super) async fn transact(&mut self, batch: &[Job]) -> Result<(Log, Outcomes), Fault> {
         let result = match execute(&mut self.connection, "BEGIN IMMEDIATE").await {
             Ok(_) => self.fill(batch).await,
+            // Nothing has begun, so nothing can be half done.
+            Err(error) if is_busy(&error) => return Err(Fault::Refused(CommitError::Overloaded)),
             Err(error) => return Err(error.into()),
         };
         if result.is_err() {
@@ -105,6 +118,7 @@ impl Sequencer {
         for (job, refusal) in batch.iter().zip(refusals) {
             outcomes.push(match refusal {
                 Some(error) => Err(error),
+                None if page.is_after(job.not_after) => Err(CommitError::Late),
                 None => Ok(page.add(job)?),
             });
         }
@@ -208,6 +222,11 @@ impl Page {
             first_seq,
             ts: Timestamp(self.ts),
         })
+    }
+
+    /// Whether the stamp of this batch lies after a deadline.
+    fn is_after(&self, deadline: Option<Timestamp>) -> bool {
+        deadline.is_some_and(|deadline| self.ts > deadline.0)
     }
 
     fn push(&mut self, prepared: &Prepared) -> Result<(), Fault> {

@@ -120,24 +120,35 @@ impl Store {
     /// # Errors
     /// [`StoreError::Forked`] naming the first bad entry.
     pub async fn check_whole(&self) -> Result<u64, StoreError> {
-        let said: String =
-            sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(self.reader()).await?;
+        let said: String = sqlx::query_scalar("PRAGMA quick_check(1)")
+            .fetch_one(self.reader())
+            .await?;
         if said != "ok" {
-            return Err(StoreError::forked(format!("the database is damaged: {said}")));
+            return Err(StoreError::forked(format!(
+                "the database is damaged: {said}"
+            )));
         }
         let head = self.head();
         let mut edge = Edge::new();
         while edge.size() < head.size {
             let limit = (head.size - edge.size()).min(REHASHED);
             let query = sqlx::query(sql::log::ENTRIES_WHOLE).bind(edge.size().cast_signed());
-            let found = query.bind(limit.cast_signed()).fetch_all(self.reader()).await?;
+            let found = query
+                .bind(limit.cast_signed())
+                .fetch_all(self.reader())
+                .await?;
             if found.is_empty() {
-                return Err(StoreError::forked(format!("entry {} is missing", edge.size())));
+                return Err(StoreError::forked(format!(
+                    "entry {} is missing",
+                    edge.size()
+                )));
             }
             self.rehash(&found, &mut edge).await?;
         }
         if edge.root() != head.root {
-            return Err(StoreError::forked("the entries do not give the signed root"));
+            return Err(StoreError::forked(
+                "the entries do not give the signed root",
+            ));
         }
         Ok(head.size)
     }
@@ -155,7 +166,9 @@ impl Store {
         }
         for (level, index, hash) in inner {
             if self.hash_at(level, index).await? != hash {
-                return Err(StoreError::forked(format!("inner hash {level}/{index} is wrong")));
+                return Err(StoreError::forked(format!(
+                    "inner hash {level}/{index} is wrong"
+                )));
             }
         }
         Ok(())

@@ -30,6 +30,9 @@ pub struct Commit {
     pub rows: Vec<RowChange>,
     /// Queue.
     pub lane: Lane,
+    /// Refused as [`super::CommitError::Late`] when its `ts` would be later; for commits
+    /// without rows only.
+    pub not_after: Option<Timestamp>,
 }
 
 impl Commit {
@@ -40,6 +43,7 @@ impl Commit {
             drafts,
             rows,
             lane: Lane::Control,
+            not_after: None,
         }
     }
 
@@ -50,6 +54,17 @@ impl Commit {
             drafts: vec![draft],
             rows: Vec::new(),
             lane: Lane::Data,
+            not_after: None,
+        }
+    }
+
+    /// One entry about a call that must not be stamped after a moment: the end of its session,
+    /// which verifiers hold `call.begin` to. Only the writer knows the stamp.
+    #[must_use]
+    pub fn call_until(draft: Draft, not_after: Timestamp) -> Self {
+        Self {
+            not_after: Some(not_after),
+            ..Self::call(draft)
         }
     }
 }

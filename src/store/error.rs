@@ -104,9 +104,13 @@ pub enum CommitError {
     /// It may or may not be durable, and nothing can be written any more: the process must exit.
     #[error("the log failed and this commit may or may not be durable: {0}")]
     Unknown(String),
-    /// Too many calls wait; nothing was written. Try again in a few seconds.
-    #[error("too many calls wait for the log")]
+    /// Too many calls wait, or another program locks the database; nothing was written. Try again
+    /// in a few seconds.
+    #[error("the log is busy")]
     Overloaded,
+    /// Its deadline had passed when it was to be stamped; nothing was written.
+    #[error("the entry came after its deadline")]
+    Late,
     /// The store is closed or stopped earlier; nothing was written.
     #[error("the store is closed")]
     Closed,

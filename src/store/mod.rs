@@ -26,6 +26,7 @@ mod read;
 mod rows;
 mod sequencer;
 pub mod sql;
+mod step;
 mod tree;
 
 pub use commit::{Commit, Committed, Genesis, Head, Lane, LogIdentity, SecretLogSeed};
@@ -106,7 +107,12 @@ impl Store {
     /// # Errors
     /// [`CommitError`]; only [`CommitError::Unknown`] leaves open whether it happened.
     pub async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
-        let Commit { drafts, rows, lane } = commit;
+        let Commit {
+            drafts,
+            rows,
+            lane,
+            not_after,
+        } = commit;
         let entries = drafts
             .into_iter()
             .map(|draft| self.prepare(draft))
@@ -116,6 +122,7 @@ impl Store {
             entries,
             rows,
             lane,
+            not_after,
             answer,
         };
         match lane {

@@ -11,6 +11,7 @@ use crate::domain::ids::{Digest, IncidentId, PersonId, RotationId};
 use crate::domain::incident::Incident;
 use crate::domain::manifest::Kind;
 use crate::domain::rotation::Rotation;
+use crate::domain::terms::TERMS_PREFIX;
 use crate::domain::time::Timestamp;
 
 type Read<T> = Result<T, StoreError>;
@@ -121,8 +122,11 @@ impl Store {
         let wrong = |why| StoreError::inconsistent("document", sha256.hex(), why);
         let bytes: Vec<u8> = sqlx::Row::try_get(&row, "bytes").map_err(wrong)?;
         let signature: Option<String> = sqlx::Row::try_get(&row, "signature").map_err(wrong)?;
-        // Terms hash with a prefix, which their own reader checks.
-        if kind != DocumentKind::Terms && Digest::of(&bytes) != *sha256 {
+        let prefix = match kind {
+            DocumentKind::Terms => TERMS_PREFIX,
+            _ => "",
+        };
+        if Digest::of(&[prefix.as_bytes(), bytes.as_slice()].concat()) != *sha256 {
             let why = "its bytes have another hash";
             return Err(StoreError::inconsistent("document", sha256.hex(), why));
         }

@@ -19,7 +19,7 @@ use super::commit::{Committed, Head, Lane};
 use super::error::CommitError;
 use crate::audit::entry::PreparedDraft;
 use crate::audit::note::NoteSigner;
-use crate::domain::time::Clock;
+use crate::domain::time::{Clock, Timestamp};
 
 /// Most commits in one transaction.
 pub(super) const MAX_BATCH: usize = 256;
@@ -42,6 +42,7 @@ pub(super) struct Job {
     pub entries: Vec<Prepared>,
     pub rows: Vec<RowChange>,
     pub lane: Lane,
+    pub not_after: Option<Timestamp>,
     pub answer: oneshot::Sender<Result<Committed, CommitError>>,
 }
 
@@ -122,7 +123,7 @@ impl Sequencer {
                 self.log = log;
                 self.writable.store(true, Ordering::Release);
                 self.heads.send_replace(self.log.head.clone());
-                let erased = batch.iter().flat_map(|job| &job.rows).any(RowChange::erases);
+                let erased = batch.iter().flat_map(|job| &job.rows).any(erases);
                 for (job, outcome) in batch.into_iter().zip(outcomes) {
                     // The caller may be gone; its commit stands all the same.
                     let _gone = job.answer.send(outcome);
@@ -196,4 +197,16 @@ fn answer_all(batch: Vec<Job>, error: &CommitError) {
     for job in batch {
         let _gone = job.answer.send(Err(error.clone()));
     }
+}
+
+/// Whether a change removes something whose former bytes should not stay on the disk.
+fn erases(change: &RowChange) -> bool {
+    matches!(
+        change,
+        RowChange::EraseCredential { .. }
+            | RowChange::EraseShares { .. }
+            | RowChange::DiscardEpoch { .. }
+            | RowChange::DropEnvelope { .. }
+            | RowChange::DropEnvelopes { .. }
+    )
 }

@@ -24,7 +24,11 @@ fn child(database: &Path, prefix: &[&str]) -> Command {
         }
     };
     command
-        .args(["--ignored", "--exact", "faults::child_that_appends_and_says_what_was_acknowledged"])
+        .args([
+            "--ignored",
+            "--exact",
+            "faults::child_that_appends_and_says_what_was_acknowledged",
+        ])
         .args(["--nocapture", "--test-threads=1"])
         .env(CHILD_VAULT, database)
         .stdout(Stdio::piped())
@@ -35,16 +39,26 @@ fn child(database: &Path, prefix: &[&str]) -> Command {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a child of the tests below, which start it"]
 async fn child_that_appends_and_says_what_was_acknowledged() {
-    let Some(database) = std::env::var_os(CHILD_VAULT) else { return };
-    let config = Config { sqlite: Some(database.into()), postgres_url_file: None };
-    let store = Store::open(&config, identity(), TestClock::new()).await.unwrap();
+    let Some(database) = std::env::var_os(CHILD_VAULT) else {
+        return;
+    };
+    let config = Config {
+        sqlite: Some(database.into()),
+        postgres_url_file: None,
+    };
+    let store = Store::open(&config, identity(), TestClock::new())
+        .await
+        .unwrap();
     let mut tasks = tokio::task::JoinSet::new();
     for writer in 0..8 {
         let store = store.clone();
         tasks.spawn(async move {
             for number in 0..100_000 {
                 let text = format!("{writer}-{number}");
-                match store.commit(Commit::call(draft("call.begin", &[("n", &text)]))).await {
+                match store
+                    .commit(Commit::call(draft("call.begin", &[("n", &text)])))
+                    .await
+                {
                     Ok(done) => println!("\nack {} {text}", done.first_seq),
                     Err(error) => {
                         println!("\nerror {error:?}");
@@ -83,7 +97,11 @@ fn listen(mut command: Command, kill_after: usize) -> (Vec<(u64, String)>, Vec<S
 async fn assert_all_there(vault: &Vault, acknowledged: &[(u64, String)]) {
     let store = vault.open().await.unwrap();
     for (seq, text) in acknowledged {
-        let entry = store.entry(*seq).await.unwrap().expect("acknowledged, so durable");
+        let entry = store
+            .entry(*seq)
+            .await
+            .unwrap()
+            .expect("acknowledged, so durable");
         assert_eq!(parse_entry(&entry).unwrap().text("n"), Some(text.as_str()));
     }
     assert_eq!(store.check_whole().await.unwrap(), store.head().size);
@@ -107,13 +125,53 @@ async fn what_a_killed_process_acknowledged_is_in_the_log() {
 async fn a_failing_disk_stops_the_writer_for_good_and_loses_nothing_acknowledged() {
     let (vault, store) = Vault::new().await;
     store.close().await;
-    let inject = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync", "-e"];
-    let inject = [inject.as_slice(), &["inject=fdatasync:error=EIO:when=40+"]].concat();
+    let inject = [
+        "strace",
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        "trace=fsync,fdatasync",
+        "-e",
+    ];
+    let inject = [
+        inject.as_slice(),
+        &["inject=fsync,fdatasync:error=EIO:when=40+"],
+    ]
+    .concat();
     let (acknowledged, others) = listen(child(&vault.database(), &inject), usize::MAX);
     assert!(!acknowledged.is_empty());
-    assert!(others.iter().any(|line| line.starts_with("error Unknown")), "{others:?}");
-    assert!(others.iter().any(|line| line == "stopped writable=false"), "{others:?}");
+    assert!(
+        others.iter().any(|line| line.starts_with("error Unknown")),
+        "{others:?}"
+    );
+    assert!(
+        others.iter().any(|line| line == "stopped writable=false"),
+        "{others:?}"
+    );
     assert_all_there(&vault, &acknowledged).await;
+}
+
+/// A folder with little room; unmounted also when the test fails.
+struct SmallDisk<'f>(&'f Path);
+
+impl<'f> SmallDisk<'f> {
+    fn mounted(folder: &'f Path) -> Self {
+        let mut mount = Command::new("mount");
+        let mount = mount
+            .args(["-t", "tmpfs", "-o", "size=3m", "tmpfs"])
+            .arg(folder);
+        assert!(mount.status().unwrap().success());
+        Self(folder)
+    }
+}
+
+impl Drop for SmallDisk<'_> {
+    fn drop(&mut self) {
+        let done = Command::new("umount").arg("-l").arg(self.0).status();
+        assert!(done.is_ok_and(|status| status.success()) || std::thread::panicking());
+    }
 }
 
 #[tokio::test]
@@ -121,12 +179,7 @@ async fn a_failing_disk_stops_the_writer_for_good_and_loses_nothing_acknowledged
 async fn a_full_disk_refuses_and_goes_on_when_there_is_room_again() {
     let vault = Vault::empty();
     let folder = vault.folder.path();
-    let mounted = Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=3m", "tmpfs"])
-        .arg(folder)
-        .status()
-        .unwrap();
-    assert!(mounted.success());
+    let _disk = SmallDisk::mounted(folder);
     std::fs::write(folder.join("room"), vec![0; 512 * 1024]).unwrap();
     let store = vault.create().await.unwrap();
     let long = "x".repeat(20_000);
@@ -149,7 +202,6 @@ async fn a_full_disk_refuses_and_goes_on_when_there_is_room_again() {
     assert!(store.is_writable());
     assert_eq!(store.check_whole().await.unwrap(), size + 1);
     store.close().await;
-    assert!(Command::new("umount").arg(folder).status().unwrap().success());
 }
 
 #[tokio::test]
@@ -162,7 +214,10 @@ async fn a_writer_that_was_replaced_cannot_commit() {
     let stale = store.commit(note("test.stale")).await;
     assert!(matches!(stale, Err(CommitError::Unknown(_))), "{stale:?}");
     assert!(!store.is_writable());
-    assert_eq!(store.commit(note("test.later")).await, Err(CommitError::Closed));
+    assert_eq!(
+        store.commit(note("test.later")).await,
+        Err(CommitError::Closed)
+    );
     store.close().await;
     let store = vault.open().await.unwrap();
     assert_eq!(store.head().size, 1);
@@ -198,10 +253,59 @@ async fn what_cannot_be_an_entry_is_refused_before_it_is_queued() {
         draft("test.long", &[("n", &long)]),
     ] {
         let refused = store.commit(Commit::call(bad)).await;
-        assert!(matches!(refused, Err(CommitError::Invalid(_))), "{refused:?}");
+        assert!(
+            matches!(refused, Err(CommitError::Invalid(_))),
+            "{refused:?}"
+        );
     }
     assert_eq!(store.head().size, 1);
     assert!(store.is_writable());
     store.close().await;
-    assert_eq!(store.commit(note("test.closed")).await, Err(CommitError::Closed));
+    assert_eq!(
+        store.commit(note("test.closed")).await,
+        Err(CommitError::Closed)
+    );
+}
+
+#[tokio::test]
+async fn a_flood_of_calls_is_shed_and_control_goes_before_it() {
+    let (vault, store) = Vault::new().await;
+    let mut raw = vault.raw().await;
+    // Whoever holds the write lock stops the writer, as a slow disk would.
+    sqlx::query("BEGIN IMMEDIATE")
+        .execute(&mut raw)
+        .await
+        .unwrap();
+    let call = |store: &Store| {
+        let store = store.clone();
+        tokio::spawn(async move { store.commit(Commit::call(draft("call.begin", &[]))).await })
+    };
+    let calls: Vec<_> = (0..6_000).map(|_| call(&store)).collect();
+    tokio::task::yield_now().await;
+    let control = tokio::spawn({
+        let store = store.clone();
+        async move { store.commit(note("test.close")).await }
+    });
+    tokio::task::yield_now().await;
+    sqlx::query("ROLLBACK").execute(&mut raw).await.unwrap();
+    raw.close().await.unwrap();
+
+    let control = control.await.unwrap().unwrap();
+    assert!(control.first_seq <= 2 * 256, "{}", control.first_seq);
+    let (mut written, mut shed) = (0, 0);
+    for call in calls {
+        match call.await.unwrap() {
+            Ok(_) => written += 1,
+            Err(error) => {
+                assert_eq!(error, CommitError::Overloaded);
+                shed += 1;
+            }
+        }
+    }
+    assert!(
+        written >= 4_096 && shed > 0,
+        "{written} written, {shed} shed"
+    );
+    assert_eq!(store.head().size, 2 + written);
+    store.close().await;
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use super::support::{START_MS, Vault, draft};
 use breakglass::audit::entry::parse_entry;
 use breakglass::audit::merkle::{Edge, leaf_hash};
 use breakglass::audit::merkle_proof::{verify_consistency, verify_inclusion};
 use breakglass::store::change::RowChange;
 use breakglass::store::{Commit, CommitError, Conflict, StoreError};
-use super::support::{START_MS, Vault, draft};
 
 fn fact(name: &str, value: &str) -> RowChange {
     RowChange::SetFact {

@@ -12,7 +12,10 @@ type Columns = BTreeSet<(String, String, &'static str, bool)>;
 
 async fn sqlite() -> SqliteConnection {
     let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
-    SQLITE.run_direct(None, &mut connection, false).await.unwrap();
+    SQLITE
+        .run_direct(None, &mut connection, false)
+        .await
+        .unwrap();
     connection
 }
 
@@ -23,10 +26,16 @@ async fn postgres() -> PgConnection {
     let mut random = [0; 8];
     getrandom::fill(&mut random).unwrap();
     let schema = format!("test_{}", hex::encode(random));
-    for text in [format!("CREATE SCHEMA {schema}"), format!("SET search_path TO {schema}")] {
+    for text in [
+        format!("CREATE SCHEMA {schema}"),
+        format!("SET search_path TO {schema}"),
+    ] {
         connection.execute(AssertSqlSafe(text)).await.unwrap();
     }
-    POSTGRES.run_direct(None, &mut connection, false).await.unwrap();
+    POSTGRES
+        .run_direct(None, &mut connection, false)
+        .await
+        .unwrap();
     connection
 }
 
@@ -53,7 +62,10 @@ async fn every_statement_prepares_on_postgres() {
 #[ignore = "needs BREAKGLASS_TEST_POSTGRES; tests/run starts one"]
 async fn both_migration_folders_end_in_the_same_schema() {
     let versions = |migrator: &sqlx::migrate::Migrator| -> Vec<(i64, String)> {
-        migrator.iter().map(|one| (one.version, one.description.to_string())).collect()
+        migrator
+            .iter()
+            .map(|one| (one.version, one.description.to_string()))
+            .collect()
     };
     assert_eq!(versions(&SQLITE), versions(&POSTGRES));
     let (sqlite, postgres) = (sqlite_columns().await, postgres_columns().await);
@@ -67,10 +79,18 @@ async fn sqlite_columns() -> Columns {
                 AS empty FROM sqlite_master m JOIN pragma_table_info(m.name) p \
                 WHERE m.type = 'table' AND m.name NOT LIKE '%\\_%sqlx%' ESCAPE '\\' \
                 AND m.name NOT LIKE '\\_sqlx%' ESCAPE '\\'";
-    let rows = sqlx::query(text).fetch_all(&mut sqlite().await).await.unwrap();
+    let rows = sqlx::query(text)
+        .fetch_all(&mut sqlite().await)
+        .await
+        .unwrap();
     let read = |row: &sqlx::sqlite::SqliteRow| {
         let kind: String = row.get("kind");
-        (row.get("tbl"), row.get("col"), common(&kind), row.get::<i64, _>("empty") == 1)
+        (
+            row.get("tbl"),
+            row.get("col"),
+            common(&kind),
+            row.get::<i64, _>("empty") == 1,
+        )
     };
     rows.iter().map(read).collect()
 }
@@ -79,10 +99,18 @@ async fn postgres_columns() -> Columns {
     let text = "SELECT table_name::text AS tbl, column_name::text AS col, data_type::text AS kind, \
                 is_nullable = 'YES' AS empty FROM information_schema.columns \
                 WHERE table_schema = current_schema() AND table_name NOT LIKE '\\_sqlx%'";
-    let rows = sqlx::query(text).fetch_all(&mut postgres().await).await.unwrap();
+    let rows = sqlx::query(text)
+        .fetch_all(&mut postgres().await)
+        .await
+        .unwrap();
     let read = |row: &sqlx::postgres::PgRow| {
         let kind: String = row.get("kind");
-        (row.get("tbl"), row.get("col"), common(&kind), row.get("empty"))
+        (
+            row.get("tbl"),
+            row.get("col"),
+            common(&kind),
+            row.get("empty"),
+        )
     };
     rows.iter().map(read).collect()
 }
@@ -110,6 +138,9 @@ async fn the_log_is_append_only_on_postgres_too() {
         "INSERT INTO log_entry (seq, kind, control, leaf, hash) VALUES (7, 'x', 1, '', sha256(''))",
     ] {
         let refused = connection.execute(statement).await.unwrap_err();
-        assert!(refused.to_string().contains("append-only"), "{statement}: {refused}");
+        assert!(
+            refused.to_string().contains("append-only"),
+            "{statement}: {refused}"
+        );
     }
 }

@@ -1,9 +1,10 @@
-//! How fast the log takes entries; README has the command.
+//! How fast the log takes entries. Run alone, in release mode:
+//! `cargo test --release --test store_room -- --ignored --nocapture speed`.
 
 use std::time::{Duration, Instant};
 
-use breakglass::store::{Commit, Store};
 use super::support::{Vault, draft};
+use breakglass::store::{Commit, Store};
 
 const CALL: [(&str, &str); 8] = [
     ("cid", "01J8ZQ4W3M5T7V9X1B3D5F7H9K"),
@@ -13,7 +14,10 @@ const CALL: [(&str, &str); 8] = [
     ("host", "workspace.example"),
     ("route", "/api/2.0/clusters/list"),
     ("cls", "read"),
-    ("pol", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"),
+    (
+        "pol",
+        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+    ),
 ];
 
 async fn measure(store: &Store, writers: usize, each: usize) {
@@ -25,7 +29,10 @@ async fn measure(store: &Store, writers: usize, each: usize) {
             let mut waits = Vec::with_capacity(each);
             for _ in 0..each {
                 let before = Instant::now();
-                store.commit(Commit::call(draft("call.begin", &CALL))).await.unwrap();
+                store
+                    .commit(Commit::call(draft("call.begin", &CALL)))
+                    .await
+                    .unwrap();
                 waits.push(before.elapsed());
             }
             waits
@@ -36,7 +43,11 @@ async fn measure(store: &Store, writers: usize, each: usize) {
     waits.sort_unstable();
     let at = |part: f64| waits[(waits.len() as f64 * part) as usize].as_micros();
     let rate = (writers * each) as f64 / seconds;
-    println!("{writers} writers: {rate:.0} entries/s, p50 {} us, p99 {} us", at(0.5), at(0.99));
+    println!(
+        "{writers} writers: {rate:.0} entries/s, p50 {} us, p99 {} us",
+        at(0.5),
+        at(0.99)
+    );
 }
 
 /// A bare durable write of one page, the floor for one commit on this disk.

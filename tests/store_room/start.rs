@@ -17,7 +17,11 @@ async fn vault_with_entries(count: usize) -> Vault {
 /// Runs statements as somebody who owns the file would, with the triggers out of the way.
 async fn tamper(vault: &Vault, statements: &[&'static str]) {
     let mut raw = vault.raw().await;
-    for trigger in ["log_entry_no_update", "log_entry_no_delete", "log_entry_dense"] {
+    for trigger in [
+        "log_entry_no_update",
+        "log_entry_no_delete",
+        "log_entry_dense",
+    ] {
         let drop = sqlx::AssertSqlSafe(format!("DROP TRIGGER {trigger}"));
         sqlx::query(drop).execute(&mut raw).await.unwrap();
     }
@@ -43,7 +47,11 @@ async fn a_tampered_entry_is_found_at_open() {
     assert_forked(vault.open().await, "entry 3");
 
     let vault = vault_with_entries(5).await;
-    tamper(&vault, &["UPDATE log_entry SET kind = 'call.begin', control = 0 WHERE seq = 2"]).await;
+    tamper(
+        &vault,
+        &["UPDATE log_entry SET kind = 'call.begin', control = 0 WHERE seq = 2"],
+    )
+    .await;
     assert_forked(vault.open().await, "entry 2");
 }
 
@@ -102,10 +110,22 @@ async fn another_history_of_the_same_length_is_found_by_the_high_water_mark() {
 #[tokio::test]
 async fn another_key_or_origin_does_not_open_the_log() {
     let vault = vault_with_entries(1).await;
-    let other_key = LogIdentity { seed: SecretLogSeed::new([8; 32]), ..identity() };
-    assert_forked(Store::open(&vault.config(), other_key, vault.clock.clone()).await, "head");
-    let other_name = LogIdentity { origin: "vault.example/log/test/e2".to_owned(), ..identity() };
-    assert_forked(Store::open(&vault.config(), other_name, vault.clock.clone()).await, "head");
+    let other_key = LogIdentity {
+        seed: SecretLogSeed::new([8; 32]),
+        ..identity()
+    };
+    assert_forked(
+        Store::open(&vault.config(), other_key, vault.clock.clone()).await,
+        "head",
+    );
+    let other_name = LogIdentity {
+        origin: "vault.example/log/test/e2".to_owned(),
+        ..identity()
+    };
+    assert_forked(
+        Store::open(&vault.config(), other_name, vault.clock.clone()).await,
+        "head",
+    );
 }
 
 #[tokio::test]
@@ -117,7 +137,9 @@ async fn an_empty_folder_a_lone_mark_and_a_postgres_configuration_each_get_their
 
     let mut config = vault.config();
     config.postgres_url_file = config.sqlite.take();
-    let error = Store::open(&config, identity(), vault.clock.clone()).await.unwrap_err();
+    let error = Store::open(&config, identity(), vault.clock.clone())
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("SQLite only"), "{error}");
 }
 
@@ -167,21 +189,36 @@ async fn a_newer_database_is_refused_and_an_older_one_is_copied_first() {
     sqlx::query(newer).execute(&mut raw).await.unwrap();
     raw.close().await.unwrap();
     let refused = vault.open().await;
-    assert!(matches!(refused, Err(StoreError::Newer { found: 99, known: 2 })), "{refused:?}");
+    assert!(
+        matches!(
+            refused,
+            Err(StoreError::Newer {
+                found: 99,
+                known: 2
+            })
+        ),
+        "{refused:?}"
+    );
 }
 
 #[tokio::test]
 async fn the_whole_log_is_rehashed_in_the_background() {
     let (vault, store) = Vault::new().await;
     for _ in 0..4 {
-        let drafts = (0..250).map(|_| note("test.entry").drafts.remove(0)).collect();
+        let drafts = (0..250)
+            .map(|_| note("test.entry").drafts.remove(0))
+            .collect();
         let commit = breakglass::store::Commit::control(drafts, Vec::new());
         store.commit(commit).await.unwrap();
     }
     assert_eq!(store.check_whole().await.unwrap(), 1001);
     store.close().await;
     // Entry 7 is too old for the start-up check; the whole check names it.
-    tamper(&vault, &["UPDATE log_entry SET leaf = CAST(leaf || ' ' AS BLOB) WHERE seq = 7"]).await;
+    tamper(
+        &vault,
+        &["UPDATE log_entry SET leaf = CAST(leaf || ' ' AS BLOB) WHERE seq = 7"],
+    )
+    .await;
     let store = vault.open().await.unwrap();
     let found = store.check_whole().await.unwrap_err().to_string();
     assert!(found.contains("entry 7"), "{found}");
@@ -192,7 +229,10 @@ async fn the_whole_log_is_rehashed_in_the_background() {
 async fn a_fall_of_the_clock_is_recorded_and_a_small_one_clamped() {
     let (vault, store) = Vault::new().await;
     vault.clock.add_ms(-1_500);
-    assert_eq!(store.commit(note("test.small")).await.unwrap().ts.0, START_MS);
+    assert_eq!(
+        store.commit(note("test.small")).await.unwrap().ts.0,
+        START_MS
+    );
     vault.clock.add_ms(-10_000);
     let after = store.commit(note("test.large")).await.unwrap();
     assert_eq!((after.first_seq, after.ts.0), (3, START_MS - 11_500));

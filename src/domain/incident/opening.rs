@@ -8,7 +8,7 @@ use super::{Incident, LAPSE_MS};
 use crate::domain::VERSION;
 use crate::domain::act::Opening;
 use crate::domain::ids::{Digest, IncidentId, VaultId};
-use crate::domain::policy::{DelayWhen, Leaf, UseCase};
+use crate::domain::policy::{DelayWhen, Leaf, OfficeHours, UseCase};
 use crate::domain::quorum;
 use crate::domain::roster::Role;
 use crate::domain::scope::Scope;
@@ -52,7 +52,7 @@ pub fn open(request: &Request, rules: &Rules<'_>, now: Timestamp) -> Result<Vec<
                 because: "needs a decoy credential".to_owned(),
             });
         }
-        Purpose::Incident => Some(check_opening(request, rules)?),
+        Purpose::Incident => Some(check_opening(request, rules, now)?),
     };
     let terms = freeze(request, use_case, rules, now)?;
     Ok(vec![Event::Opened(frozen(terms)?)])
@@ -118,17 +118,18 @@ fn check_texts(opening: &Opening) -> Result<(), Refusal> {
 fn check_opening<'a>(
     request: &Request,
     rules: &Rules<'a>,
+    now: Timestamp,
 ) -> Result<&'a UseCase, Refusal> {
     let opening = &request.opening;
     let policy = rules.policy;
     let use_case = match policy.walk(&opening.answers) {
         Some(Leaf::UseCase(found)) if found.id == opening.use_case => found,
         Some(Leaf::UseCase(found)) => return Err(tree_says(opening, format!("they lead to {}", found.id))),
-        Some(Leaf::Door(sentence)) => return Err(tree_says(opening, sentence.to_owned())),
+        Some(Leaf::Door(sentence)) => return Err(tree_says(opening, sentence.trim_end_matches('.').to_owned())),
         Some(Leaf::Unanswered(q)) => return Err(tree_says(opening, format!("not answered: {}", q.text))),
         None => return Err(tree_says(opening, "the tree has no such leaf".to_owned())),
     };
-    refuse_delays(use_case)?;
+    refuse_delays(use_case, &rules.policy.office_hours, now)?;
     if opening.reason.trim().is_empty() {
         return Err(Refusal::BadText { what: "reason" });
     }
@@ -161,11 +162,18 @@ fn check_scope(opening: &Opening, use_case: &UseCase) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn refuse_delays(use_case: &UseCase) -> Result<(), Refusal> {
+fn refuse_delays(
+    use_case: &UseCase,
+    office_hours: &OfficeHours,
+    now: Timestamp,
+) -> Result<(), Refusal> {
     let because = if use_case.co_approver.is_some() {
         "needs a co-approver"
     } else if use_case.delay_minutes > 0 && use_case.delay_when == Some(DelayWhen::OutOfHours) {
-        "has a veto window out of hours"
+        if office_hours.contain(now) {
+            return Ok(());
+        }
+        "has a veto window out of hours, and it is out of hours"
     } else if use_case.delay_minutes > 0 {
         "has a delay"
     } else {

@@ -1,0 +1,391 @@
+//! Reading the log: checkpoints, proofs, and the files of an export one by one (DESIGN §10,
+//! PROTOCOL §4). Entries leave as the bytes that were hashed; nothing is written anew.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
+use super::App;
+use super::error::AppError;
+use super::facts::document;
+use crate::api::{ConsistencyProof, EntryProof, ExportList};
+use crate::audit::checkpoint::parse_decimal;
+use crate::audit::export::{README, VERIFY_PY};
+use crate::audit::merkle::{Hash, leaf_hash};
+use crate::audit::note::VerifierKey;
+use crate::audit::policy;
+use crate::audit::tiles::{TILE_HEIGHT, TILE_WIDTH, Tile, TileKind, push_to_bundle};
+use crate::domain::canonical;
+use crate::domain::ids::Digest;
+use crate::domain::roster::{Roster, comparable};
+use crate::sealed::sshsig::SshPublicKey;
+use crate::store::Head;
+use crate::store::change::DocumentKind;
+
+/// Every kind of document an export holds.
+const KINDS: [DocumentKind; 5] = [
+    DocumentKind::Terms,
+    DocumentKind::Act,
+    DocumentKind::Roster,
+    DocumentKind::Policy,
+    DocumentKind::Manifest,
+];
+/// What people's keys may sign: acts and logins of Breakglass, nothing else of theirs.
+const NAMESPACES: &str = "breakglass-*";
+
+/// One file of an export.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogFile {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Its media type.
+    pub media_type: &'static str,
+}
+
+/// A path of an export. Only the spelling that [`LogPath::to_path`] writes is one, so nothing
+/// else of the host can be named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum LogPath {
+    Tile(Tile),
+    Document(DocumentKind, Digest),
+    Signature(Digest),
+    AllowedSigners(Digest),
+    Checkpoint(u64),
+    Policy,
+    Readme,
+    VerifyPy,
+}
+
+impl LogPath {
+    fn parse(path: &str) -> Option<Self> {
+        let parsed = match path {
+            "policy.txt" => Self::Policy,
+            "README.txt" => Self::Readme,
+            "verify.py" => Self::VerifyPy,
+            path if path.starts_with("tile/") => Self::Tile(Tile::parse(path)?),
+            path => Self::in_folder(path)?,
+        };
+        (parsed.to_path() == path).then_some(parsed)
+    }
+
+    fn in_folder(path: &str) -> Option<Self> {
+        let (folder, name) = path.split_once('/')?;
+        if folder == "allowed_signers" {
+            return Some(Self::AllowedSigners(name.parse().ok()?));
+        }
+        let (stem, ending) = name.rsplit_once('.')?;
+        match (folder, ending) {
+            ("checkpoints", "note") => Some(Self::Checkpoint(stem.parse().ok()?)),
+            ("acts", "sig") => Some(Self::Signature(stem.parse().ok()?)),
+            (folder, "json") => {
+                let kind = KINDS.into_iter().find(|kind| kind.folder() == folder)?;
+                Some(Self::Document(kind, stem.parse().ok()?))
+            }
+            _ => None,
+        }
+    }
+
+    fn to_path(&self) -> String {
+        match self {
+            Self::Tile(tile) => tile.to_string(),
+            Self::Document(kind, sha256) => format!("{}/{}.json", kind.folder(), sha256.hex()),
+            Self::Signature(sha256) => format!("acts/{}.sig", sha256.hex()),
+            Self::AllowedSigners(sha256) => format!("allowed_signers/{}", sha256.hex()),
+            Self::Checkpoint(size) => format!("checkpoints/{size:020}.note"),
+            Self::Policy => "policy.txt".to_owned(),
+            Self::Readme => "README.txt".to_owned(),
+            Self::VerifyPy => "verify.py".to_owned(),
+        }
+    }
+}
+
+/// Checkpoints and proofs.
+impl App {
+    /// The newest signed checkpoint.
+    #[must_use]
+    pub fn checkpoint(&self) -> String {
+        self.inner.store.head().checkpoint
+    }
+
+    /// Proof that the log of `new` entries (`None`: the newest) extends that of `old`.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`] for sizes the log does not have.
+    pub async fn consistency(
+        &self,
+        old: u64,
+        new: Option<u64>,
+    ) -> Result<ConsistencyProof, AppError> {
+        let (new, checkpoint) = self.tree_of(new).await?;
+        if old > new {
+            return Err(AppError::NotFound(format!(
+                "proof from {old} to {new} entries"
+            )));
+        }
+        let proof = self.inner.store.consistency_proof(old, new).await?;
+        Ok(ConsistencyProof {
+            old,
+            new,
+            proof: encoded(&proof),
+            checkpoint,
+        })
+    }
+
+    /// An entry and the proof that the log of `size` entries (`None`: the newest) has it.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`] for an entry that this log does not have.
+    pub async fn entry_proof(&self, seq: u64, size: Option<u64>) -> Result<EntryProof, AppError> {
+        let (size, checkpoint) = self.tree_of(size).await?;
+        let missing = || AppError::NotFound(format!("entry {seq} among {size}"));
+        if seq >= size {
+            return Err(missing());
+        }
+        let entry = self.inner.store.entry(seq).await?.ok_or_else(missing)?;
+        let inclusion = self.inner.store.inclusion_proof(seq, size).await?;
+        Ok(EntryProof {
+            seq,
+            entry: text(entry)?,
+            inclusion: encoded(&inclusion),
+            checkpoint,
+        })
+    }
+
+    /// A size and its signed checkpoint, or the newest checkpoint where none of that size was
+    /// kept: a client proves under a checkpoint it has itself, while the log goes on growing.
+    async fn tree_of(&self, size: Option<u64>) -> Result<(u64, String), AppError> {
+        let head = self.inner.store.head();
+        match size {
+            None => Ok((head.size, head.checkpoint)),
+            Some(size) if size == head.size => Ok((size, head.checkpoint)),
+            Some(size) if size > head.size => {
+                Err(AppError::NotFound(format!("tree of {size} entries")))
+            }
+            Some(size) => Ok((size, self.kept(size).await?.unwrap_or(head.checkpoint))),
+        }
+    }
+
+    async fn kept(&self, size: u64) -> Result<Option<String>, AppError> {
+        let kept = self.inner.store.kept_checkpoints().await?;
+        Ok(kept.into_iter().find(|note| size_of(note) == Some(size)))
+    }
+}
+
+/// Files of an export.
+impl App {
+    /// What an export of the newest size holds besides tiles and entry bundles, whose paths
+    /// follow from the size.
+    ///
+    /// # Errors
+    /// The store broke.
+    pub async fn export_list(&self) -> Result<ExportList, AppError> {
+        let store = &self.inner.store;
+        // The head first: documents that come in meanwhile are more than the entries name, never
+        // less.
+        let Head {
+            size, checkpoint, ..
+        } = store.head();
+        let mut paths = vec![LogPath::Policy, LogPath::Readme, LogPath::VerifyPy];
+        for kind in KINDS {
+            for sha256 in store.documents(kind).await? {
+                paths.push(LogPath::Document(kind, sha256));
+                match kind {
+                    DocumentKind::Act => paths.push(LogPath::Signature(sha256)),
+                    DocumentKind::Roster => paths.push(LogPath::AllowedSigners(sha256)),
+                    _ => {}
+                }
+            }
+        }
+        let kept = store.kept_checkpoints().await?;
+        let earlier = kept
+            .iter()
+            .filter_map(|note| size_of(note))
+            .filter(|kept| *kept < size);
+        paths.extend(earlier.map(LogPath::Checkpoint));
+        let files = paths.iter().map(LogPath::to_path).collect();
+        Ok(ExportList {
+            size,
+            checkpoint,
+            files,
+        })
+    }
+
+    /// One file of an export.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`] for anything that is not spelled as an export spells it.
+    pub async fn log_file(&self, path: &str) -> Result<LogFile, AppError> {
+        let missing = || AppError::NotFound("log file of that name".into());
+        let parsed = LogPath::parse(path).ok_or_else(missing)?;
+        let store = &self.inner.store;
+        match parsed {
+            LogPath::Tile(tile) => self.tile(tile).await?.map(binary).ok_or_else(missing),
+            LogPath::Document(kind, sha256) => {
+                let found = store.document(kind, &sha256).await?.ok_or_else(missing)?;
+                Ok(LogFile {
+                    bytes: found.bytes,
+                    media_type: "application/json",
+                })
+            }
+            LogPath::Signature(sha256) => {
+                let found = store.document(DocumentKind::Act, &sha256).await?;
+                found
+                    .and_then(|act| act.signature)
+                    .map(plain)
+                    .ok_or_else(missing)
+            }
+            LogPath::AllowedSigners(sha256) => self.allowed_signers(&sha256).await.map(plain),
+            LogPath::Checkpoint(size) => self.kept(size).await?.map(plain).ok_or_else(missing),
+            LogPath::Policy => self.log_policy().map(plain),
+            LogPath::Readme => Ok(plain(README.to_owned())),
+            LogPath::VerifyPy => Ok(plain(VERIFY_PY.to_owned())),
+        }
+    }
+
+    /// A tile or bundle; `None` when the log does not reach so far.
+    async fn tile(&self, tile: Tile) -> Result<Option<Vec<u8>>, AppError> {
+        let store = &self.inner.store;
+        let first = tile.index * TILE_WIDTH;
+        let end = first + u64::from(tile.width);
+        let level = match tile.kind {
+            TileKind::Entries => 0,
+            TileKind::Hashes(level) => level,
+        };
+        let size = store.head().size;
+        if size
+            .checked_shr(u32::from(level * TILE_HEIGHT))
+            .is_none_or(|items| end > items)
+        {
+            return Ok(None);
+        }
+        let mut content = Vec::new();
+        if level > 0 {
+            for index in first..end {
+                content.extend(store.hash_at(level * TILE_HEIGHT, index).await?);
+            }
+            return Ok(Some(content));
+        }
+        let entries = store.entries(first, u32::from(tile.width)).await?;
+        if entries.len() != usize::from(tile.width) {
+            return Err(AppError::Inconsistent(format!("{tile} lacks entries")));
+        }
+        for entry in entries {
+            if tile.kind == TileKind::Entries {
+                push_to_bundle(&mut content, &entry)
+                    .ok_or_else(|| AppError::Inconsistent(format!("an entry of {tile} is long")))?;
+            } else {
+                content.extend(leaf_hash(&entry));
+            }
+        }
+        Ok(Some(content))
+    }
+
+    /// Who could sign under a roster, as `ssh-keygen -Y verify` wants it.
+    async fn allowed_signers(&self, roster_sha256: &Digest) -> Result<String, AppError> {
+        let bytes = document(&self.inner.store, DocumentKind::Roster, roster_sha256).await?;
+        let roster: Roster = canonical::parse_exact(&bytes)?;
+        let mut lines = String::new();
+        for person in &roster.people {
+            for key in &person.login_keys {
+                let key = SshPublicKey::parse(&comparable(key))
+                    .map_err(|e| AppError::Inconsistent(e.to_string()))?;
+                lines.push_str(&key.allowed_signers_line(person.id.as_str(), NAMESPACES));
+                lines.push('\n');
+            }
+        }
+        Ok(lines)
+    }
+
+    fn log_policy(&self) -> Result<String, AppError> {
+        let key = VerifierKey::parse(&self.inner.settings.log_vkey)
+            .map_err(|e| AppError::Inconsistent(e.to_string()))?;
+        Ok(policy::without_witnesses(&[key]))
+    }
+}
+
+fn binary(bytes: Vec<u8>) -> LogFile {
+    LogFile {
+        bytes,
+        media_type: "application/octet-stream",
+    }
+}
+
+fn plain(text: String) -> LogFile {
+    LogFile {
+        bytes: text.into_bytes(),
+        media_type: "text/plain; charset=utf-8",
+    }
+}
+
+fn encoded(hashes: &[Hash]) -> Vec<String> {
+    hashes.iter().map(|hash| BASE64.encode(hash)).collect()
+}
+
+fn text(bytes: Vec<u8>) -> Result<String, AppError> {
+    String::from_utf8(bytes).map_err(|_| AppError::Inconsistent("an entry is not utf-8".into()))
+}
+
+/// The size in a checkpoint: its second line (C2SP tlog-checkpoint).
+fn size_of(note: &str) -> Option<u64> {
+    parse_decimal(note.lines().nth(1)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_path_of_an_export_is_read_back_as_written() {
+        let sha256 = Digest::of(b"x");
+        let mut paths = vec![
+            LogPath::Signature(sha256),
+            LogPath::AllowedSigners(sha256),
+            LogPath::Checkpoint(0),
+            LogPath::Checkpoint(70_000),
+            LogPath::Policy,
+            LogPath::Readme,
+            LogPath::VerifyPy,
+        ];
+        paths.extend(KINDS.map(|kind| LogPath::Document(kind, sha256)));
+        paths.extend(crate::audit::tiles::tiles_of(70_000).map(LogPath::Tile));
+        for path in paths {
+            assert_eq!(LogPath::parse(&path.to_path()), Some(path));
+        }
+    }
+
+    #[test]
+    fn nothing_else_is_a_path() {
+        let hex = Digest::of(b"x").hex();
+        for wrong in [
+            String::new(),
+            "/policy.txt".into(),
+            "../policy.txt".into(),
+            "terms/../policy.txt".into(),
+            format!("terms/../acts/{hex}.json"),
+            format!("terms/{}.json", hex.to_uppercase()),
+            format!("terms/{hex}.sig"),
+            format!("terms/{hex}.json/"),
+            format!("terms//{hex}.json"),
+            format!("acts/{hex}"),
+            format!("objects/{hex}.json"),
+            format!("allowed_signers/{hex}.json"),
+            "checkpoints/7.note".into(),
+            "checkpoints/+0000000000000000007.note".into(),
+            "checkpoint".into(),
+            "tile/0/../../policy.txt".into(),
+            "tile/0/000.p/0".into(),
+            "policy.txt\0".into(),
+        ] {
+            assert_eq!(LogPath::parse(&wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_size_of_a_checkpoint_is_its_second_line() {
+        assert_eq!(
+            size_of("vault.example/log/v/e1\n42\nAAAA\n\n— sig"),
+            Some(42)
+        );
+        assert_eq!(size_of("vault.example/log/v/e1\n042\nAAAA\n"), None);
+        assert_eq!(size_of("one line"), None);
+    }
+}

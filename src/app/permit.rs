@@ -1,0 +1,501 @@
+//! Step 7: one call. Nothing goes upstream before its `call.begin` is durable, and nothing that
+//! was begun stays without an end.
+//!
+//! A [`Permit`] is the right to send exactly one request; sending turns it into an [`InFlight`],
+//! which owes the log its end. Dropped by a panic, the first writes `call.abort` (nothing was
+//! sent), the second `call.lost` (nobody can tell). The bearer never comes here.
+
+use std::sync::Arc;
+
+use hyper::{HeaderMap, Method};
+use serde_json::{Map, Value};
+use tokio::task::JoinHandle;
+
+use super::error::AppError;
+use super::step::draft;
+use super::{App, chance};
+use crate::audit::entry::Draft;
+use crate::databricks::Upstream;
+use crate::domain::ids::Digest;
+use crate::domain::judge::Judged;
+use crate::domain::target::{Target, Upstream as Host};
+use crate::store::{Commit, CommitError};
+
+mod burst;
+mod deny;
+mod desk;
+mod lookup;
+
+pub use super::memory::LiveSession;
+pub use crate::databricks::{BodyError, ForwardError, LeakScanner, OutBody, Reply, token_refused};
+pub use deny::Denial;
+pub use lookup::SessionLookup;
+
+pub(super) use burst::Burst;
+pub(super) use desk::Desk;
+
+/// What is known of a body: its length in bytes and its SHA-256.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BodyFacts {
+    /// Length, where it was declared or counted.
+    pub bytes: Option<u64>,
+    /// Hash, where the whole body was seen.
+    pub sha256: Option<[u8; 32]>,
+}
+
+impl BodyFacts {
+    /// Facts of a body that was counted and hashed.
+    #[must_use]
+    pub fn seen(bytes: u64, sha256: [u8; 32]) -> Self {
+        Self {
+            bytes: Some(bytes),
+            sha256: Some(sha256),
+        }
+    }
+
+    fn to_value(self) -> Value {
+        let mut members = Map::new();
+        if let Some(bytes) = self.bytes {
+            members.insert("len".to_owned(), Value::from(bytes));
+        }
+        if let Some(sha256) = self.sha256 {
+            members.insert("sha256".to_owned(), Value::from(hex::encode(sha256)));
+        }
+        Value::Object(members)
+    }
+}
+
+/// A call that was judged and may be made.
+#[derive(Debug)]
+pub struct Call<'a> {
+    /// The verdict.
+    pub judged: &'a Judged,
+    /// Method.
+    pub method: &'a Method,
+    /// Canonical target: what was judged, logged and is sent.
+    pub target: &'a Target,
+    /// The request's body as far as it is known.
+    pub request: BodyFacts,
+    /// Calls the session may have under way at once, this one included.
+    pub most_under_way: usize,
+}
+
+/// Why a call was not begun; nothing was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PermitRefusal {
+    /// The session has ended, or its time is up.
+    #[error("the session has ended")]
+    Ended,
+    /// Too many calls of the session are under way.
+    #[error("too many calls of this session are under way")]
+    Busy,
+    /// The entry could not be made durable.
+    #[error("the log cannot be written")]
+    NotLogged,
+    /// The verdict was no, or the terms name no such host.
+    #[error("the call was not allowed")]
+    NotAllowed,
+}
+
+/// An entry about a call that was sent could not be made durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("what came of the call could not be logged")]
+pub struct NotLogged;
+
+/// Why there is no reply.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// The session was cut; the request may have been carried out.
+    #[error("the session was cut during the call")]
+    Cut,
+    /// The outside failed; [`ForwardError::is_definite`] tells whether anything can have happened.
+    #[error(transparent)]
+    Forward(#[from] ForwardError),
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// The whole reply came.
+    Complete,
+    /// The client went away.
+    ClientGone,
+    /// Databricks did not answer, or broke off.
+    UpstreamError,
+    /// The session was cut.
+    SessionClosed,
+}
+
+impl Ending {
+    /// The word in the log.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::ClientGone => "client_gone",
+            Self::UpstreamError => "upstream_error",
+            Self::SessionClosed => "session_closed",
+        }
+    }
+}
+
+/// What `call.end` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome {
+    /// How.
+    pub ending: Ending,
+    /// Status of Databricks' reply; 0 where there was none.
+    pub status: u16,
+    /// A request body that was streamed, as far as it was sent.
+    pub request: Option<BodyFacts>,
+    /// The reply's body as received.
+    pub reply: BodyFacts,
+    /// A secret of ours was found in the reply.
+    pub leaked: bool,
+}
+
+impl Outcome {
+    /// An ending without a reply.
+    #[must_use]
+    pub fn without_reply(ending: Ending) -> Self {
+        Self {
+            ending,
+            status: 0,
+            request: None,
+            reply: BodyFacts::default(),
+            leaked: false,
+        }
+    }
+}
+
+impl App {
+    /// Runs a call to its end even when its client goes away: the log wants the outcome, and a
+    /// commit that nobody waits for could be overtaken by the end of its session.
+    pub fn carry<T: Send + 'static>(
+        &self,
+        call: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        self.inner.tasks.spawn(call)
+    }
+
+    /// Begins a call: `call.begin` is durable when this returns. Run it inside [`App::carry`].
+    ///
+    /// # Errors
+    /// [`PermitRefusal`]; nothing was sent.
+    pub async fn permit(
+        &self,
+        session: &Arc<LiveSession>,
+        call: Call<'_>,
+    ) -> Result<Permit, PermitRefusal> {
+        if call.judged.outcome.is_err() {
+            return Err(PermitRefusal::NotAllowed);
+        }
+        let seat = session.desk.seat(call.most_under_way).ok_or(PermitRefusal::Busy)?;
+        let at = upstream(session, call.target).ok_or(PermitRefusal::NotAllowed)?;
+        let cid = chance::short_id().map_err(|_| PermitRefusal::NotLogged)?;
+        let entry = begin_draft(session, &call, &at, &cid);
+        let begin_seq = self.begin_call(session, entry).await?;
+        let open = OpenCall {
+            app: self.clone(),
+            session: Arc::clone(session),
+            cid,
+            begin_seq,
+            begun_boot_ms: self.inner.clock.boot_ms(),
+            is_over: false,
+            is_sent: false,
+            _seat: seat,
+        };
+        let permit = Permit {
+            method: call.method.clone(),
+            target: call.target.as_str().to_owned(),
+            at,
+            open,
+        };
+        if session.cut.is_cancelled() {
+            // Cut while the disk wrote: begun before the close in the log, and never sent.
+            permit.abort("session_closed").await;
+            return Err(PermitRefusal::Ended);
+        }
+        Ok(permit)
+    }
+
+    /// The last look at the session and the commit, with the gate held over both.
+    async fn begin_call(&self, session: &LiveSession, entry: Draft) -> Result<u64, PermitRefusal> {
+        let committed = {
+            let _gate = self.inner.memory.beginning().await;
+            if self.is_over(session) {
+                return Err(PermitRefusal::Ended);
+            }
+            self.inner.store.commit(Commit::call_until(entry, session.exp)).await
+        };
+        match committed {
+            // A crash from here on leaves a begun call, which the restart turns into `call.lost`.
+            Ok(committed) => Ok(committed.first_seq),
+            Err(CommitError::Late) => Err(PermitRefusal::Ended),
+            Err(error) => {
+                let error = self.not_committed(error);
+                tracing::warn!(%error, "a call was refused because it could not be logged");
+                Err(PermitRefusal::NotLogged)
+            }
+        }
+    }
+
+    /// Takes a new token after Databricks refused the one with this number; true when another
+    /// try is worth it.
+    pub async fn renew_token(
+        &self,
+        session: &LiveSession,
+        target: &Target,
+        refused_number: u64,
+    ) -> bool {
+        let Some(at) = upstream(session, target) else { return false };
+        let source = session.forwarder.credential();
+        tokio::select! {
+            biased;
+            () = session.cut.cancelled() => false,
+            renewed = source.renew(&at, refused_number, self.now().0) => renewed.is_ok(),
+        }
+    }
+}
+
+/// Where a target goes in this session.
+fn upstream(session: &LiveSession, target: &Target) -> Option<Upstream> {
+    match target.upstream() {
+        Host::Account => session.target.account.then_some(Upstream::Account),
+        Host::Workspace => session.target.workspace.clone().map(Upstream::Workspace),
+    }
+}
+
+/// The host as the log names it.
+fn host_word(at: &Upstream) -> String {
+    match at {
+        Upstream::Account => "account".to_owned(),
+        Upstream::Workspace(id) => format!("ws:{id}"),
+    }
+}
+
+fn begin_draft(session: &LiveSession, call: &Call<'_>, at: &Upstream, cid: &str) -> Draft {
+    let mut entry = draft(
+        "call.begin",
+        [
+            ("actor", Value::from(session.actor.as_str())),
+            ("cid", Value::from(cid)),
+            ("cls", Value::from(call.judged.class.word())),
+            ("host", Value::from(host_word(at))),
+            ("inc", Value::from(session.incident.as_str())),
+            ("method", Value::from(call.method.as_str())),
+            ("path_sha256", Value::from(Digest::of(call.target.as_str().as_bytes()).hex())),
+            ("pol", Value::from(session.policy_sha256.hex())),
+            ("req", call.request.to_value()),
+            ("route", Value::from(call.judged.template.unwrap_or("-"))),
+            ("sid", Value::from(session.id.as_str())),
+        ],
+    );
+    if let Some(method) = &call.judged.thrift_method {
+        entry.members.insert("thrift".to_owned(), Value::from(method.as_str()));
+    }
+    entry
+}
+
+/// The right to send one request; its `call.begin` is durable.
+pub struct Permit {
+    method: Method,
+    target: String,
+    at: Upstream,
+    open: OpenCall,
+}
+
+impl std::fmt::Debug for Permit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Permit({})", self.open.cid)
+    }
+}
+
+impl Permit {
+    /// The call's id in the log.
+    #[must_use]
+    pub fn cid(&self) -> &str {
+        &self.open.cid
+    }
+
+    /// Index of its `call.begin`.
+    #[must_use]
+    pub fn begin_seq(&self) -> u64 {
+        self.open.begin_seq
+    }
+
+    /// Sends the request; from here on the call owes the log its end. A cut ends the waiting and
+    /// the connection at once. A crash now leaves the outcome unknown: `call.lost`.
+    pub async fn send(
+        self,
+        headers: HeaderMap,
+        body: OutBody,
+    ) -> (InFlight, Result<Reply, SendError>) {
+        let Self { method, target, at, mut open } = self;
+        open.is_sent = true;
+        let session = Arc::clone(&open.session);
+        let now_at_ms = open.app.now().0;
+        let sent = tokio::select! {
+            biased;
+            () = session.cut.cancelled() => Err(SendError::Cut),
+            sent = session.forwarder.send(&at, method, &target, headers, body, now_at_ms) => {
+                sent.map_err(SendError::from)
+            }
+        };
+        (InFlight { at, open }, sent)
+    }
+
+    /// Ends a call that is not sent after all.
+    pub async fn abort(mut self, why: &'static str) {
+        // A failed append is dealt with inside: the log is lost, and with it the session.
+        let _lost = self.open.finish("call.abort", [("why", Value::from(why))]).await;
+    }
+}
+
+/// A request that was sent and has no end in the log yet.
+pub struct InFlight {
+    at: Upstream,
+    open: OpenCall,
+}
+
+impl std::fmt::Debug for InFlight {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "InFlight({})", self.open.cid)
+    }
+}
+
+impl InFlight {
+    /// The session it belongs to.
+    #[must_use]
+    pub fn session(&self) -> &Arc<LiveSession> {
+        &self.open.session
+    }
+
+    /// Host and port of the upstream, to recognise redirects to itself.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        let config = self.open.app.inner.databricks.config();
+        let address = match &self.at {
+            Upstream::Account => Some(&config.account_host),
+            Upstream::Workspace(id) => config.workspaces.get(id),
+        };
+        let address = address.map_or("", String::as_str);
+        address.split_once("://").map_or("", |(_, rest)| rest).trim_end_matches('/')
+    }
+
+    /// Makes the status durable before the first byte of a stream leaves.
+    ///
+    /// # Errors
+    /// [`NotLogged`]: the client must not see this status.
+    pub async fn head(&self, status: u16) -> Result<(), NotLogged> {
+        let members = [("status", Value::from(status))];
+        self.open.commit(self.open.draft("call.head", members)).await
+    }
+
+    /// Makes the end durable; only then may the client have the rest of the reply.
+    ///
+    /// # Errors
+    /// [`NotLogged`]: the client must not learn what came of the call.
+    pub async fn end(mut self, outcome: Outcome) -> Result<(), NotLogged> {
+        let ms = self.open.app.inner.clock.boot_ms() - self.open.begun_boot_ms;
+        let mut entry = self.open.draft(
+            "call.end",
+            [
+                ("ended", Value::from(outcome.ending.word())),
+                ("ms", Value::from(ms.max(0))),
+                ("res", outcome.reply.to_value()),
+                ("status", Value::from(outcome.status)),
+            ],
+        );
+        if let Some(request) = outcome.request {
+            entry.members.insert("req".to_owned(), request.to_value());
+        }
+        if outcome.leaked {
+            entry.members.insert("leak".to_owned(), Value::from(true));
+        }
+        self.open.is_over = true;
+        self.open.commit(entry).await
+    }
+
+    /// Ends a call that surely never reached Databricks.
+    ///
+    /// # Errors
+    /// [`NotLogged`].
+    pub async fn abort(mut self, why: &'static str) -> Result<(), NotLogged> {
+        self.open.finish("call.abort", [("why", Value::from(why))]).await
+    }
+}
+
+/// A begun call.
+struct OpenCall {
+    app: App,
+    session: Arc<LiveSession>,
+    cid: String,
+    begin_seq: u64,
+    begun_boot_ms: i64,
+    is_sent: bool,
+    is_over: bool,
+    /// Given back when the call is over.
+    _seat: desk::Seat,
+}
+
+impl OpenCall {
+    fn draft<const N: usize>(&self, kind: &str, members: [(&str, Value); N]) -> Draft {
+        let mut entry = draft(kind, members);
+        let own = [
+            ("begin", Value::from(self.begin_seq)),
+            ("cid", Value::from(self.cid.as_str())),
+            ("inc", Value::from(self.session.incident.as_str())),
+            ("sid", Value::from(self.session.id.as_str())),
+        ];
+        entry.members.extend(own.map(|(name, value)| (name.to_owned(), value)));
+        entry
+    }
+
+    async fn finish<const N: usize>(
+        &mut self,
+        kind: &str,
+        members: [(&str, Value); N],
+    ) -> Result<(), NotLogged> {
+        self.is_over = true;
+        self.commit(self.draft(kind, members)).await
+    }
+
+    async fn commit(&self, entry: Draft) -> Result<(), NotLogged> {
+        commit_end(&self.app, entry).await
+    }
+}
+
+/// Heads and ends go where calls wait; when that queue sheds, they wait in the other one: the
+/// call has happened, and at most one per seat can be waiting.
+async fn commit_end(app: &App, entry: Draft) -> Result<(), NotLogged> {
+    let store = &app.inner.store;
+    let committed = match store.commit(Commit::call(entry.clone())).await {
+        Err(CommitError::Overloaded) => {
+            store.commit(Commit::control(vec![entry], Vec::new())).await
+        }
+        committed => committed,
+    };
+    committed.map(drop).map_err(|error| {
+        let error: AppError = app.not_committed(error);
+        tracing::error!(%error, "the end of a call could not be logged");
+        NotLogged
+    })
+}
+
+impl Drop for OpenCall {
+    /// A panic or a task that was thrown away. At the end of the process nothing can be spawned;
+    /// then the restart writes `call.lost`.
+    fn drop(&mut self) {
+        if self.is_over || tokio::runtime::Handle::try_current().is_err() {
+            return;
+        }
+        let kind = if self.is_sent { "call.lost" } else { "call.abort" };
+        let entry = self.draft(kind, [("why", Value::from("dropped"))]);
+        let app = self.app.clone();
+        self.app.spawn(async move {
+            // A failed append is dealt with inside; nobody waits for this call any more.
+            let _nobody_waits = commit_end(&app, entry).await;
+        });
+    }
+}

@@ -1,0 +1,165 @@
+//! `breakglass approve`: a custodian checks an incident and releases her share to it.
+//!
+//! Order (PROTOCOL §4, §5): terms checked, facts shown, phrase asked, share opened and checked
+//! here, act signed, share encrypted to the incident alone, both bound together, sent. Whatever
+//! fails before the last step released nothing.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+
+use super::client::{Client, Documents};
+use super::phrase::Heard;
+use super::release::{OwnShare, own_share, rejected};
+use super::terms_check::Case;
+use super::{CliError, Exit, Globals, Output, changes, clock, phrase, show, terms_check};
+use crate::api::{ApproveRequest, IncidentView};
+use crate::domain::act::{Deed, PhraseResult, Pick};
+use crate::domain::ids::IncidentId;
+use crate::sealed::possession::PossessionKey;
+use crate::sealed::release::{ReleaseLabel, seal_release};
+
+/// Arguments of `approve`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  breakglass approve INC-7\n  breakglass approve INC-7 --phrase \"jury lamp iron\""
+)]
+pub struct Args {
+    /// The incident
+    #[arg(value_name = "INC")]
+    incident: IncidentId,
+    /// The words that were read to you, or `none`; without it you choose from a list
+    #[arg(long, value_name = "WORDS")]
+    phrase: Option<String>,
+}
+
+/// Checks, asks, opens, signs and sends.
+///
+/// # Errors
+/// [`CliError`]; refused (exit 5) when the phrase does not match.
+pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, CliError> {
+    let mut client = Client::open(globals)?;
+    let documents = client.documents().await?;
+    let id = &args.incident;
+    let case = terms_check::fetch(&mut client, &documents, id).await?;
+    let index = may_approve(&client, &documents, &case)?;
+    let mut pins = client.kept.settings.pins.clone();
+    pins.advance_manifest(case.terms.epoch, case.terms.manifest_sha256)?;
+    for line in changes::since_last_signed(&client, &documents).await? {
+        out.warn(&format!("! {line}"));
+    }
+    // What is signed is shown, `-q` or not.
+    out.warn(&show::facts(&case, &documents.roster, clock::now()));
+    let heard = phrase::ask(
+        &mut client,
+        out,
+        id,
+        &case.terms_sha256,
+        args.phrase.as_deref(),
+    )
+    .await?;
+    if let Heard::Not(pick) = heard {
+        return mismatch(&mut client, &case, pick).await;
+    }
+    let person = documents.person(&client.kept.settings)?.clone();
+    let own = own_share(&mut client, &person, &case.manifest, index).await?;
+    let request = approval(&mut client, &case, &own, index)?;
+    let view: IncidentView = client
+        .api
+        .post(&format!("/incidents/{id}/approve"), &request)
+        .await?;
+    let terms = &case.terms;
+    let (roster, policy) = (terms.roster_sha256, terms.policy_sha256);
+    let (epoch, manifest) = (terms.epoch, terms.manifest_sha256);
+    client
+        .save_pins(|pins| {
+            pins.roster_sha256 = Some(roster);
+            pins.policy_sha256 = Some(policy);
+            pins.advance_manifest(epoch, manifest)
+        })
+        .await?;
+    out.result(
+        json!({"incident": id, "index": index, "shares_in": view.shares_in, "needed": view.needed,
+            "phase": view.phase, "terms_sha256": case.terms_sha256}),
+        &format!(
+            "Share {index} accepted: {} of {}.  Changed your mind? breakglass withdraw {id}",
+            view.shares_in, view.needed
+        ),
+    );
+    Ok(Exit::DONE)
+}
+
+/// Her share index, unless she asked for this herself. The server decides again.
+fn may_approve(client: &Client, documents: &Documents, case: &Case) -> Result<u8, CliError> {
+    if case.terms.requester.person() == Some(client.me()) {
+        return Err(CliError::new(
+            Exit::NOT_ALLOWED,
+            "own_incident",
+            "who asked for an incident cannot approve it",
+        )
+        .page("custodian"));
+    }
+    documents
+        .roster
+        .index_of(client.me())
+        .ok_or_else(|| rejected("you are no custodian: you hold no share"))
+}
+
+/// Signs and encrypts; nothing is sent here.
+fn approval(
+    client: &mut Client,
+    case: &Case,
+    own: &OwnShare,
+    index: u8,
+) -> Result<ApproveRequest, CliError> {
+    let terms = &case.terms;
+    let deed = Deed::Approve {
+        index,
+        manifest_sha256: terms.manifest_sha256,
+        unlocker: own.unlocker.clone(),
+        phrase: PhraseResult::Matched,
+        overrides: Vec::new(),
+    };
+    let about = (&terms.incident, case.terms_sha256);
+    let act = client.sign_act(&case.head, Some(about), deed)?;
+    let label = ReleaseLabel {
+        name: own.name.clone(),
+        incident: terms.incident.to_string(),
+        terms_sha256: *case.terms_sha256.bytes(),
+        nonce: terms.nonce.clone(),
+    };
+    let envelope = seal_release(&label, own.opened.share(), &terms.recipient)
+        .map_err(|why| rejected(&why.to_string()))?;
+    let possession = PossessionKey::derive(own.opened.share(), &own.name);
+    let signature = possession.sign_release(&envelope, act.document.as_bytes());
+    Ok(ApproveRequest {
+        act,
+        envelope: STANDARD.encode(envelope),
+        possession: STANDARD.encode(signature),
+    })
+}
+
+/// Tells the vault that the words were not these; no share is opened.
+async fn mismatch(client: &mut Client, case: &Case, pick: Pick) -> Result<Exit, CliError> {
+    let id = &case.terms.incident;
+    let act = client.sign_act(
+        &case.head,
+        Some((id, case.terms_sha256)),
+        Deed::Mismatch { pick },
+    )?;
+    let _: IncidentView = client
+        .api
+        .post(&format!("/incidents/{id}/mismatch"), &act)
+        .await?;
+    let error = match pick {
+        Pick::Wrong => CliError::new(Exit::REFUSED, "wrong_phrase", "that is not the phrase of this incident; nothing was released and the requester was told")
+            .hint(format!("call the requester back on a number you know, then run breakglass approve {id} again; a second wrong phrase alarms security")),
+        Pick::NothingHeard => CliError::new(Exit::REFUSED, "nothing_heard", "nothing was released; the requester was told that you heard no phrase")
+            .hint(format!("join the bridge, hear the phrase, then run breakglass approve {id} again")),
+    };
+    Err(error.page("custodian"))
+}
+
+#[cfg(test)]
+#[path = "approve_tests.rs"]
+mod tests;

@@ -1,0 +1,145 @@
+//! The vault's documents, hashed here and found in the signed log: roster, policy, manifest.
+
+use crate::api::VaultView;
+use crate::audit::checkpoint::Checkpoint;
+use crate::audit::entry::Entry;
+use crate::cli::error::CliError;
+use crate::domain::canonical;
+use crate::domain::ids::Digest;
+use crate::domain::manifest::{Kind, Manifest};
+use crate::domain::policy::Policy;
+use crate::domain::roster::{Person, Roster};
+
+use super::settings::Settings;
+
+/// Documents whose hashes were computed here.
+#[derive(Debug, Clone)]
+pub(crate) struct Documents {
+    /// Roster in force, approved by its hash in the log.
+    pub(crate) roster: Roster,
+    /// Its hash.
+    pub(crate) roster_sha256: Digest,
+    /// Policy in force, approved by its hash in the log.
+    pub(crate) policy: Policy,
+    /// Its hash.
+    pub(crate) policy_sha256: Digest,
+    /// Manifest of the current live epoch.
+    pub(crate) manifest: Manifest,
+    /// Its hash.
+    pub(crate) manifest_sha256: Digest,
+    /// The head under which they were found.
+    pub(crate) head: Checkpoint,
+    /// The rest of what the server says; not verified.
+    pub(crate) view: VaultView,
+}
+
+impl Documents {
+    /// Checks the server's documents against pins and log.
+    ///
+    /// # Errors
+    /// Log broken, when something is not what the log approved.
+    pub(crate) fn check(
+        view: VaultView,
+        genesis: &Entry,
+        head: Checkpoint,
+        settings: &Settings,
+    ) -> Result<Self, CliError> {
+        if view.vault != settings.vault.as_str() || view.log_vkey != settings.pins.log_vkey {
+            return Err(CliError::log_broken(
+                "the server answers for another vault or log than the one enrolled",
+            ));
+        }
+        let roster: Roster = typed("roster", &view.roster)?;
+        let policy: Policy = typed("policy", &view.policy)?;
+        let manifest: Manifest = typed("manifest", &view.manifest)?;
+        let roster_sha256 = hashed("roster", roster.sha256())?;
+        let policy_sha256 = hashed("policy", policy.sha256())?;
+        let manifest_sha256 = hashed("manifest", manifest.sha256())?;
+        // Roster 1 and policy 1 are approved by their hashes in log.genesis (PROTOCOL §1). This
+        // version has no later ones; a later version approves them by custodians' signatures.
+        in_genesis(genesis, "vault", settings.vault.as_str())?;
+        in_genesis(genesis, "vkey", &settings.pins.log_vkey)?;
+        in_genesis(genesis, "roster_sha256", &roster_sha256.hex())?;
+        in_genesis(genesis, "policy_sha256", &policy_sha256.hex())?;
+        check_manifest(&manifest, settings, Kind::Live)?;
+        Ok(Self {
+            roster,
+            roster_sha256,
+            policy,
+            policy_sha256,
+            manifest,
+            manifest_sha256,
+            head,
+            view,
+        })
+    }
+
+    /// The roster's entry of whoever these settings belong to.
+    ///
+    /// # Errors
+    /// Not allowed, when the roster does not know her.
+    pub(crate) fn person(&self, settings: &Settings) -> Result<&Person, CliError> {
+        self.roster.person(&settings.person).ok_or_else(|| {
+            CliError::new(
+                crate::cli::Exit::NOT_ALLOWED,
+                "not_in_roster",
+                format!("{} is not in the roster", settings.person),
+            )
+        })
+    }
+}
+
+/// Checks what a manifest says of vault and log. Who dealt it is for `terms_check`.
+///
+/// # Errors
+/// Log broken.
+pub(crate) fn check_manifest(
+    manifest: &Manifest,
+    settings: &Settings,
+    kind: Kind,
+) -> Result<(), CliError> {
+    let same = manifest.v == crate::domain::VERSION
+        && manifest.vault == settings.vault
+        && manifest.log_vkey == settings.pins.log_vkey
+        && manifest.kind == kind
+        && manifest.possession_keys.len() == usize::from(manifest.n);
+    if same {
+        Ok(())
+    } else {
+        Err(CliError::log_broken(
+            "the manifest is of another vault, log or kind of epoch",
+        ))
+    }
+}
+
+/// A document of the server in its own type, strictly.
+///
+/// # Errors
+/// Log broken: what is shown would not be what is hashed.
+pub(crate) fn typed<T: serde::de::DeserializeOwned>(
+    what: &str,
+    value: &serde_json::Value,
+) -> Result<T, CliError> {
+    canonical::from_value(value.clone())
+        .map_err(|why| CliError::log_broken(format!("the server's {what} is not one: {why}")))
+}
+
+/// A hash that was computed here.
+///
+/// # Errors
+/// Log broken, when the document has no canonical form.
+pub(crate) fn hashed(
+    what: &str,
+    hash: Result<Digest, canonical::CanonicalError>,
+) -> Result<Digest, CliError> {
+    hash.map_err(|why| CliError::log_broken(format!("the server's {what} has no hash: {why}")))
+}
+
+fn in_genesis(genesis: &Entry, member: &str, wanted: &str) -> Result<(), CliError> {
+    if genesis.kind == "log.genesis" && genesis.text(member) == Some(wanted) {
+        return Ok(());
+    }
+    Err(CliError::log_broken(format!(
+        "the server's {member} is not the one the log began with"
+    )))
+}

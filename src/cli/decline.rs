@@ -1,0 +1,121 @@
+//! `breakglass refuse`, `withdraw` and `stop`: the three ways to say no.
+
+use serde_json::json;
+
+use super::client::Client;
+use super::{CliError, Exit, Globals, Output, terms_check};
+use crate::api::IncidentView;
+use crate::domain::act::Deed;
+use crate::domain::ids::IncidentId;
+
+/// Arguments of `refuse`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  breakglass refuse INC-7 --reason \"nobody called me\"")]
+pub struct RefuseArgs {
+    /// The incident
+    #[arg(value_name = "INC")]
+    incident: IncidentId,
+    /// Why; everyone reads it, and a refusal is final
+    #[arg(long)]
+    reason: String,
+}
+
+/// Arguments of `withdraw`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  breakglass withdraw INC-7")]
+pub struct WithdrawArgs {
+    /// The incident
+    #[arg(value_name = "INC")]
+    incident: IncidentId,
+}
+
+/// Arguments of `stop`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  breakglass stop INC-7 --reason \"not expected\"")]
+pub struct StopArgs {
+    /// The incident
+    #[arg(value_name = "INC")]
+    incident: IncidentId,
+    /// Why; everyone reads it
+    #[arg(long)]
+    reason: String,
+}
+
+/// A custodian's final no.
+///
+/// # Errors
+/// [`CliError`].
+pub async fn refuse(args: RefuseArgs, globals: &Globals, out: &Output) -> Result<Exit, CliError> {
+    let deed = Deed::Refuse {
+        reason: args.reason,
+    };
+    say(
+        &args.incident,
+        deed,
+        "Refused; your no is final.",
+        globals,
+        out,
+    )
+    .await
+}
+
+/// Takes back a share, or (responder) the incident.
+///
+/// # Errors
+/// [`CliError`].
+pub async fn withdraw(
+    args: WithdrawArgs,
+    globals: &Globals,
+    out: &Output,
+) -> Result<Exit, CliError> {
+    say(
+        &args.incident,
+        Deed::Withdraw {},
+        "Withdrawn.",
+        globals,
+        out,
+    )
+    .await
+}
+
+/// Ends a session within a second.
+///
+/// # Errors
+/// [`CliError`].
+pub async fn stop(args: StopArgs, globals: &Globals, out: &Output) -> Result<Exit, CliError> {
+    let deed = Deed::Stop {
+        reason: args.reason,
+    };
+    say(
+        &args.incident,
+        deed,
+        "Stopped; the secret is being rotated.",
+        globals,
+        out,
+    )
+    .await
+}
+
+async fn say(
+    id: &IncidentId,
+    deed: Deed,
+    done: &str,
+    globals: &Globals,
+    out: &Output,
+) -> Result<Exit, CliError> {
+    let mut client = Client::open(globals)?;
+    let view = client.incident(id).await?;
+    let terms_sha256 = terms_check::terms_hash(&view, id)?;
+    let head = client.head().await?;
+    let word = deed.word();
+    let act = client.sign_act(&head, Some((id, terms_sha256)), deed)?;
+    let view: IncidentView = client
+        .api
+        .post(&format!("/incidents/{id}/{word}"), &act)
+        .await?;
+    out.result(
+        json!({"incident": id, "done": word, "phase": view.phase}),
+        &format!("{done} {id} is {}.", view.phase),
+    );
+    Ok(Exit::DONE)
+}

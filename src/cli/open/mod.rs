@@ -1,0 +1,202 @@
+//! `breakglass open`: the responder walks the decision tree, signs the opening, reads out the
+//! phrase, waits and claims.
+
+mod ask;
+mod follow;
+
+use serde_json::json;
+
+use super::client::{Client, Documents};
+use super::terms_check::{self, Case};
+use super::{CliError, Exit, Globals, Output, clock, phrase, show, text};
+use crate::api::IncidentView;
+use crate::domain::act::{Deed, Opening};
+use crate::domain::ids::IncidentId;
+use crate::domain::phrase::phrase as phrase_of;
+use crate::domain::terms::{Purpose, Target};
+use crate::sealed::loaded_key::LoadedKey;
+
+/// Arguments of `open`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  breakglass open
+  breakglass open --because catastrophic-outage --answers down=yes --workspace 1234 --for 60m \\
+      --ticket OPS-8812 \"IdP change locked out all workspace admins\"
+  breakglass open --purpose rotate \"rotation owed since last night\"")]
+pub struct Args {
+    /// Why, in one sentence; custodians read it
+    reason: Option<String>,
+    /// The use case, when you know where the tree leads
+    #[arg(long, value_name = "USECASE")]
+    because: Option<String>,
+    /// Answers to the decision tree
+    #[arg(long, value_name = "ID=yes|no,…", value_delimiter = ',', value_parser = ask::answer)]
+    answers: Vec<(String, bool)>,
+    /// Ticket number
+    #[arg(long, default_value = "")]
+    ticket: String,
+    /// Length of the session, such as 60m or 1h; the use case's limit without it
+    #[arg(long = "for", value_name = "TIME", value_parser = text::minutes)]
+    minutes: Option<u32>,
+    /// The workspace to reach, by id
+    #[arg(long, value_name = "ID")]
+    workspace: Option<String>,
+    /// Reach the account host
+    #[arg(long)]
+    account: bool,
+    /// What the session may call; the use case's own scope without it. May be repeated
+    #[arg(long, value_name = "PATTERN")]
+    scope: Vec<String>,
+    /// What the shares are for
+    #[arg(long, value_enum, default_value_t)]
+    purpose: PurposeArg,
+    /// Return once custodians are asked
+    #[arg(long)]
+    no_wait: bool,
+    /// Longest wait for the custodians
+    #[arg(long, value_name = "TIME", default_value = "30m", value_parser = text::minutes)]
+    timeout: u32,
+}
+
+/// Purposes a person can ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+enum PurposeArg {
+    /// A session for an emergency
+    #[default]
+    Incident,
+    /// The same, rehearsed
+    Drill,
+    /// Finish an owed rotation, without a session
+    Rotate,
+}
+
+impl From<PurposeArg> for Purpose {
+    fn from(argument: PurposeArg) -> Self {
+        match argument {
+            PurposeArg::Incident => Self::Incident,
+            PurposeArg::Drill => Self::Drill,
+            PurposeArg::Rotate => Self::Rotate,
+        }
+    }
+}
+
+/// Asks what is missing, signs, sends, waits, claims.
+///
+/// # Errors
+/// [`CliError`]; refused with the other door to take when the tree says so.
+pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, CliError> {
+    let mut client = Client::open(globals)?;
+    let documents = client.documents().await?;
+    let opening = opening(&args, &mut client, &documents, out).await?;
+    let act = client.sign_act(&documents.head, None, Deed::Open(Box::new(opening)))?;
+    let view: IncidentView = client.api.post("/incidents", &act).await?;
+    let id: IncidentId = view
+        .id
+        .parse()
+        .map_err(|_| CliError::failed("answer", "the vault's incident id is none"))?;
+    let case = own_terms(&mut client, &documents, view, &id, &act.document).await?;
+    announce(&case, out);
+    if args.no_wait {
+        let words = phrase_of(&case.terms_sha256).join(" ");
+        out.result(
+            json!({"incident": id, "phase": case.view.phase, "phrase": words,
+                "needed": case.terms.needed, "expires_ms": case.terms.expires_ms,
+                "terms_sha256": case.terms_sha256}),
+            &format!(
+                "{id} is on its way. breakglass status {id}; once open: breakglass claim {id}"
+            ),
+        );
+        return Ok(Exit::DONE);
+    }
+    follow::to_the_end(&mut client, &documents, case, args.timeout, out).await
+}
+
+async fn opening(
+    args: &Args,
+    client: &mut Client,
+    documents: &Documents,
+    out: &Output,
+) -> Result<Opening, CliError> {
+    let mut nonce = [0; 16];
+    getrandom::fill(&mut nonce).map_err(|why| CliError::failed("random", why.to_string()))?;
+    let reason = ask::reason(args.reason.as_deref(), out).await?;
+    let mut opening = Opening {
+        purpose: args.purpose.into(),
+        use_case: String::new(),
+        answers: args.answers.iter().cloned().collect(),
+        reason,
+        ticket: args.ticket.clone(),
+        target: Target {
+            account: args.account,
+            workspace: args.workspace.clone(),
+        },
+        scope: args.scope.clone(),
+        grants_to: Vec::new(),
+        max_minutes: args.minutes.unwrap_or(0),
+        claim_key: None,
+        client_nonce: hex::encode(nonce),
+    };
+    if args.purpose == PurposeArg::Rotate {
+        let sessionless = opening.scope.is_empty() && args.minutes.is_none();
+        let aimless = args.because.is_none() && opening.answers.is_empty();
+        return if sessionless && aimless {
+            Ok(opening)
+        } else {
+            Err(CliError::usage(
+                "a rotation opens no session: it takes a reason and nothing else",
+            ))
+        };
+    }
+    let leaf = ask::walk(
+        &documents.policy,
+        &mut opening.answers,
+        args.because.as_deref(),
+        out,
+    )
+    .await?;
+    leaf.id.clone_into(&mut opening.use_case);
+    opening.max_minutes = args.minutes.unwrap_or(leaf.max_minutes);
+    if !args.account && args.workspace.is_none() {
+        return Err(CliError::usage("nothing to reach was named")
+            .hint("pass --workspace ID, --account or both"));
+    }
+    // Kept before anything is sent: an opening whose claim key is lost can never be claimed.
+    let key = LoadedKey::generate_ed25519("breakglass claim")
+        .map_err(|why| CliError::failed("key", why.to_string()))?;
+    client.state.keep_claim_key(&key)?;
+    opening.claim_key = Some(key.public().text().to_owned());
+    Ok(opening)
+}
+
+/// The vault's terms are checked like a custodian does, and must be about what was just signed.
+async fn own_terms(
+    client: &mut Client,
+    documents: &Documents,
+    view: IncidentView,
+    id: &IncidentId,
+    signed: &str,
+) -> Result<Case, CliError> {
+    if view
+        .request
+        .as_ref()
+        .map(|request| request.document.as_str())
+        != Some(signed)
+    {
+        return Err(CliError::log_broken(
+            "the vault answers with another opening than the one just signed",
+        ));
+    }
+    terms_check::check_view(client, documents, view, id).await
+}
+
+/// The phrase in large type, and who was asked.
+fn announce(case: &Case, out: &Output) {
+    let asked = case.terms.asked_ms.date_clock_utc();
+    // Neither `-q` nor `--json` may hide the phrase: without it nobody can approve.
+    out.warn(&format!(
+        "{} asked {asked}. Say this on the bridge, and nowhere in writing:",
+        case.terms.incident
+    ));
+    out.warn(&phrase::large(&phrase_of(&case.terms_sha256)));
+    out.talk(&show::incident(&case.view, clock::now()));
+}

@@ -1,0 +1,260 @@
+//! Incidents and facts as text for people. Every foreign text passes `escape`.
+
+use super::escape::line;
+use super::terms_check::Case;
+use super::text::{count, left};
+use crate::api::{CustodianView, IncidentView};
+use crate::domain::roster::Roster;
+use crate::domain::terms::{Purpose, Requester};
+use crate::domain::time::Timestamp;
+
+/// The facts a custodian reads before she decides, from the checked terms.
+pub(super) fn facts(case: &Case, roster: &Roster, now: Timestamp) -> String {
+    let terms = &case.terms;
+    let who = match &terms.requester {
+        Requester::Vault => "The vault itself".to_owned(),
+        Requester::Person(id) => line(roster.person(id).map_or(id.as_str(), |p| p.name.as_str())),
+    };
+    let what = match terms.purpose {
+        Purpose::Incident => format!(
+            "asks for {} of {} on {}",
+            count(terms.max_minutes, "minute"),
+            line(&terms.use_case),
+            terms.target.words()
+        ),
+        Purpose::Drill => "asks for a DRILL: no real credential is opened".to_owned(),
+        Purpose::Rotate => "asks to finish a rotation: no session, no access".to_owned(),
+    };
+    let mut text = format!(
+        "{} · {} · vault {}\n{who} {what}.\n",
+        terms.incident,
+        purpose(terms.purpose),
+        terms.vault
+    );
+    let mut row = |name: &str, value: &str| text.push_str(&format!("  {name:<10} {value}\n"));
+    row("why", &line(&terms.reason));
+    if !terms.ticket.is_empty() {
+        row("ticket", &line(&terms.ticket));
+    }
+    if terms.purpose != Purpose::Rotate {
+        row("may call", &line(&terms.scope.join(", ")));
+        let answers = terms
+            .answers
+            .iter()
+            .map(|(id, yes)| format!("{id}={}", if *yes { "yes" } else { "no" }));
+        row("answers", &line(&answers.collect::<Vec<_>>().join(", ")));
+    }
+    row(
+        "epoch",
+        &format!(
+            "{} ({} of {} shares, {} approvals needed)",
+            terms.epoch, terms.k, terms.n, terms.needed
+        ),
+    );
+    row("asked", &terms.asked_ms.date_clock_utc());
+    row(
+        "ends",
+        &format!(
+            "{} (in {})",
+            terms.expires_ms.date_clock_utc(),
+            left(terms.expires_ms, now)
+        ),
+    );
+    for remark in &case.remarks {
+        text.push_str(&format!("  ! {remark}\n"));
+    }
+    text.trim_end().to_owned()
+}
+
+fn purpose(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Incident => "EMERGENCY",
+        Purpose::Drill => "DRILL",
+        Purpose::Rotate => "ROTATION",
+    }
+}
+
+/// One line of the board.
+pub(super) fn board_line(view: &IncidentView, now: Timestamp) -> String {
+    let mut text = format!(
+        "{}  {} by {}: {}",
+        line(&view.id),
+        line(&view.purpose),
+        line(&view.requester_name),
+        line(&view.phase)
+    );
+    if view.phase == "collecting" || view.phase == "opening" {
+        text.push_str(&format!(", {} of {} shares", view.shares_in, view.needed));
+    }
+    if let Some(session) = &view.session {
+        text.push_str(&format!(
+            ", open until {} ({} left)",
+            Timestamp(session.exp_ms).clock_utc(),
+            left(Timestamp(session.exp_ms), now)
+        ));
+    }
+    if view.phase == "closing" {
+        text.push_str(", NOT SAFE YET");
+        if view.rotation_owed {
+            text.push_str(": rotation owed, custodians must approve it");
+        }
+    }
+    if let Some(due) = view.review_due_ms {
+        text.push_str(&format!(", review due {}", Timestamp(due).date_clock_utc()));
+    }
+    text
+}
+
+/// An incident with everyone's answer.
+pub(super) fn incident(view: &IncidentView, now: Timestamp) -> String {
+    let mut lines = vec![board_line(view, now)];
+    lines.extend(view.custodians.iter().map(custodian));
+    if view.phase == "collecting" && !view.alert_confirmed {
+        lines.push("  ! no alert channel has confirmed yet: it opens once one has".to_owned());
+    }
+    if let Some(cause) = &view.close_cause {
+        lines.push(format!("  session ended: {}", line(cause)));
+    }
+    if let Some(rotation) = &view.rotation {
+        lines.push(format!("  rotation: {}", line(rotation)));
+    }
+    if view.old_secret_refused {
+        lines.push("  ✓ Databricks refuses the old secret".to_owned());
+    }
+    if let Some(at) = view.fully_safe_at_ms {
+        lines.push(format!("  fully safe at {}", Timestamp(at).clock_utc()));
+    }
+    lines.join("\n")
+}
+
+/// One custodian's line.
+pub(super) fn custodian(view: &CustodianView) -> String {
+    let (mark, word) = match view.state.as_str() {
+        "in" => ("✓", format!("share {}", view.index)),
+        "refused" => ("–", "refused".to_owned()),
+        "paused" => ("!", "paused after wrong phrases".to_owned()),
+        "excluded" => (" ", "asked for it, does not count".to_owned()),
+        "asked" => ("…", "asked".to_owned()),
+        other => ("?", line(other)),
+    };
+    let at = view.at_ms.map_or(String::new(), |at| {
+        format!("   {}", Timestamp(at).clock_utc())
+    });
+    format!("  {mark} {:<18} {word}{at}", line(&view.name))
+}
+
+/// What changed between two looks at an incident, one line per event.
+pub(super) fn changes(before: Option<&IncidentView>, after: &IncidentView) -> Vec<String> {
+    let mut lines = Vec::new();
+    if before.is_none_or(|before| before.phase != after.phase) {
+        lines.push(format!(
+            "{}: {}",
+            line(&after.id),
+            phase_words(&after.phase)
+        ));
+    }
+    for custodian_now in &after.custodians {
+        let earlier = before.and_then(|b| {
+            b.custodians
+                .iter()
+                .find(|c| c.person == custodian_now.person)
+        });
+        if earlier.is_some_and(|earlier| earlier != custodian_now) {
+            lines.push(custodian(custodian_now));
+        }
+    }
+    if after.rotation.is_some() && before.is_none_or(|before| before.rotation != after.rotation) {
+        lines.push(format!(
+            "  rotation: {}",
+            line(after.rotation.as_deref().unwrap_or_default())
+        ));
+    }
+    if after.old_secret_refused && before.is_none_or(|before| !before.old_secret_refused) {
+        lines.push("  ✓ Databricks refuses the old secret".to_owned());
+    }
+    if after.alert_confirmed && before.is_some_and(|before| !before.alert_confirmed) {
+        lines.push("  ✓ people have been alerted".to_owned());
+    }
+    lines
+}
+
+fn phase_words(phase: &str) -> String {
+    match phase {
+        "collecting" => "custodians are asked for their shares".to_owned(),
+        "cooling" => "enough shares; the veto window runs".to_owned(),
+        "opening" => "enough shares; the vault is opening".to_owned(),
+        "open" => "OPEN: every call is logged".to_owned(),
+        "closing" => "the session ended; not safe yet".to_owned(),
+        "in_review" => "closed; waits for its review".to_owned(),
+        "reviewed" => "done".to_owned(),
+        "refused" => "refused: too few custodians can still agree".to_owned(),
+        "withdrawn" => "withdrawn".to_owned(),
+        "lapsed" => "lapsed: not enough shares in time".to_owned(),
+        other => line(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    fn view(phase: &str) -> IncidentView {
+        let custodian = |person: &str, index| CustodianView {
+            person: person.into(),
+            name: person.to_uppercase(),
+            index,
+            time_zone: "UTC".into(),
+            state: "asked".into(),
+            at_ms: None,
+        };
+        IncidentView {
+            id: "INC-1".into(),
+            purpose: "incident".into(),
+            phase: phase.into(),
+            version: 1,
+            requester: "rio".into(),
+            requester_name: "Rio\u{1b}[2J".into(),
+            terms: Value::Null,
+            terms_sha256: String::new(),
+            request: None,
+            terms_seq: 2,
+            shares_in: 1,
+            needed: 3,
+            custodians: vec![custodian("ada", 1), custodian("ben", 2)],
+            alert_confirmed: false,
+            session: None,
+            close_cause: None,
+            rotation: None,
+            old_secret_refused: false,
+            rotation_owed: false,
+            fully_safe_at_ms: None,
+            review_due_ms: None,
+        }
+    }
+
+    #[test]
+    fn names_cannot_steer_the_terminal() {
+        assert!(board_line(&view("collecting"), Timestamp(0)).contains("Rio\\u{1b}[2J"));
+    }
+
+    #[test]
+    fn only_what_changed_is_said_again() {
+        let before = view("collecting");
+        let mut after = before.clone();
+        assert_eq!(changes(Some(&before), &after), Vec::<String>::new());
+        after.custodians[1].state = "in".into();
+        after.phase = "opening".into();
+        let said = changes(Some(&before), &after);
+        assert_eq!(said.len(), 2);
+        assert!(
+            said[0].contains("opening") && said[1].contains("BEN"),
+            "{said:?}"
+        );
+    }
+
+    #[test]
+    fn a_closing_incident_is_never_called_safe() {
+        assert!(board_line(&view("closing"), Timestamp(0)).contains("NOT SAFE YET"));
+    }
+}

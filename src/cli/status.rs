@@ -1,0 +1,131 @@
+//! `breakglass status`: the board, or one incident.
+//!
+//! Without a login it says what the vault says of itself; with one, what the signed log approved.
+
+use serde_json::{Value, json};
+
+use super::client::{Client, Documents};
+use super::{CliError, Exit, Globals, Output, clock, phrase, show, terms_check};
+use crate::api::{Health, IncidentView};
+use crate::domain::ids::IncidentId;
+use crate::domain::phrase::phrase as phrase_of;
+use crate::domain::roster::Role;
+use crate::domain::terms::Purpose;
+
+/// Arguments of `status`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  breakglass status\n  breakglass status INC-7 --json")]
+pub struct Args {
+    /// Only this incident
+    #[arg(value_name = "INC")]
+    incident: Option<IncidentId>,
+}
+
+/// Shows the board or one incident.
+///
+/// # Errors
+/// [`CliError`]; exit 3 when there is no such incident.
+pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, CliError> {
+    let mut client = Client::open(globals)?;
+    let documents = client.documents().await?;
+    match args.incident {
+        Some(id) => one(&mut client, &documents, &id, out).await,
+        None => board(&mut client, &documents, out).await,
+    }
+}
+
+async fn board(client: &mut Client, documents: &Documents, out: &Output) -> Result<Exit, CliError> {
+    let health: Health = client.api.get("/health").await?;
+    let incidents = client.incidents().await?;
+    let view = &documents.view;
+    let now = clock::now();
+    let ready = if view.epoch_ready {
+        "ready"
+    } else {
+        "NOT READY"
+    };
+    let mut text = format!(
+        "Vault {}: {}, {}. Epoch {} {ready} ({} of {} proofs). Log: {} entries, verified.",
+        view.vault,
+        health.vault_phase,
+        health.status,
+        documents.manifest.epoch,
+        view.proved.len(),
+        view.proofs_needed,
+        documents.head.size
+    );
+    if view.rotation_owed_since_ms.is_some() {
+        text.push_str("\n! A rotation is owed: custodians must approve it.");
+    }
+    let mut shown = Vec::new();
+    for incident in incidents {
+        text.push('\n');
+        text.push_str(&show::board_line(&incident, now));
+        let phrase = own_phrase(client, documents, &incident).await?;
+        if let Some(phrase) = &phrase {
+            text.push_str(&format!("\n  phrase to read: {phrase}"));
+        }
+        shown.push(with_phrase(&incident, phrase)?);
+    }
+    let object = json!({"vault": view.vault, "phase": health.vault_phase, "status": health.status,
+        "epoch": documents.manifest.epoch, "epoch_ready": view.epoch_ready, "proved": view.proved,
+        "proofs_needed": view.proofs_needed, "rotation_owed_since_ms": view.rotation_owed_since_ms,
+        "log_size": documents.head.size, "version": view.version, "incidents": shown,
+        "at_ms": now.0});
+    out.result(object, &text);
+    Ok(Exit::DONE)
+}
+
+async fn one(
+    client: &mut Client,
+    documents: &Documents,
+    id: &IncidentId,
+    out: &Output,
+) -> Result<Exit, CliError> {
+    let view = client.incident(id).await?;
+    let phrase = own_phrase(client, documents, &view).await?;
+    let mut text = show::incident(&view, clock::now());
+    if let Some(phrase) = &phrase {
+        text.push_str(&format!("\n  phrase to read: {phrase}"));
+    }
+    out.result(with_phrase(&view, phrase)?, &text);
+    Ok(Exit::DONE)
+}
+
+/// The phrase, for who may read it out: the requester, and for a rotation also an operator who
+/// cannot approve (PROTOCOL §6). Only of terms that passed every check; terms that do not pass
+/// have no phrase, and a broken log ends the command.
+async fn own_phrase(
+    client: &mut Client,
+    documents: &Documents,
+    view: &IncidentView,
+) -> Result<Option<String>, CliError> {
+    let collecting = matches!(view.phase.as_str(), "collecting" | "closing");
+    let person = documents.roster.person(client.me());
+    let requester = view.requester == client.me().as_str();
+    let operator = person.is_some_and(|me| me.is(Role::Operator) && !me.is(Role::Custodian));
+    let Ok(id) = view.id.parse::<IncidentId>() else {
+        return Ok(None);
+    };
+    if !collecting || !(requester || operator) {
+        return Ok(None);
+    }
+    let case = match terms_check::check_view(client, documents, view.clone(), &id).await {
+        Ok(case) => case,
+        Err(error) if error.exit == Exit::LOG_BROKEN => return Err(error),
+        Err(_) => return Ok(None),
+    };
+    let rotation = case.terms.purpose == Purpose::Rotate;
+    let waits = view.phase == "collecting" || rotation;
+    let shown = waits && (requester || rotation);
+    Ok(shown.then(|| phrase::words(&phrase_of(&case.terms_sha256))))
+}
+
+fn with_phrase(view: &IncidentView, phrase: Option<String>) -> Result<Value, CliError> {
+    let mut object =
+        serde_json::to_value(view).map_err(|why| CliError::failed("json", why.to_string()))?;
+    if let (Some(phrase), Value::Object(members)) = (phrase, &mut object) {
+        members.insert("phrase".to_owned(), phrase.into());
+    }
+    Ok(object)
+}
