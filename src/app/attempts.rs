@@ -31,35 +31,16 @@ impl App {
         }
     }
 
-    /// Logs an act that was refused, and gives the refusal back.
+    /// Logs an act that was refused, and gives the refusal back. What broke on our side is no
+    /// refusal and passes through.
     pub(super) async fn refused(
         &self,
         verified: &Verified,
         incident: Option<&IncidentId>,
         error: AppError,
     ) -> AppError {
-        let person = verified.act.person.clone();
-        let word = verified.act.deed.word();
-        let mut entry = draft(
-            "act.refused",
-            [
-                ("person", Value::from(person.as_str())),
-                ("act", Value::from(word)),
-                ("code", Value::from(error.code())),
-                ("act_sha256", Value::from(verified.sha256.hex())),
-            ],
-        );
-        if let Some(incident) = incident {
-            entry.members.insert("inc".to_owned(), Value::from(incident.as_str()));
-        }
-        let attempt = Attempt::ActRefused {
-            person,
-            word,
-            incident: incident.cloned(),
-            code: error.code(),
-        };
-        self.note_act(verified, entry, &attempt).await;
-        error
+        let act = &verified.act;
+        self.said_no(&act.person, act.deed.word(), Some(verified), incident, error).await
     }
 
     /// Logs a document that is no valid act of its sender.
@@ -70,24 +51,44 @@ impl App {
         incident: Option<&IncidentId>,
         error: AppError,
     ) -> AppError {
+        self.said_no(&caller.person, word, None, incident, error).await
+    }
+
+    async fn said_no(
+        &self,
+        person: &PersonId,
+        word: &'static str,
+        verified: Option<&Verified>,
+        incident: Option<&IncidentId>,
+        error: AppError,
+    ) -> AppError {
+        if !error.is_no() {
+            return error;
+        }
         let mut entry = draft(
             "act.refused",
             [
-                ("person", Value::from(caller.person.as_str())),
+                ("person", Value::from(person.as_str())),
                 ("act", Value::from(word)),
                 ("code", Value::from(error.code())),
             ],
         );
+        if let Some(verified) = verified {
+            entry.members.insert("act_sha256".to_owned(), Value::from(verified.sha256.hex()));
+        }
         if let Some(incident) = incident {
             entry.members.insert("inc".to_owned(), Value::from(incident.as_str()));
         }
         let attempt = Attempt::ActRefused {
-            person: caller.person.clone(),
+            person: person.clone(),
             word,
             incident: incident.cloned(),
             code: error.code(),
         };
-        self.note_attempt(entry, &attempt).await;
+        match verified {
+            Some(verified) => self.note_act(verified, entry, &attempt).await,
+            None => self.note_attempt(entry, &attempt).await,
+        }
         error
     }
 

@@ -6,5 +6,5 @@ mod people;
 mod vault;
 
 pub use inbox::Mode;
-pub use people::{Person, opening};
+pub use people::{Person, opening, rotation_opening};
 pub use vault::{Plan, TestVault};

@@ -30,6 +30,7 @@ use serde_json::Value;
 use sqlx::ConnectOptions as _;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
 
 use super::inbox::{Inbox, Mode};
 use super::people::{Person, opening};
@@ -271,14 +272,23 @@ impl TestVault {
 
     /// Rotates the secret a person has seen, as `init` does.
     pub fn initialise(&self) -> Result<Initialised, AppError> {
-        let secret = SecretText::copied_from(FIRST_SECRET).unwrap();
-        let first = Credential {
+        self.block(self.app().initialise(self.first_credential(), None, &|_| {}))
+    }
+
+    fn first_credential(&self) -> Credential {
+        Credential {
             client_id: self.simulator.state.principal.application_id.clone(),
-            client_secret: secret,
+            client_secret: SecretText::copied_from(FIRST_SECRET).unwrap(),
             secret_id: String::new(),
             expires_at_ms: i64::MAX,
-        };
-        self.block(self.app().initialise(first, None, &|_| {}))
+        }
+    }
+
+    /// The same, as a process that may be killed meanwhile.
+    pub fn initialise_in_background(&self) -> JoinHandle<()> {
+        let (app, first) = (self.app().clone(), self.first_credential());
+        let step = async move { drop(app.initialise(first, None, &|_| {}).await) };
+        self.process().runtime.spawn(step)
     }
 
     fn process(&self) -> &Process {
@@ -351,6 +361,25 @@ impl TestVault {
         let mut knobs = self.simulator.state.knobs();
         change(&mut knobs);
         self.simulator.state.set_knobs(knobs);
+    }
+
+    /// From now on Databricks deletes no secret.
+    pub fn refuse_deletes(&self) {
+        let principal = &self.simulator.state.principal;
+        let account = &self.simulator.state.account_id;
+        let list = format!(
+            "/api/2.0/accounts/{account}/servicePrincipals/{}/credentials/secrets/",
+            principal.id
+        );
+        self.knobs(|knobs| {
+            knobs.unavailable_next = u32::MAX;
+            knobs.unavailable_prefix = list;
+        });
+    }
+
+    /// Databricks works again.
+    pub fn allow_all(&self) {
+        self.knobs(|knobs| knobs.unavailable_next = 0);
     }
 
     /// The newest checkpoint, as a client that verified it would name it.
@@ -481,7 +510,13 @@ impl TestVault {
 
     /// Waits until the newest rotation is in a state.
     pub fn wait_for_rotation(&self, state: State) {
-        self.wait(|| self.rotation().state == state, || format!("{:?}", self.rotation()));
+        let newest = || self.block(self.store().latest_rotation()).unwrap().map(|(r, _)| r);
+        self.wait(|| newest().is_some_and(|r| r.state == state), || format!("{:?}", newest()));
+    }
+
+    /// Waits until the log holds an entry of a type.
+    pub fn wait_for_entry(&self, kind: &str) {
+        self.wait(|| self.count(kind) > 0, || format!("{:?}", self.kinds()));
     }
 
     fn wait(&self, wanted: impl Fn() -> bool, stands: impl Fn() -> String) {
