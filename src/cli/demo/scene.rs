@@ -30,7 +30,7 @@ pub(super) async fn play(stage: &mut Stage, out: &Output) -> Result<Promises, Cl
     checks::all(stage, &incident, &opened, &calls, &closed, dead, &export).await
 }
 
-async fn enrol(stage: &Stage, out: &Output) -> Result<(), CliError> {
+pub(super) async fn enrol(stage: &Stage, out: &Output) -> Result<(), CliError> {
     out.talk("\nA quiet day: everyone pins the vault with the line otto gave her.");
     for (name, role, _) in PEOPLE {
         let actor = Actor::of(stage, name);
