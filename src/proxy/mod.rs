@@ -21,8 +21,3 @@ pub use local::{
 };
 pub use refusal::Refusal;
 pub use upload::{Sent, Upload, UploadError};
-
-/// TEMPORARY STUB until the proxydoor branch is merged.
-pub fn handler(_app: crate::app::App, _n: usize) -> crate::listen::Handler {
-    unreachable!()
-}
