@@ -361,7 +361,7 @@ pub struct EntryProof {
     pub entry: String,
     /// Inclusion proof: base64 hashes, leaf side first.
     pub inclusion: Vec<String>,
-    /// The signed checkpoint under which it is included.
+    /// The signed checkpoint of the size asked for, or the newest where none of that size was kept.
     pub checkpoint: String,
 }
 
@@ -374,7 +374,7 @@ pub struct ConsistencyProof {
     pub new: u64,
     /// Base64 hashes (RFC 6962 §2.1.2).
     pub proof: Vec<String>,
-    /// The signed checkpoint of the newer size.
+    /// The signed checkpoint of the newer size, or the newest where none of that size was kept.
     pub checkpoint: String,
 }
 

@@ -47,10 +47,7 @@ impl App {
             Err(AppError::Share(reject)) => {
                 Err(self.share_rejected(id, &verified, reject).await)
             }
-            Err(error @ AppError::Refused(_)) => {
-                Err(self.refused(&verified, Some(id), error).await)
-            }
-            Err(error) => Err(error),
+            Err(error) => Err(self.refused(&verified, Some(id), error).await),
         }
     }
 
@@ -176,12 +173,12 @@ impl App {
                 ("person", Value::from(person.as_str())),
                 ("index", Value::from(index)),
                 ("why", Value::from(reject.code())),
-                ("refused_act_sha256", Value::from(verified.sha256.hex())),
+                ("act_sha256", Value::from(verified.sha256.hex())),
             ],
         );
         let attempt =
             Attempt::ShareRejected { person, index, why: reject.code().to_owned(), incident: id.clone() };
-        self.note_attempt(entry, &attempt).await;
+        self.note_act(verified, entry, &attempt).await;
         reject.into()
     }
 
@@ -198,7 +195,10 @@ impl App {
     ) -> Result<Incident, AppError> {
         let verified = match self.verified(signed, caller) {
             Ok(verified) if verified.act.deed.word() == word => verified,
-            Ok(_) => return Err(AppError::BadDocument(format!("not an act of {word}"))),
+            Ok(other) => {
+                let error = AppError::BadDocument(format!("not an act of {word}"));
+                return Err(self.refused(&other, Some(id), error).await);
+            }
             Err(error) => return Err(self.forged(caller, word, Some(id), error).await),
         };
         let result = async {
@@ -216,10 +216,7 @@ impl App {
                 }
                 Ok(incident)
             }
-            Err(error @ AppError::Refused(_)) => {
-                Err(self.refused(&verified, Some(id), error).await)
-            }
-            Err(error) => Err(error),
+            Err(error) => Err(self.refused(&verified, Some(id), error).await),
         }
     }
 }

@@ -9,47 +9,38 @@ use super::step::draft;
 use crate::audit::entry::Draft;
 use crate::domain::alert::{self, Attempt};
 use crate::domain::ids::{IncidentId, PersonId};
+use crate::store::change::RowChange;
 
 impl App {
     /// Commits an entry about an attempt, with its alerts. A log that fails here changes nothing
     /// for the attempt, which is refused anyway; losing the log is handled by the commit itself.
     pub(super) async fn note_attempt(&self, entry: Draft, attempt: &Attempt) {
+        self.note_with(entry, Vec::new(), attempt).await;
+    }
+
+    /// The same for a signed act, which is kept: a signed attempt is evidence.
+    pub(super) async fn note_act(&self, verified: &Verified, entry: Draft, attempt: &Attempt) {
+        self.note_with(entry, vec![verified.document()], attempt).await;
+    }
+
+    async fn note_with(&self, entry: Draft, rows: Vec<RowChange>, attempt: &Attempt) {
         let roster = &self.inner.facts.get().roster;
         let alerts = alert::for_attempt(attempt, roster);
-        if let Err(error) = self.record(vec![entry], Vec::new(), alerts, None).await {
+        if let Err(error) = self.record(vec![entry], rows, alerts, None).await {
             tracing::error!(%error, "an attempt could not be logged");
         }
     }
 
-    /// Logs an act that was refused, and gives the refusal back.
+    /// Logs an act that was refused, and gives the refusal back. What broke on our side is no
+    /// refusal and passes through.
     pub(super) async fn refused(
         &self,
         verified: &Verified,
         incident: Option<&IncidentId>,
         error: AppError,
     ) -> AppError {
-        let person = verified.act.person.clone();
-        let word = verified.act.deed.word();
-        let mut entry = draft(
-            "act.refused",
-            [
-                ("person", Value::from(person.as_str())),
-                ("act", Value::from(word)),
-                ("code", Value::from(error.code())),
-                ("act_sha256", Value::from(verified.sha256.hex())),
-            ],
-        );
-        if let Some(incident) = incident {
-            entry.members.insert("inc".to_owned(), Value::from(incident.as_str()));
-        }
-        let attempt = Attempt::ActRefused {
-            person,
-            word,
-            incident: incident.cloned(),
-            code: error.code(),
-        };
-        self.note_attempt(entry, &attempt).await;
-        error
+        let act = &verified.act;
+        self.said_no(&act.person, act.deed.word(), Some(verified), incident, error).await
     }
 
     /// Logs a document that is no valid act of its sender.
@@ -60,24 +51,44 @@ impl App {
         incident: Option<&IncidentId>,
         error: AppError,
     ) -> AppError {
+        self.said_no(&caller.person, word, None, incident, error).await
+    }
+
+    async fn said_no(
+        &self,
+        person: &PersonId,
+        word: &'static str,
+        verified: Option<&Verified>,
+        incident: Option<&IncidentId>,
+        error: AppError,
+    ) -> AppError {
+        if !error.is_no() {
+            return error;
+        }
         let mut entry = draft(
             "act.refused",
             [
-                ("person", Value::from(caller.person.as_str())),
+                ("person", Value::from(person.as_str())),
                 ("act", Value::from(word)),
                 ("code", Value::from(error.code())),
             ],
         );
+        if let Some(verified) = verified {
+            entry.members.insert("act_sha256".to_owned(), Value::from(verified.sha256.hex()));
+        }
         if let Some(incident) = incident {
             entry.members.insert("inc".to_owned(), Value::from(incident.as_str()));
         }
         let attempt = Attempt::ActRefused {
-            person: caller.person.clone(),
+            person: person.clone(),
             word,
             incident: incident.cloned(),
             code: error.code(),
         };
-        self.note_attempt(entry, &attempt).await;
+        match verified {
+            Some(verified) => self.note_act(verified, entry, &attempt).await,
+            None => self.note_attempt(entry, &attempt).await,
+        }
         error
     }
 

@@ -31,10 +31,7 @@ impl App {
         };
         match self.claim_verified(id, &verified, caller).await {
             Ok(reply) => Ok(reply),
-            Err(error @ AppError::Refused(_)) => {
-                Err(self.refused(&verified, Some(id), error).await)
-            }
-            Err(error) => Err(error),
+            Err(error) => Err(self.refused(&verified, Some(id), error).await),
         }
     }
 
@@ -51,6 +48,14 @@ impl App {
         let now = self.now();
         if now.since_ms(verified.act.at_ms).abs() > CLOCK_APART_MS {
             return Err(Refusal::ClockApart { signed: verified.act.at_ms, now }.into());
+        }
+        // The terms that were unsealed are in memory: a changed row names no other claim key.
+        let (incident, _) = self.load(id).await?;
+        let live = self.inner.memory.session().filter(|live| live.incident == *id);
+        if live.is_some_and(|live| live.terms_sha256 != incident.terms_sha256) {
+            return Err(AppError::Inconsistent(format!(
+                "the terms of {id} are not those its session was opened for: its row was changed"
+            )));
         }
         let token = chance::token("bgt_")?;
         let token_sha256 = Digest::of(token.as_bytes());

@@ -152,10 +152,7 @@ impl App {
         };
         match self.prove_verified(&verified, &request.possession).await {
             Ok(()) => Ok(()),
-            Err(error @ (AppError::Refused(_) | AppError::Share(_))) => {
-                Err(self.refused(&verified, None, error).await)
-            }
-            Err(error) => Err(error),
+            Err(error) => Err(self.refused(&verified, None, error).await),
         }
     }
 

@@ -25,15 +25,15 @@ impl App {
     ) -> Result<Incident, AppError> {
         let verified = match self.verified(signed, caller) {
             Ok(verified) if verified.act.deed.word() == word => verified,
-            Ok(_) => return Err(AppError::BadDocument(format!("not an act of {word}"))),
+            Ok(other) => {
+                let error = AppError::BadDocument(format!("not an act of {word}"));
+                return Err(self.refused(&other, Some(id), error).await);
+            }
             Err(error) => return Err(self.forged(caller, word, Some(id), error).await),
         };
         match self.end_verified(id, &verified).await {
             Ok(incident) => Ok(incident),
-            Err(error @ AppError::Refused(_)) => {
-                Err(self.refused(&verified, Some(id), error).await)
-            }
-            Err(error) => Err(error),
+            Err(error) => Err(self.refused(&verified, Some(id), error).await),
         }
     }
 

@@ -70,6 +70,19 @@ impl From<crate::domain::canonical::CanonicalError> for AppError {
 }
 
 impl AppError {
+    /// Whether this is a no to what was asked, rather than something that broke here.
+    #[must_use]
+    pub fn is_no(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused(_)
+                | Self::Share(_)
+                | Self::LoginNeeded(_)
+                | Self::NotAllowed(_)
+                | Self::BadDocument(_)
+        )
+    }
+
     /// Stable code for scripts (DESIGN §13).
     #[must_use]
     pub fn code(&self) -> &'static str {

@@ -100,6 +100,9 @@ impl App {
                 "the principal id of the configuration belongs to another application".into(),
             ));
         }
+        // Probes of an `init` that did not end go first: only then does the list say which secret
+        // was given.
+        self.delete_our_secrets(&bearer).await?;
         first.secret_id = match &saga {
             Some(saga) if !saga.rotation.old_secret_id.is_empty() => {
                 saga.rotation.old_secret_id.clone()
@@ -107,7 +110,6 @@ impl App {
             _ => self.which_secret(&bearer, secret_id).await?,
         };
         progress("measuring lifetimes and propagation with short-lived probes");
-        self.delete_our_secrets(&bearer).await?;
         self.measure(&bearer).await?;
         progress("making the successor, sealing it, proving the secret given dead");
         let mut saga = match saga {

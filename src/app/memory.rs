@@ -30,6 +30,8 @@ pub struct LiveSession {
     pub id: SessionId,
     /// Its incident.
     pub incident: IncidentId,
+    /// The terms that were unsealed.
+    pub terms_sha256: Digest,
     /// The responder.
     pub actor: PersonId,
     /// What it may reach.

@@ -54,6 +54,7 @@ use crate::domain::roster::Roster;
 use crate::domain::time::{Clock, Timestamp};
 use crate::store::Store;
 
+pub use acts::Caller;
 pub use error::AppError;
 use facts::FactsCell;
 use memory::Memory;

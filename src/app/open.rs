@@ -35,8 +35,7 @@ impl App {
         };
         match self.open_verified(&verified).await {
             Ok(incident) => Ok(incident),
-            Err(error @ AppError::Refused(_)) => Err(self.refused(&verified, None, error).await),
-            Err(error) => Err(error),
+            Err(error) => Err(self.refused(&verified, None, error).await),
         }
     }
 

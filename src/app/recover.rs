@@ -8,12 +8,14 @@ use serde_json::Value;
 use super::App;
 use super::error::AppError;
 use super::open::fresh_key;
-use super::step::{With, draft};
+use super::step::{ROTATION_OWED, With, draft};
 use crate::audit::entry::{Draft, parse_entry};
+use crate::domain::alert::{self, Attempt};
 use crate::domain::incident::command::Command;
 use crate::domain::incident::{Incident, Phase};
 use crate::domain::rotation::State;
 use crate::domain::time::HOUR_MS;
+use crate::store::change::RowChange;
 
 /// Entries read at once.
 const PAGE: u32 = 1_000;
@@ -47,7 +49,28 @@ impl App {
         for (incident, _) in &live {
             self.recover_incident(incident).await?;
         }
-        Ok(())
+        self.owed_by_nobody().await
+    }
+
+    /// A saga that no incident will finish: `init` died after the switch, when the secret given
+    /// was dead already. It is owed, and the timer asks for it (PROTOCOL §3).
+    async fn owed_by_nobody(&self) -> Result<(), AppError> {
+        let unfinished = self
+            .saga_of(None)
+            .await?
+            .filter(|saga| saga.rotation.has_switched() && saga.rotation.state != State::Done);
+        let Some(saga) = unfinished else { return Ok(()) };
+        let known = self.inner.store.fact(ROTATION_OWED).await?.is_some();
+        if known || saga.rotation.incident.is_some() {
+            return Ok(());
+        }
+        let since = saga.rotation.begun_at_ms;
+        let entry = draft("rotate.owed", [("since_ms", Value::from(since.0))]);
+        let row =
+            RowChange::SetFact { name: ROTATION_OWED.to_owned(), value: Some(since.0.to_string()) };
+        let attempt = Attempt::RotationOwed { since };
+        let alerts = alert::for_attempt(&attempt, &self.inner.facts.get().roster);
+        self.record(vec![entry], vec![row], alerts, None).await.map(drop)
     }
 
     async fn recover_incident(&self, incident: &Incident) -> Result<(), AppError> {
@@ -75,8 +98,11 @@ impl App {
 
     async fn recover_closing(&self, incident: &Incident) -> Result<(), AppError> {
         let id = &incident.id;
+        // A saga that began before these terms' epoch was an interrupted one: what custodians
+        // opened afterwards is its successor, which is to be replaced as well.
         if let Some(saga) = self.saga_of(Some(id)).await?
             && saga.rotation.state == State::Done
+            && saga.rotation.from_epoch == incident.terms.epoch
         {
             // The predecessor was proved dead; only the last entry is missing. Tokens minted
             // before the crash die within the hour.

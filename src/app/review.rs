@@ -51,7 +51,7 @@ impl App {
         text: String,
     ) -> Result<(), AppError> {
         let command = Command::Note { person: caller.person.clone(), text };
-        self.step(id, command, Some(&caller.person), With::default()).await.map(drop)
+        self.written(id, caller, "note", command).await
     }
 
     /// Reviews that wait for a signature.
@@ -112,7 +112,7 @@ impl App {
         let person = caller.person.clone();
         let (answer, text) = (request.id.clone(), request.text.clone());
         let command = Command::Answer { person, id: answer, text };
-        self.step(id, command, Some(&caller.person), With::default()).await.map(drop)
+        self.written(id, caller, "review", command).await
     }
 
     /// Keeps a draft finding.
@@ -129,7 +129,21 @@ impl App {
             .map_err(|_| AppError::BadDocument("severity is note, minor or major".into()))?;
         let finding = Finding { severity, text: request.text.clone() };
         let command = Command::Find { person: caller.person.clone(), finding };
-        self.step(id, command, Some(&caller.person), With::default()).await.map(drop)
+        self.written(id, caller, "review", command).await
+    }
+
+    /// What a login alone may write; a no to it is logged like a no to a signed act.
+    async fn written(
+        &self,
+        id: &IncidentId,
+        caller: &Caller,
+        word: &'static str,
+        command: Command,
+    ) -> Result<(), AppError> {
+        match self.step(id, command, Some(&caller.person), With::default()).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.forged(caller, word, Some(id), error).await),
+        }
     }
 
     /// Signs a review off.
@@ -148,10 +162,7 @@ impl App {
         };
         match self.sign_verified(id, &verified).await {
             Ok(incident) => Ok(incident),
-            Err(error @ AppError::Refused(_)) => {
-                Err(self.refused(&verified, Some(id), error).await)
-            }
-            Err(error) => Err(error),
+            Err(error) => Err(self.refused(&verified, Some(id), error).await),
         }
     }
 

@@ -498,13 +498,23 @@ impl App {
             // The value was lost with the memory of an earlier process.
             None => Proof::List,
         };
-        let from_epoch = saga.rotation.from_epoch;
-        let mut rows = Vec::new();
-        if from_epoch > 0 {
-            rows.push(RowChange::EraseCredential { kind: Kind::Live, epoch: from_epoch });
-        }
+        let rows = self.former_credentials(saga.rotation.from_epoch).await?;
         let tokens_dead_at_ms = hands.tokens_dead_at_ms;
         self.move_on(saga, Event::Done { proof, tokens_dead_at_ms }, rows, Vec::new()).await
+    }
+
+    /// Rows that erase every sealed credential since the predecessor's: also that of an epoch 1
+    /// which `init`, run again, dealt anew.
+    async fn former_credentials(&self, from_epoch: u32) -> Result<Vec<RowChange>, AppError> {
+        let current = self.inner.facts.get().epoch()?.manifest.epoch;
+        let mut rows = Vec::new();
+        for epoch in from_epoch.max(1)..current {
+            let row = self.inner.store.epoch(Kind::Live, epoch).await?;
+            if row.is_some_and(|row| row.sealed_credential.is_some()) {
+                rows.push(RowChange::EraseCredential { kind: Kind::Live, epoch });
+            }
+        }
+        Ok(rows)
     }
 
     /// Asks for tokens with the predecessor until it is refused three times in a row, spread over

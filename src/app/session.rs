@@ -108,6 +108,7 @@ impl App {
         Ok(LiveSession {
             id: chance::session_id()?,
             incident: incident.id.clone(),
+            terms_sha256: incident.terms_sha256,
             actor: incident
                 .requester
                 .person()

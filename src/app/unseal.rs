@@ -35,6 +35,12 @@ impl App {
         if !self.inner.memory.has_key(id) {
             return Ok(None);
         }
+        let (incident, _) = self.load(id).await?;
+        if incident.approvals().len() < usize::from(incident.terms.needed) {
+            return Ok(None);
+        }
+        // Nothing is unsealed on the word of a row alone.
+        self.row_is_the_logs(&incident).await?;
         let begun = match self.step(id, Command::Begin, None, With::default()).await {
             Ok(stepped) => stepped.incident,
             // Too few shares, no alert confirmed, another incident open: later.

@@ -46,9 +46,10 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
     let mut pins = client.kept.settings.pins.clone();
     pins.advance_manifest(case.terms.epoch, case.terms.manifest_sha256)?;
     for line in changes::since_last_signed(&client, &documents).await? {
-        out.talk(&format!("! {line}"));
+        out.warn(&format!("! {line}"));
     }
-    out.talk(&show::facts(&case, &documents.roster, clock::now()));
+    // What is signed is shown, `-q` or not.
+    out.warn(&show::facts(&case, &documents.roster, clock::now()));
     let heard = phrase::ask(
         &mut client,
         out,
@@ -158,3 +159,7 @@ async fn mismatch(client: &mut Client, case: &Case, pick: Pick) -> Result<Exit, 
     };
     Err(error.page("custodian"))
 }
+
+#[cfg(test)]
+#[path = "approve_tests.rs"]
+mod tests;

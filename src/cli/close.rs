@@ -47,6 +47,7 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
             format!("{id} is {}: there is no session to close", view.phase),
         ));
     }
+    client.state.erase(id, claim_key(&view).as_deref())?;
     out.talk("✓ session ended");
     let until = clock::now().plus_ms(i64::from(args.timeout) * MINUTE_MS);
     let view = if args.no_wait {
@@ -63,7 +64,7 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
         .await?
     };
     // The login goes last, because the wait needed it.
-    client.state.erase(id, claim_key(&view).as_deref())?;
+    client.state.erase_login()?;
     say(&view, out);
     Ok(Exit::DONE)
 }

@@ -44,7 +44,7 @@ pub struct Args {
 pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, CliError> {
     let link = Link::parse(&args.link).map_err(|why| CliError::usage(why.to_string()))?;
     let folder = folder(globals)?;
-    files::private_folder(&folder)?;
+    files::own_folder(&folder)?;
     let path = path_of(&folder, &link.vault);
     let earlier = earlier_pins(&path, &link)?;
     let ca_file = ca_file(&args, &link, &folder).await?;
@@ -170,7 +170,7 @@ async fn open_tests(
         return Err(CliError::new(
             Exit::SHARE_REJECTED,
             "no_unlocker",
-            "none of these keys is an unlocker of yours: nothing was enrolled",
+            "none of these keys is an unlocker of yours",
         )
         .hint("pass the matching private keys with --key and --unlocker-key"));
     }

@@ -46,21 +46,34 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Makes a folder that only its owner can enter, or checks that it is one.
 ///
 /// # Errors
-/// When it cannot be made, or belongs to somebody else or is open to others.
+/// When it cannot be made, or is open to others.
 pub(super) fn private_folder(path: &Path) -> Result<(), CliError> {
+    folder(path, 0o077, "700")
+}
+
+/// Makes a folder that only its owner can write to, or checks that it is one: pins are not secret,
+/// but nobody else may change them.
+///
+/// # Errors
+/// When it cannot be made, or others can write to it.
+pub(super) fn own_folder(path: &Path) -> Result<(), CliError> {
+    folder(path, 0o022, "go-w")
+}
+
+fn folder(path: &Path, forbidden: u32, mend: &str) -> Result<(), CliError> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(path)
         .map_err(|why| cannot("make", path, &why))?;
     let about = fs::metadata(path).map_err(|why| cannot("read", path, &why))?;
-    if about.mode() & 0o077 != 0 {
+    if about.mode() & forbidden != 0 {
         let shown = path.display();
         return Err(CliError::failed(
             "folder_open",
             format!("folder {shown} is open to other users"),
         )
-        .hint(format!("chmod 700 {shown}")));
+        .hint(format!("chmod {mend} {shown}")));
     }
     Ok(())
 }

@@ -113,9 +113,9 @@ async fn confirm_documents(
         return Ok(());
     }
     for line in news {
-        out.talk(&line);
+        out.warn(&line);
     }
-    out.talk(&summary(documents));
+    out.warn(&summary(documents));
     if args.yes {
         return Ok(());
     }

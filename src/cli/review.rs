@@ -180,7 +180,8 @@ async fn sign(client: &mut Client, args: SignArgs, out: &Output) -> Result<Exit,
         .map(read_answers)
         .transpose()?
         .unwrap_or_default();
-    out.talk(&page(&case));
+    // What is signed is shown, `-q` or not.
+    out.warn(&page(&case));
     ask_missing(&case, &mut answers, out).await?;
     review::complete(&case.questions, &case.items, &answers, &args.finding).map_err(|why| {
         CliError::new(Exit(why.exit_code()), why.code(), why.to_string())

@@ -61,7 +61,7 @@ async fn board(client: &mut Client, documents: &Documents, out: &Output) -> Resu
     for incident in incidents {
         text.push('\n');
         text.push_str(&show::board_line(&incident, now));
-        let phrase = own_phrase(client, documents, &incident).await;
+        let phrase = own_phrase(client, documents, &incident).await?;
         if let Some(phrase) = &phrase {
             text.push_str(&format!("\n  phrase to read: {phrase}"));
         }
@@ -83,7 +83,7 @@ async fn one(
     out: &Output,
 ) -> Result<Exit, CliError> {
     let view = client.incident(id).await?;
-    let phrase = own_phrase(client, documents, &view).await;
+    let phrase = own_phrase(client, documents, &view).await?;
     let mut text = show::incident(&view, clock::now());
     if let Some(phrase) = &phrase {
         text.push_str(&format!("\n  phrase to read: {phrase}"));
@@ -93,26 +93,32 @@ async fn one(
 }
 
 /// The phrase, for who may read it out: the requester, and for a rotation also an operator who
-/// cannot approve (PROTOCOL §6). Only of terms that passed every check.
+/// cannot approve (PROTOCOL §6). Only of terms that passed every check; terms that do not pass
+/// have no phrase, and a broken log ends the command.
 async fn own_phrase(
     client: &mut Client,
     documents: &Documents,
     view: &IncidentView,
-) -> Option<String> {
+) -> Result<Option<String>, CliError> {
     let collecting = matches!(view.phase.as_str(), "collecting" | "closing");
-    let me = documents.roster.person(client.me())?;
-    let id: IncidentId = view.id.parse().ok()?;
-    let requester = view.requester == me.id.as_str();
-    let operator = me.is(Role::Operator) && !me.is(Role::Custodian);
+    let person = documents.roster.person(client.me());
+    let requester = view.requester == client.me().as_str();
+    let operator = person.is_some_and(|me| me.is(Role::Operator) && !me.is(Role::Custodian));
+    let Ok(id) = view.id.parse::<IncidentId>() else {
+        return Ok(None);
+    };
     if !collecting || !(requester || operator) {
-        return None;
+        return Ok(None);
     }
-    let case = terms_check::check_view(client, documents, view.clone(), &id)
-        .await
-        .ok()?;
+    let case = match terms_check::check_view(client, documents, view.clone(), &id).await {
+        Ok(case) => case,
+        Err(error) if error.exit == Exit::LOG_BROKEN => return Err(error),
+        Err(_) => return Ok(None),
+    };
     let rotation = case.terms.purpose == Purpose::Rotate;
     let waits = view.phase == "collecting" || rotation;
-    (waits && (requester || rotation)).then(|| phrase::words(&phrase_of(&case.terms_sha256)))
+    let shown = waits && (requester || rotation);
+    Ok(shown.then(|| phrase::words(&phrase_of(&case.terms_sha256))))
 }
 
 fn with_phrase(view: &IncidentView, phrase: Option<String>) -> Result<Value, CliError> {

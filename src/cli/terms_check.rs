@@ -363,4 +363,4 @@ fn refused(message: String) -> CliError {
 
 #[cfg(test)]
 #[path = "terms_check_tests.rs"]
-mod tests;
+pub(in crate::cli) mod tests;

@@ -112,3 +112,58 @@ pub enum Command {
     #[cfg(feature = "simulator")]
     Demo(demo::Args),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    fn leaves(command: &clap::Command, path: &str, found: &mut Vec<(String, clap::Command)>) {
+        for child in command.get_subcommands() {
+            let path = format!("{path} {}", child.get_name());
+            if child.has_subcommands() {
+                leaves(child, &path, found);
+            } else {
+                found.push((path, child.clone()));
+            }
+        }
+    }
+
+    #[test]
+    fn the_tree_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_client_command_shows_an_example_that_parses_as_itself() {
+        let mut found = Vec::new();
+        leaves(&Cli::command(), "breakglass", &mut found);
+        let elsewhere = ["init", "serve", "demo", "simulate"];
+        let ours = found
+            .iter()
+            .filter(|(path, _)| !elsewhere.iter().any(|name| path.ends_with(name)));
+        for (path, command) in ours {
+            let help = command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            assert!(
+                help.contains("Example") && help.contains(path.as_str()),
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_flag_takes_a_secret() {
+        let mut found = Vec::new();
+        leaves(&Cli::command(), "breakglass", &mut found);
+        for (path, command) in found {
+            for argument in command.get_arguments() {
+                let name = argument.get_id().as_str();
+                let secret = ["token", "secret", "passphrase", "password"].contains(&name);
+                assert!(!secret, "{path} --{name}");
+            }
+        }
+    }
+}

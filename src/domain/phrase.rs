@@ -35,10 +35,12 @@ pub fn choices(right: Phrase, others: &[Phrase], draw: &mut dyn FnMut(u32) -> u3
         }
     }
     while list.len() < 4 {
-        let decoy = [0; 3].map(|_| word(u8::try_from(draw(256)).unwrap_or(0)));
-        if !list.contains(&decoy) {
-            list.push(decoy);
+        let mut bytes = [0; 3].map(|_| u8::try_from(draw(256) % 256).unwrap_or(0));
+        // Stepping on instead of drawing again: a draw that repeats itself must still end.
+        while list.contains(&bytes.map(word)) {
+            bytes[2] = bytes[2].wrapping_add(1);
         }
+        list.push(bytes.map(word));
     }
     for last in (1..list.len()).rev() {
         let bound = u32::try_from(last + 1).unwrap_or(1);

@@ -15,7 +15,7 @@ use super::scope::{Scope, ScopeError};
 mod built_in;
 pub mod file;
 #[cfg(test)]
-mod tests;
+pub(in crate::domain) mod tests;
 
 pub use file::{PolicyFile, PolicyFileError};
 

@@ -14,7 +14,7 @@ use super::terms::VAULT;
 
 pub mod file;
 #[cfg(test)]
-mod tests;
+pub(in crate::domain) mod tests;
 
 pub use file::{PersonEntry, RosterFile, RosterFileError};
 

@@ -6,8 +6,7 @@ use axum::extract::State;
 use super::problem::Problem;
 use super::read::{LoggedIn, Posted, Within};
 use crate::api::{
-    Challenge, Done, ProveRequest, ShareView, TestEnvelope, TestEnvelopeOpened,
-    TestEnvelopeRequest,
+    Challenge, Done, ProveRequest, ShareView, TestEnvelope, TestEnvelopeOpened, TestEnvelopeRequest,
 };
 use crate::app::App;
 use crate::domain::manifest::Kind;
@@ -49,7 +48,9 @@ pub(super) async fn prove(
     Posted(request): Posted<ProveRequest>,
 ) -> Result<Json<Done>, Problem> {
     app.prove(&request, &caller).await?;
-    Ok(Json(Done { done: "proved".to_owned() }))
+    Ok(Json(Done {
+        done: "proved".to_owned(),
+    }))
 }
 
 /// A random text sealed to one of the caller's unlockers.
@@ -76,5 +77,7 @@ pub(super) async fn enrol_opened(
     Posted(opened): Posted<TestEnvelopeOpened>,
 ) -> Result<Json<Done>, Problem> {
     app.test_opened(&caller, &opened).await?;
-    Ok(Json(Done { done: "opened".to_owned() }))
+    Ok(Json(Done {
+        done: "opened".to_owned(),
+    }))
 }

@@ -99,13 +99,21 @@ pub(super) async fn wrong_method() -> Problem {
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let token = headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")?;
+    let token = headers
+        .get(AUTHORIZATION)?
+        .to_str()
+        .ok()?
+        .strip_prefix("Bearer ")?;
     token.starts_with("bgl_").then_some(token)
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = value.and_then(|value| value.split(';').next()).map(str::trim);
+    let value = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let essence = value
+        .and_then(|value| value.split(';').next())
+        .map(str::trim);
     essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
 }
 
@@ -115,5 +123,8 @@ fn is_cross_site(headers: &HeaderMap, own: &ConsoleOrigin) -> bool {
         return true;
     }
     let own = own.text().as_bytes();
-    headers.get_all(ORIGIN).iter().any(|origin| !origin.as_bytes().eq_ignore_ascii_case(own))
+    headers
+        .get_all(ORIGIN)
+        .iter()
+        .any(|origin| !origin.as_bytes().eq_ignore_ascii_case(own))
 }

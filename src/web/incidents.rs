@@ -194,5 +194,7 @@ pub(super) async fn note(
     Posted(request): Posted<NoteRequest>,
 ) -> Result<Json<Done>, Problem> {
     app.note(&id, &caller, request.text).await?;
-    Ok(Json(Done { done: "noted".to_owned() }))
+    Ok(Json(Done {
+        done: "noted".to_owned(),
+    }))
 }

@@ -40,7 +40,11 @@ pub(super) struct EntryAt {
     responses((status = 200, body = String, content_type = "text/plain"))
 )]
 pub(super) async fn checkpoint(State(app): State<App>) -> Response {
-    ([(CONTENT_TYPE, "text/plain; charset=utf-8")], app.checkpoint()).into_response()
+    (
+        [(CONTENT_TYPE, "text/plain; charset=utf-8")],
+        app.checkpoint(),
+    )
+        .into_response()
 }
 
 /// Proof that the log only grew.

@@ -1,7 +1,7 @@
 //! The way in: a challenge, and its signature.
 
-use axum::extract::{Extension, State};
 use axum::Json;
+use axum::extract::{Extension, State};
 
 use super::problem::Problem;
 use super::read::{ConsoleOrigin, Posted, Source};

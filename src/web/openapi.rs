@@ -14,15 +14,43 @@ use crate::app::App;
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Breakglass", description = "Break-glass emergency access vault for Databricks."),
+    info(
+        title = "Breakglass",
+        description = "Break-glass emergency access vault for Databricks."
+    ),
     paths(
-        serve, vault::health, vault::ca, vault::vault, login::challenge, login::login,
-        incidents::list, incidents::open, incidents::show, incidents::approve, incidents::refuse,
-        incidents::mismatch, incidents::withdraw, incidents::stop, incidents::close,
-        incidents::claim, incidents::note, custody::share, custody::prove_challenge,
-        custody::prove, custody::enrol_test, custody::enrol_opened, reviews::list, reviews::show,
-        reviews::answer, reviews::finding, reviews::sign, log::checkpoint, log::consistency,
-        log::proof, log::export, log::file,
+        serve,
+        vault::health,
+        vault::ca,
+        vault::vault,
+        login::challenge,
+        login::login,
+        incidents::list,
+        incidents::open,
+        incidents::show,
+        incidents::approve,
+        incidents::refuse,
+        incidents::mismatch,
+        incidents::withdraw,
+        incidents::stop,
+        incidents::close,
+        incidents::claim,
+        incidents::note,
+        custody::share,
+        custody::prove_challenge,
+        custody::prove,
+        custody::enrol_test,
+        custody::enrol_opened,
+        reviews::list,
+        reviews::show,
+        reviews::answer,
+        reviews::finding,
+        reviews::sign,
+        log::checkpoint,
+        log::consistency,
+        log::proof,
+        log::export,
+        log::file,
     ),
     components(schemas(ErrorBody))
 )]
@@ -49,8 +77,14 @@ pub fn document(table: &[routes::Route]) -> utoipa::openapi::OpenApi {
     components.add_security_scheme(LOGIN, scheme);
     for route in table {
         let path = route.path.replace("{*", "{");
-        let Some(item) = document.paths.paths.get_mut(&path) else { continue };
-        let found = if route.method == hyper::Method::POST { &mut item.post } else { &mut item.get };
+        let Some(item) = document.paths.paths.get_mut(&path) else {
+            continue;
+        };
+        let found = if route.method == hyper::Method::POST {
+            &mut item.post
+        } else {
+            &mut item.get
+        };
         if let Some(operation) = found {
             describe(operation, route.open);
         }
@@ -67,5 +101,8 @@ fn describe(operation: &mut Operation, open: bool) {
     let said_no = ResponseBuilder::new()
         .description("What went wrong, for people and scripts.")
         .content("application/json", body);
-    operation.responses.responses.insert("default".to_owned(), said_no.build().into());
+    operation
+        .responses
+        .responses
+        .insert("default".to_owned(), said_no.build().into());
 }

@@ -24,7 +24,15 @@ impl Problem {
     pub(super) fn door(status: StatusCode, code: &str, message: &str, hint: &str) -> Self {
         let [code, message, hint] = [code, message, hint].map(str::to_owned);
         let runbook = "responder".to_owned();
-        Self { status, error: ErrorDetail { code, message, hint, runbook } }
+        Self {
+            status,
+            error: ErrorDetail {
+                code,
+                message,
+                hint,
+                runbook,
+            },
+        }
     }
 
     /// Nothing of this name, for paths whose parts do not even have the right form.
@@ -49,7 +57,15 @@ impl From<AppError> for Problem {
         }
         let [code, hint, runbook] =
             [error.code(), error.hint(), error.runbook()].map(str::to_owned);
-        Self { status, error: ErrorDetail { code, message, hint, runbook } }
+        Self {
+            status,
+            error: ErrorDetail {
+                code,
+                message,
+                hint,
+                runbook,
+            },
+        }
     }
 }
 
@@ -136,10 +152,17 @@ mod tests {
     async fn each_kind_of_error_has_its_status_and_code() {
         let cases = [
             (Refusal::OwnIncident.into(), 403, "own_incident"),
-            (Refusal::NoSuchIncident("INC-7".into()).into(), 404, "no_such_incident"),
+            (
+                Refusal::NoSuchIncident("INC-7".into()).into(),
+                404,
+                "no_such_incident",
+            ),
             (Refusal::Replayed.into(), 409, "replayed"),
             (
-                Refusal::SessionEnded { incident: "INC-7".parse().unwrap() }.into(),
+                Refusal::SessionEnded {
+                    incident: "INC-7".parse().unwrap(),
+                }
+                .into(),
                 410,
                 "session_ended",
             ),

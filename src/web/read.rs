@@ -26,11 +26,15 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Posted<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let declared = request.headers().get(CONTENT_LENGTH);
-        let declared = declared.and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<usize>().ok());
+        let declared = declared
+            .and_then(|v| v.to_str().ok())
+            .and_then(|v| v.parse::<usize>().ok());
         if declared.is_some_and(|length| length > MAX_BODY_BYTES) {
             return Err(too_long());
         }
-        let body = to_bytes(request.into_body(), MAX_BODY_BYTES).await.map_err(unread)?;
+        let body = to_bytes(request.into_body(), MAX_BODY_BYTES)
+            .await
+            .map_err(unread)?;
         // Where the fault lies, never what stands there.
         let parsed = serde_json::from_slice(&body).map_err(|fault| {
             let (line, column) = (fault.line(), fault.column());
@@ -69,7 +73,9 @@ impl<S: Send + Sync> FromRequestParts<S> for LoggedIn {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         // Only `guard::logged_in` puts it there, so a route outside it lets nobody in.
         let caller = parts.extensions.get::<Caller>().cloned();
-        Ok(Self(caller.ok_or(AppError::LoginNeeded("a login is needed"))?))
+        Ok(Self(
+            caller.ok_or(AppError::LoginNeeded("a login is needed"))?,
+        ))
     }
 }
 

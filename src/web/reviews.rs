@@ -43,7 +43,9 @@ pub(super) async fn answer(
     Posted(request): Posted<AnswerRequest>,
 ) -> Result<Json<Done>, Problem> {
     app.review_answer(&id, &caller, &request).await?;
-    Ok(Json(Done { done: "answered".to_owned() }))
+    Ok(Json(Done {
+        done: "answered".to_owned(),
+    }))
 }
 
 /// Drafts a finding.
@@ -59,7 +61,9 @@ pub(super) async fn finding(
     Posted(request): Posted<FindingRequest>,
 ) -> Result<Json<Done>, Problem> {
     app.review_finding(&id, &caller, &request).await?;
-    Ok(Json(Done { done: "found".to_owned() }))
+    Ok(Json(Done {
+        done: "found".to_owned(),
+    }))
 }
 
 /// An auditor who took no part signs.

@@ -38,7 +38,12 @@ impl Table<'_> {
         } else {
             serve.route_layer(from_fn_with_state(self.app.clone(), guard::logged_in))
         };
-        self.routes.push(Route { method, path, open, serve });
+        self.routes.push(Route {
+            method,
+            path,
+            open,
+            serve,
+        });
     }
 
     fn read<H: Handler<T, App>, T: 'static>(&mut self, path: &'static str, handler: H) {
@@ -61,7 +66,10 @@ impl Table<'_> {
 /// The table.
 #[must_use]
 pub fn table(app: &App) -> Vec<Route> {
-    let mut table = Table { app, routes: Vec::new() };
+    let mut table = Table {
+        app,
+        routes: Vec::new(),
+    };
     // For strangers: what tells nothing, and the way in.
     table.open_read("/api/openapi.json", openapi::serve);
     table.open_read("/api/v1/health", vault::health);

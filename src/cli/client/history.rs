@@ -112,7 +112,3 @@ fn rewritten(pinned: &Checkpoint) -> CliError {
         pinned.size
     ))
 }
-
-#[cfg(test)]
-#[path = "history_tests.rs"]
-mod tests;

@@ -1,20 +1,21 @@
 //! A small log, honest, cut and rewritten.
 
-use super::*;
-use crate::audit::checkpoint::format_hash;
+use super::history::*;
+use crate::api::{ConsistencyProof, EntryProof};
+use crate::audit::checkpoint::{Checkpoint, format_hash};
 use crate::audit::entry::{Draft, stamp};
-use crate::audit::merkle::Edge;
+use crate::audit::merkle::{Edge, Hash, leaf_hash};
 use crate::audit::merkle_proof::{prove_consistency, prove_inclusion, root_from_source};
 use crate::audit::note::NoteSigner;
 use crate::cli::Exit;
 
 const ORIGIN: &str = "vault.example/log/prod-eu/e1";
 
-fn signer() -> NoteSigner {
+pub(in crate::cli) fn signer() -> NoteSigner {
     NoteSigner::from_seed(ORIGIN, &[7; 32]).unwrap()
 }
 
-fn entries(count: u64, word: &str) -> Vec<Vec<u8>> {
+pub(in crate::cli) fn entries(count: u64, word: &str) -> Vec<Vec<u8>> {
     let draft = Draft {
         kind: "log.tick".to_owned(),
         members: serde_json::Map::from_iter([("word".to_owned(), word.into())]),
@@ -24,7 +25,7 @@ fn entries(count: u64, word: &str) -> Vec<Vec<u8>> {
         .collect()
 }
 
-fn head(entries: &[Vec<u8>]) -> (Checkpoint, String) {
+pub(in crate::cli) fn head(entries: &[Vec<u8>]) -> (Checkpoint, String) {
     let mut edge = Edge::new();
     entries
         .iter()
@@ -56,13 +57,23 @@ fn texts(hashes: &[Hash]) -> Vec<String> {
     hashes.iter().map(format_hash).collect()
 }
 
-fn consistency(entries: &[Vec<u8>], old: u64) -> ConsistencyProof {
+pub(in crate::cli) fn consistency(entries: &[Vec<u8>], old: u64) -> ConsistencyProof {
     let new = entries.len() as u64;
     let proof = prove_consistency(old, new, source(entries)).unwrap();
     ConsistencyProof {
         old,
         new,
         proof: texts(&proof),
+        checkpoint: String::new(),
+    }
+}
+
+pub(in crate::cli) fn inclusion(entries: &[Vec<u8>], seq: u64) -> EntryProof {
+    let size = entries.len() as u64;
+    EntryProof {
+        seq,
+        entry: String::from_utf8(entries[usize::try_from(seq).unwrap()].clone()).unwrap(),
+        inclusion: texts(&prove_inclusion(seq, size, source(entries)).unwrap()),
         checkpoint: String::new(),
     }
 }
@@ -121,12 +132,7 @@ fn a_checkpoint_of_another_key_or_origin_is_refused() {
 fn an_entry_counts_only_at_its_place_and_with_its_bytes() {
     let long = entries(13, "tick");
     let (found, _) = head(&long);
-    let proof = |seq: u64| EntryProof {
-        seq,
-        entry: String::from_utf8(long[usize::try_from(seq).unwrap()].clone()).unwrap(),
-        inclusion: texts(&prove_inclusion(seq, 13, source(&long)).unwrap()),
-        checkpoint: String::new(),
-    };
+    let proof = |seq| inclusion(&long, seq);
     assert_eq!(check_entry(&proof(4), 4, &found).unwrap().seq, 4);
     assert!(check_entry(&proof(4), 5, &found).is_err());
     let mut forged = proof(4);

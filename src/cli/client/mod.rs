@@ -161,16 +161,13 @@ impl Client {
     pub(crate) async fn follow(&mut self, note: &[u8]) -> Result<Checkpoint, CliError> {
         // Another command of this person may move the pin meanwhile: look at it under the lock.
         let _lock = self.kept.lock().await?;
-        if self.kept.path.exists() {
-            self.kept.settings.pins.checkpoint =
-                Kept::read(self.kept.path.clone())?.settings.pins.checkpoint;
-        }
+        self.kept.reread_pins()?;
         let pins = &self.kept.settings.pins;
         let pinned = pins.checkpoint()?;
         let (head, step) = open_head(note, &pins.log_key()?, pinned.as_ref())?;
         if let (history::Step::Prove(old), Some(pinned)) = (&step, &pinned) {
             let path = format!("/log/consistency?old={old}&new={}", head.size);
-            let proof: ConsistencyProof = self.api.get(&path).await?;
+            let proof: ConsistencyProof = self.get_again(&path).await?;
             check_extends(pinned, &head, &proof)?;
         }
         let note = String::from_utf8_lossy(note).into_owned();
@@ -307,9 +304,7 @@ impl Client {
         change: impl FnOnce(&mut Pins) -> Result<(), CliError>,
     ) -> Result<(), CliError> {
         let _lock = self.kept.lock().await?;
-        if self.kept.path.exists() {
-            self.kept.settings.pins = Kept::read(self.kept.path.clone())?.settings.pins;
-        }
+        self.kept.reread_pins()?;
         change(&mut self.kept.settings.pins)?;
         self.kept.save()
     }
@@ -336,3 +331,10 @@ fn sign(key: &LoadedKey, namespace: &str, document: &[u8]) -> Result<SignedDocum
         signature,
     })
 }
+
+#[cfg(test)]
+pub(in crate::cli) mod history_tests;
+#[cfg(test)]
+pub(in crate::cli) mod test_pages;
+#[cfg(test)]
+mod tests;

@@ -160,6 +160,24 @@ impl Kept {
         files::write_private(&self.path, text.as_bytes())
     }
 
+    /// Takes over pins that another command moved meanwhile. What the `enrol` line says stays.
+    ///
+    /// # Errors
+    /// When the file is damaged.
+    pub(crate) fn reread_pins(&mut self) -> Result<(), CliError> {
+        if self.path.exists() {
+            let newer = Self::read(self.path.clone())?.settings.pins;
+            let pins = &mut self.settings.pins;
+            let log_vkey = std::mem::take(&mut pins.log_vkey);
+            *pins = Pins {
+                log_vkey,
+                ca_sha256: pins.ca_sha256,
+                ..newer
+            };
+        }
+        Ok(())
+    }
+
     /// Holds the pins against other commands of this person until the file is dropped.
     ///
     /// # Errors

@@ -171,7 +171,7 @@ impl State {
         Ok(path)
     }
 
-    /// Erases session, claim key and login: what a close leaves behind must open nothing.
+    /// Erases session and claim key: what a close leaves behind must open nothing.
     ///
     /// # Errors
     /// What the file system says.
@@ -185,6 +185,14 @@ impl State {
         if let Some(public) = claim_key {
             files::remove(&self.claim_key_path(public))?;
         }
+        Ok(())
+    }
+
+    /// Erases the login.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(crate) fn erase_login(&self) -> Result<(), CliError> {
         files::remove(&self.path("login"))
     }
 }

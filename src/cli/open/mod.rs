@@ -192,10 +192,11 @@ async fn own_terms(
 /// The phrase in large type, and who was asked.
 fn announce(case: &Case, out: &Output) {
     let asked = case.terms.asked_ms.date_clock_utc();
-    out.talk(&format!(
+    // Neither `-q` nor `--json` may hide the phrase: without it nobody can approve.
+    out.warn(&format!(
         "{} asked {asked}. Say this on the bridge, and nowhere in writing:",
         case.terms.incident
     ));
-    out.talk(&phrase::large(&phrase_of(&case.terms_sha256)));
+    out.warn(&phrase::large(&phrase_of(&case.terms_sha256)));
     out.talk(&show::incident(&case.view, clock::now()));
 }

@@ -125,7 +125,7 @@ fn check_opening<'a>(
     let use_case = match policy.walk(&opening.answers) {
         Some(Leaf::UseCase(found)) if found.id == opening.use_case => found,
         Some(Leaf::UseCase(found)) => return Err(tree_says(opening, format!("they lead to {}", found.id))),
-        Some(Leaf::Door(sentence)) => return Err(tree_says(opening, sentence.to_owned())),
+        Some(Leaf::Door(sentence)) => return Err(tree_says(opening, sentence.trim_end_matches('.').to_owned())),
         Some(Leaf::Unanswered(q)) => return Err(tree_says(opening, format!("not answered: {}", q.text))),
         None => return Err(tree_says(opening, "the tree has no such leaf".to_owned())),
     };

@@ -1,1 +1,7 @@
-//! tests
+//! The incident's state machine: its table, its refusals, and random walks with named invariants.
+
+mod entries;
+mod phases;
+mod refusals;
+mod walk;
+mod world;

@@ -11,7 +11,9 @@ impl Policy {
     /// with. Not yet checked: fewer than two channels is the caller's error to report.
     #[must_use]
     pub fn built_in(vault: VaultId, channels: Vec<ChannelRule>) -> Self {
-        file().fill(vault, channels).expect("the compiled-in file holds every part; a test reads it")
+        file()
+            .fill(vault, channels)
+            .expect("the compiled-in file holds every part; a test reads it")
     }
 }
 

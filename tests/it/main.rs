@@ -1,0 +1,12 @@
+//! The story (`app`) against the real store and the real simulator, in one process.
+//!
+//! A vault has a runtime of its own, so that killing it drops every step where it stands, as the
+//! end of a process does. Nothing here knows HTTP of ours: doors have their own tests.
+
+#![cfg(feature = "simulator")]
+
+mod refusals;
+mod restart;
+mod rotation;
+mod story;
+mod support;

@@ -1,0 +1,10 @@
+//! A vault in a temporary folder, its people, its inboxes and a Databricks to practise on.
+
+mod inbox;
+mod log;
+mod people;
+mod vault;
+
+pub use inbox::Mode;
+pub use people::{Person, opening, rotation_opening};
+pub use vault::{Plan, TestVault};

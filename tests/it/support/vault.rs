@@ -1,0 +1,622 @@
+//! A vault as one process would run it, killable and restartable, and the Databricks it guards.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use breakglass::alerts::Channel;
+use breakglass::api::ClaimReply;
+use breakglass::app::clock::{MovedClock, SystemClock};
+use breakglass::app::deliver::Told;
+use breakglass::app::genesis::{Initialised, first_commit};
+use breakglass::app::{App, AppError, Caller, Settings};
+use breakglass::databricks::{Client, Config as DatabricksConfig, Waits};
+use breakglass::domain::VERSION;
+use breakglass::domain::act::{Deed, Opening, Seen};
+use breakglass::domain::ids::{Digest, IncidentId, VaultId};
+use breakglass::domain::incident::{Incident, Phase};
+use breakglass::domain::manifest::Kind;
+use breakglass::domain::policy::{ChannelRule, Policy};
+use breakglass::domain::roster::{Role, Roster};
+use breakglass::domain::rotation::{Rotation, State};
+use breakglass::domain::time::{Clock as _, Timestamp};
+use breakglass::sealed::loaded_key::LoadedKey;
+use breakglass::sealed::secret::{Credential, SecretText};
+use breakglass::simulator::{self, FirstSecret, Knobs, Running, SimulatorConfig};
+use breakglass::store::{Config, EpochRow, Genesis, LogIdentity, SecretLogSeed, Store};
+use serde_json::Value;
+use sqlx::ConnectOptions as _;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+
+use super::inbox::{Inbox, Mode};
+use super::people::{Person, opening};
+
+/// The workspace of the simulator.
+pub const WORKSPACE: &str = "900800700600";
+/// The console's origin, as people dial it.
+pub const CONSOLE: &str = "https://vault.example";
+const ORIGIN: &str = "vault.example/log/night-watch/e1";
+const FIRST_SECRET: &str = "dose00000000000000000000000000000000";
+/// Nothing in these tests takes longer than this when it works.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What dies with the process.
+struct Process {
+    app: App,
+    store: Store,
+    runtime: Runtime,
+}
+
+/// The vault, its people and everything around it.
+pub struct TestVault {
+    process: Option<Process>,
+    told: RefCell<Told>,
+    pub mail: Arc<Inbox>,
+    pub hook: Arc<Inbox>,
+    pub clock: Arc<MovedClock>,
+    pub waits: Waits,
+    simulator: Running,
+    /// Where Databricks and the tests' own connections live: outside the vault's process.
+    outside: Runtime,
+    folder: TempDir,
+    boots: u32,
+    pub people: People,
+}
+
+/// Everybody in the roster, and mallory, who is not.
+pub struct People {
+    pub ada: Person,
+    pub ben: Person,
+    pub cleo: Person,
+    pub dora: Person,
+    pub emil: Person,
+    pub rio: Person,
+    pub vera: Person,
+    pub tess: Person,
+    pub otto: Person,
+    pub olga: Person,
+    pub sam: Person,
+    pub mallory: Person,
+}
+
+impl People {
+    fn new() -> Self {
+        let mut emil = Person::new("emil", &[Role::Custodian]);
+        // One of them opens with her other unlocker, so that both kinds are used.
+        emil.uses_age = true;
+        Self {
+            ada: Person::new("ada", &[Role::Custodian]),
+            ben: Person::new("ben", &[Role::Custodian]),
+            cleo: Person::new("cleo", &[Role::Custodian]),
+            dora: Person::new("dora", &[Role::Custodian]),
+            emil,
+            rio: Person::new("rio", &[Role::Responder]),
+            vera: Person::new("vera", &[Role::Auditor]),
+            tess: Person::new("tess", &[Role::Auditor]),
+            otto: Person::new("otto", &[Role::Operator]),
+            olga: Person::new("olga", &[Role::Operator]),
+            sam: Person::new("sam", &[Role::Security]),
+            mallory: Person::new("mallory", &[Role::Operator]),
+        }
+    }
+
+    pub fn everybody(&self) -> [&Person; 11] {
+        let Self { ada, ben, cleo, dora, emil, rio, vera, tess, otto, olga, sam, .. } = self;
+        [ada, ben, cleo, dora, emil, rio, vera, tess, otto, olga, sam]
+    }
+
+    /// Custodians in the order of their shares.
+    pub fn custodians(&self) -> [&Person; 5] {
+        [&self.ada, &self.ben, &self.cleo, &self.dora, &self.emil]
+    }
+}
+
+/// What a test may change before the vault comes to be.
+pub struct Plan {
+    pub roster: Box<dyn Fn(&mut Roster)>,
+    pub policy: Box<dyn Fn(&mut Policy)>,
+    pub waits: Waits,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self { roster: Box::new(|_| {}), policy: Box::new(|_| {}), waits: short_waits() }
+    }
+}
+
+fn short_waits() -> Waits {
+    Waits {
+        create_propagation_ms: 5,
+        propagation_step_ms: 1,
+        reconcile_wait_ms: 1,
+        reconcile_gap_ms: 1,
+        delete_proof_ms: 2,
+        delete_retry_max_ms: 2,
+        me_poll_ms: 5,
+        request_timeout_ms: 5_000,
+        connect_timeout_ms: 1_000,
+        head_timeout_ms: 5_000,
+    }
+}
+
+impl TestVault {
+    /// A vault that is initialised and serves, with nothing wrong.
+    pub fn new() -> Self {
+        Self::planned(Plan::default())
+    }
+
+    /// A vault with a roster or policy of its own.
+    pub fn planned(plan: Plan) -> Self {
+        let mut vault = Self::founded(plan);
+        assert_eq!(vault.initialise().unwrap(), Initialised::Done);
+        vault.restart();
+        vault
+    }
+
+    /// A vault whose log has begun; nothing is sealed yet.
+    pub fn founded(plan: Plan) -> Self {
+        let outside = runtime();
+        let config = SimulatorConfig {
+            first_secret: Some(FirstSecret(FIRST_SECRET.to_owned())),
+            ..SimulatorConfig::default()
+        };
+        let simulator = outside.block_on(simulator::start(config)).unwrap();
+        let mut vault = Self {
+            process: None,
+            told: RefCell::default(),
+            mail: Arc::new(Inbox::new("mail", "smtp")),
+            hook: Arc::new(Inbox::new("hook", "webhook")),
+            clock: Arc::new(MovedClock::at(SystemClock.now())),
+            waits: plan.waits,
+            simulator,
+            outside,
+            folder: tempfile::tempdir().unwrap(),
+            boots: 0,
+            people: People::new(),
+        };
+        let mut roster = vault.first_roster();
+        (plan.roster)(&mut roster);
+        roster.check().unwrap();
+        let mut policy = vault.first_policy();
+        (plan.policy)(&mut policy);
+        policy.check().unwrap();
+        let log = vault.identity();
+        let vkey = log.verifier_key().unwrap().to_string();
+        let first = first_commit(ORIGIN, &vkey, &roster, &policy, &[]).unwrap();
+        let (runtime, config) = (runtime(), vault.store_config());
+        let create = Store::create(&config, Genesis { log, first }, vault.clock.clone());
+        let store = runtime.block_on(create).unwrap();
+        vault.run_with(store, runtime);
+        vault
+    }
+
+    fn first_roster(&self) -> Roster {
+        Roster {
+            v: VERSION.to_owned(),
+            vault: self.id(),
+            seq: 1,
+            prev_sha256: None,
+            k: 3,
+            n: 5,
+            people: self.people.everybody().iter().map(|p| p.entry()).collect(),
+            auditor_recipients: Vec::new(),
+        }
+    }
+
+    fn first_policy(&self) -> Policy {
+        let rule = |name: &str, kind: &str| ChannelRule {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            destination: "localhost".to_owned(),
+        };
+        Policy::built_in(self.id(), vec![rule("mail", "smtp"), rule("hook", "webhook")])
+    }
+
+    /// The vault's name.
+    pub fn id(&self) -> VaultId {
+        "night-watch".parse().unwrap()
+    }
+
+    fn store_config(&self) -> Config {
+        Config { sqlite: Some(self.folder.path().join("vault.db")), postgres_url_file: None }
+    }
+
+    fn identity(&self) -> LogIdentity {
+        LogIdentity {
+            origin: ORIGIN.to_owned(),
+            seed: SecretLogSeed::new([7; 32]),
+            node: "n1".to_owned(),
+            boot: format!("{:08x}", self.boots),
+        }
+    }
+
+    fn client(&self) -> Client {
+        let at = format!("http://{}", self.simulator.http_addr.unwrap());
+        let state = &self.simulator.state;
+        let config = DatabricksConfig {
+            account_host: at.clone(),
+            account_id: state.account_id.clone(),
+            workspaces: [(WORKSPACE.to_owned(), at)].into(),
+            application_id: state.principal.application_id.clone(),
+            principal_id: state.principal.id,
+            cloud: breakglass::databricks::Cloud::Aws,
+            proxy: None,
+            ca_file: None,
+            workspace_address: None,
+            waits: self.waits.clone(),
+        };
+        Client::new(&config).unwrap()
+    }
+
+    fn run_with(&mut self, store: Store, runtime: Runtime) {
+        let settings = Settings {
+            vault: self.id(),
+            origin: ORIGIN.to_owned(),
+            log_vkey: self.identity().verifier_key().unwrap().to_string(),
+            console_url: CONSOLE.to_owned(),
+            proxy_url: None,
+            account_proxy_url: None,
+            plain_url: Some("http://127.0.0.1:1".to_owned()),
+            ca_pem: None,
+        };
+        let channels: Vec<Arc<dyn Channel>> = vec![self.mail.clone(), self.hook.clone()];
+        let clock = self.clock.clone();
+        let made = App::new(store.clone(), clock, self.client(), channels, settings);
+        let app = runtime.block_on(made).unwrap();
+        self.process = Some(Process { app, store, runtime });
+    }
+
+    /// Rotates the secret a person has seen, as `init` does.
+    pub fn initialise(&self) -> Result<Initialised, AppError> {
+        self.block(self.app().initialise(self.first_credential(), None, &|_| {}))
+    }
+
+    fn first_credential(&self) -> Credential {
+        Credential {
+            client_id: self.simulator.state.principal.application_id.clone(),
+            client_secret: SecretText::copied_from(FIRST_SECRET).unwrap(),
+            secret_id: String::new(),
+            expires_at_ms: i64::MAX,
+        }
+    }
+
+    /// The same, as a process that may be killed meanwhile.
+    pub fn initialise_in_background(&self) -> JoinHandle<()> {
+        let (app, first) = (self.app().clone(), self.first_credential());
+        let step = async move { drop(app.initialise(first, None, &|_| {}).await) };
+        self.process().runtime.spawn(step)
+    }
+
+    fn process(&self) -> &Process {
+        self.process.as_ref().expect("the vault runs")
+    }
+
+    /// The story.
+    pub fn app(&self) -> &App {
+        &self.process().app
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Store {
+        &self.process().store
+    }
+
+    /// Runs something of the vault inside its process.
+    pub fn block<F: Future>(&self, step: F) -> F::Output {
+        self.process().runtime.block_on(step)
+    }
+
+    /// Runs something that is no part of the vault.
+    pub fn outside<F: Future>(&self, step: F) -> F::Output {
+        self.outside.block_on(step)
+    }
+
+    /// The end of the process, wherever its steps stand.
+    pub fn kill(&mut self) {
+        if let Some(Process { app, store, runtime }) = self.process.take() {
+            drop(app);
+            drop(store);
+            runtime.shutdown_timeout(PATIENCE);
+        }
+    }
+
+    /// Starts the process again, up to the point where it would listen.
+    pub fn start(&mut self) {
+        self.start_for_init();
+        self.block(self.app().recover("00")).unwrap();
+    }
+
+    /// Kill and start.
+    pub fn restart(&mut self) {
+        self.kill();
+        self.start();
+    }
+
+    /// Starts the process for `init`: nothing is recovered.
+    pub fn start_for_init(&mut self) {
+        self.boots += 1;
+        let (runtime, config) = (runtime(), self.store_config());
+        let opened = Store::open(&config, self.identity(), self.clock.clone());
+        let store = runtime.block_on(opened).unwrap();
+        self.run_with(store, runtime);
+    }
+
+    /// What the vault's clock shows.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Lets time pass, at Databricks too.
+    pub fn pass_ms(&self, ms: i64) {
+        self.clock.pass_ms(ms);
+        self.knobs(|knobs| knobs.clock_offset_ms += ms);
+    }
+
+    /// Changes what Databricks does wrong.
+    pub fn knobs(&self, change: impl FnOnce(&mut Knobs)) {
+        let mut knobs = self.simulator.state.knobs();
+        change(&mut knobs);
+        self.simulator.state.set_knobs(knobs);
+    }
+
+    /// From now on Databricks deletes no secret.
+    pub fn refuse_deletes(&self) {
+        let principal = &self.simulator.state.principal;
+        let account = &self.simulator.state.account_id;
+        let list = format!(
+            "/api/2.0/accounts/{account}/servicePrincipals/{}/credentials/secrets/",
+            principal.id
+        );
+        self.knobs(|knobs| {
+            knobs.unavailable_next = u32::MAX;
+            knobs.unavailable_prefix = list;
+        });
+    }
+
+    /// Databricks works again.
+    pub fn allow_all(&self) {
+        self.knobs(|knobs| knobs.unavailable_next = 0);
+    }
+
+    /// The newest checkpoint, as a client that verified it would name it.
+    pub fn seen(&self) -> Seen {
+        let head = self.store().head();
+        Seen { origin: ORIGIN.to_owned(), size: head.size, root: BASE64.encode(head.root) }
+    }
+
+    /// Logs a person in.
+    pub fn login(&self, person: &Person) -> Caller {
+        let key = person.public_key();
+        let challenge = self.block(self.app().login_challenge(&key)).unwrap().challenge;
+        let signed = person.sign_login(self, &challenge, CONSOLE);
+        let reply = self.block(self.app().login(&signed, CONSOLE, "192.0.2.7")).unwrap();
+        self.block(self.app().caller(&reply.token, "192.0.2.7")).unwrap()
+    }
+
+    /// Rio opens with a new claim key.
+    pub fn open(&self) -> (Incident, LoadedKey) {
+        let claim_key = LoadedKey::generate_ed25519("claim").unwrap();
+        (self.open_with(opening(&claim_key)).unwrap(), claim_key)
+    }
+
+    /// Rio opens with a request of the test's own.
+    pub fn open_with(&self, opening: Opening) -> Result<Incident, AppError> {
+        let rio = &self.people.rio;
+        let signed = rio.sign(self, Deed::Open(Box::new(opening)));
+        self.block(self.app().open(&signed, &rio.caller(self)))
+    }
+
+    /// A custodian releases her share to the terms in force.
+    pub fn approve(&self, person: &Person, id: &IncidentId) -> Result<Incident, AppError> {
+        let incident = self.incident(id);
+        let request = person.release(self, &incident);
+        self.block(self.app().approve(id, &request, &person.caller(self)))
+    }
+
+    /// Ada, ben and cleo release theirs.
+    pub fn approve_by_three(&self, id: &IncidentId) {
+        for person in [&self.people.ada, &self.people.ben, &self.people.cleo] {
+            self.approve(person, id).unwrap();
+        }
+    }
+
+    /// An incident with its session open.
+    pub fn opened(&self) -> (Incident, LoadedKey) {
+        let (incident, claim_key) = self.open();
+        self.deliver();
+        self.approve_by_three(&incident.id);
+        self.wait_for(&incident.id, |i| matches!(i.phase, Phase::Open(_)));
+        (self.incident(&incident.id), claim_key)
+    }
+
+    /// Rio takes the token.
+    pub fn claim(&self, incident: &Incident, key: &LoadedKey) -> Result<ClaimReply, AppError> {
+        let rio = &self.people.rio;
+        let signed = rio.sign_claim(self, incident, key);
+        self.block(self.app().claim(&incident.id, &signed, &rio.caller(self)))
+    }
+
+    /// Rio closes.
+    pub fn close(&self, incident: &Incident) -> Result<Incident, AppError> {
+        let rio = &self.people.rio;
+        let signed = rio.sign_about(self, incident, Deed::Close {});
+        self.block(self.app().end(&incident.id, &signed, &rio.caller(self), "close"))
+    }
+
+    /// Somebody stops the session.
+    pub fn stop(&self, person: &Person, incident: &Incident) -> Result<Incident, AppError> {
+        let reason = "this looks wrong".to_owned();
+        let signed = person.sign_about(self, incident, Deed::Stop { reason });
+        self.block(self.app().end(&incident.id, &signed, &person.caller(self), "stop"))
+    }
+
+    /// The incident as it stands.
+    pub fn incident(&self, id: &IncidentId) -> Incident {
+        self.block(self.store().incident(id)).unwrap().unwrap().0
+    }
+
+    /// Every incident, newest first.
+    pub fn incidents(&self) -> Vec<Incident> {
+        let found = self.block(self.store().incidents(1_000)).unwrap();
+        found.into_iter().map(|(incident, _)| incident).collect()
+    }
+
+    /// The newest rotation.
+    pub fn rotation(&self) -> Rotation {
+        self.block(self.store().latest_rotation()).unwrap().unwrap().0
+    }
+
+    /// The epoch in force.
+    pub fn current_epoch(&self) -> EpochRow {
+        self.block(self.store().current_epoch(Kind::Live)).unwrap().unwrap()
+    }
+
+    /// Works off the outbox, as the worker does.
+    pub fn deliver(&self) {
+        let mut told = self.told.borrow_mut();
+        for _ in 0..50 {
+            if self.block(self.app().deliver_due(&mut told)).unwrap() == 0 {
+                return;
+            }
+        }
+        panic!("the outbox never empties");
+    }
+
+    /// Both channels behave so from now on.
+    pub fn channels(&self, mode: Mode) {
+        self.mail.set(mode);
+        self.hook.set(mode);
+    }
+
+    /// Waits until every step in the background has ended.
+    pub fn settle(&self) {
+        let settled = async { tokio::time::timeout(PATIENCE, self.app().settle()).await };
+        self.block(settled).expect("a step in the background never ends");
+    }
+
+    /// One tick of the timer.
+    pub fn tick(&self) {
+        self.block(self.app().tick()).unwrap();
+    }
+
+    /// Waits until an incident is as wanted.
+    pub fn wait_for(&self, id: &IncidentId, wanted: impl Fn(&Incident) -> bool) {
+        self.wait(|| wanted(&self.incident(id)), || format!("{:#?}", self.incident(id).phase));
+    }
+
+    /// Waits until the newest rotation is in a state.
+    pub fn wait_for_rotation(&self, state: State) {
+        let newest = || self.block(self.store().latest_rotation()).unwrap().map(|(r, _)| r);
+        self.wait(|| newest().is_some_and(|r| r.state == state), || format!("{:?}", newest()));
+    }
+
+    /// Waits until the log holds an entry of a type.
+    pub fn wait_for_entry(&self, kind: &str) {
+        self.wait(|| self.count(kind) > 0, || format!("{:?}", self.kinds()));
+    }
+
+    fn wait(&self, wanted: impl Fn() -> bool, stands: impl Fn() -> String) {
+        let end = Instant::now() + PATIENCE;
+        while !wanted() {
+            assert!(Instant::now() < end, "it never came to be; now: {}", stands());
+            self.block(async { tokio::time::sleep(Duration::from_millis(2)).await });
+        }
+    }
+
+    /// From now on the log breaks instead of taking an entry of this kind: the process that
+    /// wants to write it has done everything before and nothing after.
+    pub fn break_at(&self, kind: &str) {
+        self.sql(&format!(
+            "CREATE TRIGGER broken BEFORE INSERT ON log_entry WHEN NEW.kind = '{kind}' \
+             BEGIN SELECT RAISE(ABORT, 'the disk is broken'); END"
+        ));
+    }
+
+    /// The disk works again.
+    pub fn mend(&self) {
+        self.sql("DROP TRIGGER IF EXISTS broken");
+    }
+
+    /// Waits until the vault has noticed that its log is gone.
+    pub fn wait_for_log_loss(&self) {
+        let lost = self.app().log_lost();
+        self.wait(|| lost.is_cancelled(), || "the log is not lost".to_owned());
+    }
+
+    /// A statement of somebody who can write to the database file.
+    pub fn sql(&self, text: &str) {
+        let path = self.folder.path().join("vault.db");
+        self.outside(async {
+            let options = sqlx::sqlite::SqliteConnectOptions::new()
+                .filename(path)
+                .busy_timeout(Duration::from_secs(5));
+            let mut connection = options.connect().await.unwrap();
+            sqlx::raw_sql(sqlx::AssertSqlSafe(text.to_owned()))
+                .execute(&mut connection)
+                .await
+                .unwrap();
+            sqlx::Connection::close(connection).await.unwrap();
+        });
+    }
+
+    /// Ids of the principal's secrets that are alive at Databricks.
+    pub fn live_secrets(&self) -> Vec<String> {
+        let shown = self.control("GET", "secrets", None);
+        let secrets = shown["secrets"].as_array().unwrap();
+        let live = secrets.iter().filter(|s| s["live"] == true);
+        live.map(|s| s["id"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Whether the secret with this value would still be given tokens.
+    pub fn mints(&self, value_sha256: &str) -> bool {
+        let shown = self.control("GET", "secrets", None);
+        let secrets = shown["secrets"].as_array().unwrap();
+        secrets.iter().any(|s| s["value_sha256"] == value_sha256 && s["mints"] == true)
+    }
+
+    /// Whether the secret with this id would still be given tokens.
+    pub fn secret_mints(&self, id: &str) -> bool {
+        let shown = self.control("GET", "secrets", None);
+        let secrets = shown["secrets"].as_array().unwrap();
+        secrets.iter().any(|s| s["id"] == id && s["mints"] == true)
+    }
+
+    /// Whether the secret a person has seen would still be given tokens.
+    pub fn first_secret_mints(&self) -> bool {
+        self.mints(&Digest::of(FIRST_SECRET.as_bytes()).hex())
+    }
+
+    /// A secret that somebody makes beside the vault; its id.
+    pub fn foreign_secret(&self, lifetime_s: i64) -> String {
+        let body = serde_json::json!({ "lifetime_seconds": lifetime_s });
+        self.control("POST", "foreign-secret", Some(body))["id"].as_str().unwrap().to_owned()
+    }
+
+    fn control(&self, method: &str, path: &str, body: Option<Value>) -> Value {
+        let url = format!("http://{}/_simulator/{path}", self.simulator.http_addr.unwrap());
+        self.outside(async {
+            let client = reqwest::Client::builder().build().unwrap();
+            let request = client.request(method.parse().unwrap(), url);
+            let request = match body {
+                Some(body) => request.json(&body),
+                None => request,
+            };
+            request.send().await.unwrap().json().await.unwrap()
+        })
+    }
+}
+
+impl Drop for TestVault {
+    fn drop(&mut self) {
+        self.kill();
+        self.simulator.shutdown();
+    }
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+}

@@ -1,0 +1,10 @@
+//! The web door over real sockets: strangers, logins, people, the log.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests stop the test")]
+
+mod documented;
+mod log;
+mod logins;
+mod people;
+mod strangers;
+mod support;
