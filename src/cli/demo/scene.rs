@@ -95,7 +95,7 @@ async fn open_and_release(
 async fn stranger_fails(stage: &Stage, incident: &str, out: &Output) -> Result<(), CliError> {
     let rio = Actor::of(stage, "rio").runs(&["approve", incident, "--phrase", "none"]).await?;
     let emil = Actor::of(stage, "emil").runs(&["approve", incident, "--phrase", "able able able"]).await?;
-    if rio.exit.0 == 0 || emil.exit.0 != 5 {
+    if rio.0 == 0 || emil.0 != 5 {
         return Err(CliError::failed("demo", "an approval that must fail did not"));
     }
     out.talk("  ✓ rio cannot approve her own incident; emil picked other words and released nothing");
@@ -153,8 +153,8 @@ async fn review(stage: &Stage, incident: &str, out: &Output) -> Result<(), CliEr
     }
     let file = tess.file("answers.toml");
     std::fs::write(&file, answers).map_err(|e| CliError::failed("demo", e.to_string()))?;
-    let cleo = Actor::of(stage, "ada").runs(&["review", "sign", incident, "--answers", &file, "--verdict", "justified", "--yes"]).await?;
-    if cleo.exit.0 == 0 {
+    let ada = Actor::of(stage, "ada").runs(&["review", "sign", incident, "--answers", &file, "--verdict", "justified", "--yes"]).await?;
+    if ada.0 == 0 {
         return Err(CliError::failed("demo", "a participant could sign the review"));
     }
     tess.does(&[
