@@ -326,12 +326,13 @@ fn session(client: &Client, app: &App) -> LiveSession {
     let source = Arc::new(SessionCredential::new(client.clone(), secret));
     let scope = ["ws:read", "ws:change", "ws:egress"].map(str::to_owned);
     LiveSession {
-        id: "ses-1".parse().unwrap(),
+        id: "ses-test1".parse().unwrap(),
         incident: IncidentId::numbered(1),
         actor: "rio".parse().unwrap(),
         target: terms::Target { account: false, workspace: Some("42".to_owned()) },
         scope: Scope::parse(&scope).unwrap(),
         policy_sha256: Digest::of(b"policy"),
+        terms_sha256: Digest::of(b"terms"),
         principal: Principal::default(),
         exp: START.plus_ms(HOUR_MS),
         exp_boot_ms: app.inner.clock.boot_ms() + HOUR_MS,
