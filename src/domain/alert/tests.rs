@@ -102,6 +102,7 @@ fn story() -> Vec<Event> {
         mismatch(2, Pick::Wrong),
         Event::ShareWithdrawn {
             person: id("ada"),
+            index: 1,
             act_sha256: act,
         },
         approval("ada", 1),
