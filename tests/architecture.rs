@@ -93,10 +93,10 @@ fn files(folder: &Path, wanted: &dyn Fn(&str) -> bool) -> BTreeMap<String, Strin
             continue;
         };
         for entry in entries {
-            let path = entry.unwrap().path();
+            let path = entry.expect("the folder can be read").path();
             let name = path
                 .strip_prefix(folder)
-                .unwrap()
+                .expect("it was found below")
                 .to_string_lossy()
                 .into_owned();
             if path.is_dir() {
@@ -132,7 +132,7 @@ fn code(text: &str) -> String {
 }
 
 fn room_of(file: &str) -> &str {
-    file.split(['/', '.']).next().unwrap()
+    file.split(['/', '.']).next().expect("split gives one part")
 }
 
 /// Rooms named by `crate::room`, `breakglass::room` and `crate::{a, b::{c, d}}`.

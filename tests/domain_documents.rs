@@ -14,10 +14,10 @@ use breakglass::domain::time::Timestamp;
 fn act(deed: Deed) -> Act {
     Act {
         v: "breakglass/1".to_owned(),
-        vault: "prod-eu".parse().unwrap(),
+        vault: "prod-eu".parse().expect("an example is well formed"),
         incident: Some(IncidentId::numbered(2)),
         terms_sha256: Some(Digest::of(b"terms")),
-        person: "ada".parse().unwrap(),
+        person: "ada".parse().expect("an example is well formed"),
         key: "ssh-ed25519 AAAA".to_owned(),
         at_ms: Timestamp(1_795_226_820_000),
         cp: Seen {
@@ -108,9 +108,10 @@ fn edited(
     change: impl FnOnce(&mut serde_json::Map<String, serde_json::Value>),
 ) -> Vec<u8> {
     let mut members: serde_json::Map<_, _> =
-        serde_json::from_slice(&act(deed).bytes().unwrap()).unwrap();
+        serde_json::from_slice(&act(deed).bytes().expect("an example is well formed"))
+            .expect("an example is well formed");
     change(&mut members);
-    serde_json::to_vec(&members).unwrap()
+    serde_json::to_vec(&members).expect("an example is well formed")
 }
 
 #[test]
@@ -178,14 +179,14 @@ fn terms() -> Terms {
         purpose: Purpose::Incident,
         kind: Kind::Live,
         incident: IncidentId::numbered(2),
-        vault: "prod-eu".parse().unwrap(),
+        vault: "prod-eu".parse().expect("an example is well formed"),
         epoch: 7,
         k: 3,
         n: 5,
         needed: 3,
         gates: vec![],
         recipient: "age1qqone".to_owned(),
-        requester: Requester::Person("rio".parse().unwrap()),
+        requester: Requester::Person("rio".parse().expect("an example is well formed")),
         request_sha256: Some(hash("request")),
         claim_key: Some("ssh-ed25519 AAAAClaim".to_owned()),
         use_case: "catastrophic-outage".to_owned(),

@@ -191,7 +191,7 @@ impl Model {
         self.saga
             .new_secret_id
             .as_ref()
-            .map(|id| id.parse().unwrap())
+            .map(|id| id.parse().expect("an example is well formed"))
     }
 
     fn prepare(&self) -> Self {
@@ -243,7 +243,7 @@ impl Model {
             .saga
             .pre_ids
             .iter()
-            .map(|id| id.parse().unwrap())
+            .map(|id| id.parse().expect("an example is well formed"))
             .collect();
         let new: Vec<(u8, Maker)> = self
             .live

@@ -40,12 +40,7 @@ impl Verified {
     /// Rows that keep the act and use it up.
     pub(super) fn rows(&self, now: Timestamp) -> Vec<RowChange> {
         vec![
-            RowChange::PutDocument(Document {
-                kind: DocumentKind::Act,
-                sha256: self.sha256,
-                bytes: self.bytes.clone(),
-                signature: Some(self.signature.clone()),
-            }),
+            self.document(),
             RowChange::UseAct {
                 sha256: self.sha256,
                 word: self.act.deed.word().to_owned(),
@@ -54,6 +49,16 @@ impl Verified {
                 at_ms: now,
             },
         ]
+    }
+
+    /// The row that keeps the act and its signature.
+    pub(super) fn document(&self) -> RowChange {
+        RowChange::PutDocument(Document {
+            kind: DocumentKind::Act,
+            sha256: self.sha256,
+            bytes: self.bytes.clone(),
+            signature: Some(self.signature.clone()),
+        })
     }
 
     /// Checks that the act is about this incident.

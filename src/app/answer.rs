@@ -171,12 +171,12 @@ impl App {
                 ("person", Value::from(person.as_str())),
                 ("index", Value::from(index)),
                 ("why", Value::from(reject.code())),
-                ("refused_act_sha256", Value::from(verified.sha256.hex())),
+                ("act_sha256", Value::from(verified.sha256.hex())),
             ],
         );
         let attempt =
             Attempt::ShareRejected { person, index, why: reject.code().to_owned(), incident: id.clone() };
-        self.note_attempt(entry, &attempt).await;
+        self.note_act(verified, entry, &attempt).await;
         reject.into()
     }
 

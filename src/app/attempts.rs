@@ -8,15 +8,25 @@ use super::error::AppError;
 use super::step::draft;
 use crate::audit::entry::Draft;
 use crate::domain::alert::{self, Attempt};
-use crate::domain::ids::{Digest, IncidentId, PersonId};
+use crate::domain::ids::{IncidentId, PersonId};
+use crate::store::change::RowChange;
 
 impl App {
     /// Commits an entry about an attempt, with its alerts. A log that fails here changes nothing
     /// for the attempt, which is refused anyway; losing the log is handled by the commit itself.
     pub(super) async fn note_attempt(&self, entry: Draft, attempt: &Attempt) {
+        self.note_with(entry, Vec::new(), attempt).await;
+    }
+
+    /// The same for a signed act, which is kept: a signed attempt is evidence.
+    pub(super) async fn note_act(&self, verified: &Verified, entry: Draft, attempt: &Attempt) {
+        self.note_with(entry, vec![verified.document()], attempt).await;
+    }
+
+    async fn note_with(&self, entry: Draft, rows: Vec<RowChange>, attempt: &Attempt) {
         let roster = &self.inner.facts.get().roster;
         let alerts = alert::for_attempt(attempt, roster);
-        if let Err(error) = self.record(vec![entry], Vec::new(), alerts, None).await {
+        if let Err(error) = self.record(vec![entry], rows, alerts, None).await {
             tracing::error!(%error, "an attempt could not be logged");
         }
     }
@@ -30,7 +40,7 @@ impl App {
         error: AppError,
     ) -> AppError {
         let act = &verified.act;
-        self.said_no(&act.person, act.deed.word(), Some(&verified.sha256), incident, error).await
+        self.said_no(&act.person, act.deed.word(), Some(verified), incident, error).await
     }
 
     /// Logs a document that is no valid act of its sender.
@@ -48,7 +58,7 @@ impl App {
         &self,
         person: &PersonId,
         word: &'static str,
-        act_sha256: Option<&Digest>,
+        verified: Option<&Verified>,
         incident: Option<&IncidentId>,
         error: AppError,
     ) -> AppError {
@@ -63,9 +73,8 @@ impl App {
                 ("code", Value::from(error.code())),
             ],
         );
-        if let Some(sha256) = act_sha256 {
-            // Not `act_sha256`: a refused act is kept nowhere, and no export could show it.
-            entry.members.insert("refused_act_sha256".to_owned(), Value::from(sha256.hex()));
+        if let Some(verified) = verified {
+            entry.members.insert("act_sha256".to_owned(), Value::from(verified.sha256.hex()));
         }
         if let Some(incident) = incident {
             entry.members.insert("inc".to_owned(), Value::from(incident.as_str()));
@@ -76,7 +85,10 @@ impl App {
             incident: incident.cloned(),
             code: error.code(),
         };
-        self.note_attempt(entry, &attempt).await;
+        match verified {
+            Some(verified) => self.note_act(verified, entry, &attempt).await,
+            None => self.note_attempt(entry, &attempt).await,
+        }
         error
     }
 

@@ -43,8 +43,6 @@ impl With {
 #[derive(Debug)]
 pub(super) struct Stepped {
     pub incident: Incident,
-    pub events: Vec<Event>,
-    pub committed: Option<Committed>,
 }
 
 /// A draft of one entry.
@@ -143,7 +141,7 @@ impl App {
             let data = self.rules_data(&facts, Some(&before), actor, now).await?;
             let events = decide(&before, command.clone(), &data.rules(&facts)?, now)?;
             if events.is_empty() {
-                return Ok(Stepped { incident: before, events, committed: None });
+                return Ok(Stepped { incident: before });
             }
             let mut after = before.clone();
             for event in &events {
@@ -151,9 +149,9 @@ impl App {
             }
             self.cut_early(&events).await;
             match self.write(version, &after, &events, with.clone(), &facts, now).await {
-                Ok(committed) => {
+                Ok(_) => {
                     self.tell_watchers();
-                    return Ok(Stepped { incident: after, events, committed: Some(committed) });
+                    return Ok(Stepped { incident: after });
                 }
                 Err(CommitError::Conflict(Conflict::Version)) => {}
                 Err(error) => return Err(self.not_committed(error)),

@@ -31,6 +31,9 @@ pub struct Args {
     /// Play it once and end, instead of staying up for you to look around
     #[arg(long)]
     pub once: bool,
+    /// Only set the stage: a vault whose people have enrolled, its processes ended again
+    #[arg(long, conflicts_with = "once")]
+    pub stage: bool,
 }
 
 /// Plays the emergency.
@@ -40,6 +43,13 @@ pub struct Args {
 pub async fn run(args: Args, _globals: &Globals, out: &Output) -> Result<Exit, CliError> {
     let began = Instant::now();
     let mut stage = Stage::set(args.dir, out).await?;
+    if args.stage {
+        let enrolled = scene::enrol(&stage, out).await;
+        stage.strike().await;
+        enrolled?;
+        out.result(stage.describe(), &format!("the stage is set in {}", stage.dir.display()));
+        return Ok(Exit::DONE);
+    }
     let played = scene::play(&mut stage, out).await;
     let promises = match played {
         Ok(promises) => promises,

@@ -167,7 +167,7 @@ impl Config {
         }
         let store = self
             .store
-            .get_or_insert_with(|| store::Config { sqlite: None, postgres_url_file: None });
+            .get_or_insert(store::Config { sqlite: None, postgres_url_file: None });
         if store.sqlite.is_none() && store.postgres_url_file.is_none() {
             store.sqlite = Some(data.join("vault.db"));
         }

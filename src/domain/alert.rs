@@ -13,6 +13,7 @@ use super::roster::{Role, Roster};
 mod attempt;
 mod incident;
 mod rotation;
+mod session;
 #[cfg(test)]
 mod tests;
 

@@ -55,7 +55,6 @@ pub fn handler(app: App, console_url: &str) -> Handler {
 /// The routes of [`routes::table`] behind the checks every request passes.
 ///
 /// Requests must carry their [`Peer`] as an extension, as [`handler`] sees to.
-#[must_use]
 pub fn router(app: App, console_url: &str) -> Router {
     let mut router = Router::new();
     for route in routes::table(&app) {

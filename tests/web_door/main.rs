@@ -1,5 +1,7 @@
 //! The web door over real sockets: strangers, logins, people, the log.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests stop the test")]
+
 mod documented;
 mod log;
 mod logins;

@@ -39,13 +39,22 @@ impl Promises {
     }
 }
 
-fn client() -> Result<reqwest::Client, CliError> {
+/// A client that trusts the demo's own authority and nothing else.
+fn client(ca_pem: &[u8]) -> Result<reqwest::Client, CliError> {
+    let broken = |e: reqwest::Error| CliError::failed("demo", e.to_string());
+    let authority = reqwest::Certificate::from_pem(ca_pem).map_err(broken)?;
     reqwest::Client::builder()
+        .tls_certs_only([authority])
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .timeout(std::time::Duration::from_secs(10))
         .build()
-        .map_err(|e| CliError::failed("demo", e.to_string()))
+        .map_err(broken)
+}
+
+fn stage_client(stage: &Stage) -> Result<reqwest::Client, CliError> {
+    let path = stage.dir.join("tls").join("ca.pem");
+    client(&std::fs::read(&path).map_err(|e| super::stage::file_error(&path, &e))?)
 }
 
 fn broken(error: &reqwest::Error) -> CliError {
@@ -53,7 +62,7 @@ fn broken(error: &reqwest::Error) -> CliError {
 }
 
 /// rio's work: reads, one change, and calls that no session may make.
-pub(super) async fn work(environment: &Value) -> Result<Calls, CliError> {
+pub(super) async fn work(stage: &Stage, environment: &Value) -> Result<Calls, CliError> {
     let variable = |name: &str| {
         environment["set"][name].as_str().map(str::to_owned).ok_or_else(|| {
             CliError::failed("demo", format!("`env` printed no {name}"))
@@ -63,6 +72,7 @@ pub(super) async fn work(environment: &Value) -> Result<Calls, CliError> {
     let mut calls = Calls {
         token: SecretString::from(variable("DATABRICKS_TOKEN")?),
         proxy,
+        client: stage_client(stage)?,
         upstream: 0,
         refused: 0,
     };
@@ -104,7 +114,8 @@ async fn call(
     body: Option<Value>,
 ) -> Result<u16, CliError> {
     let method = method.parse().map_err(|_| CliError::failed("demo", "no such method"))?;
-    let mut request = client()?
+    let mut request = calls
+        .client
         .request(method, format!("{}{path}", calls.proxy))
         .bearer_auth(calls.token.expose_secret());
     if let Some(body) = body {
@@ -120,7 +131,7 @@ pub(super) async fn token_is_dead(calls: &Calls) -> Result<bool, CliError> {
 
 async fn simulator(stage: &Stage, path: &str) -> Result<Value, CliError> {
     let url = format!("{}/_simulator/{path}", stage.databricks_url());
-    let reply = client()?.get(url).send().await.map_err(|e| broken(&e))?;
+    let reply = stage_client(stage)?.get(url).send().await.map_err(|e| broken(&e))?;
     reply.json().await.map_err(|e| broken(&e))
 }
 
@@ -132,13 +143,18 @@ async fn first_secret_refused(stage: &Stage) -> Result<bool, CliError> {
     let account = stage.databricks["account_id"].as_str().unwrap_or("");
     let url = format!("{}/oidc/accounts/{account}/v1/token", stage.databricks_url());
     let id = stage.databricks["application_id"].as_str().unwrap_or("");
-    Ok(mint(&url, id, &secret).await? == 401)
+    Ok(mint(&stage_client(stage)?, &url, id, &secret).await? == 401)
 }
 
 #[expect(clippy::disallowed_methods, reason = "shows that the secret given is dead")]
-async fn mint(url: &str, id: &str, secret: &SecretString) -> Result<u16, CliError> {
+async fn mint(
+    client: &reqwest::Client,
+    url: &str,
+    id: &str,
+    secret: &SecretString,
+) -> Result<u16, CliError> {
     let form = [("grant_type", "client_credentials"), ("scope", "all-apis")];
-    let request = client()?.post(url).basic_auth(id, Some(secret.expose_secret())).form(&form);
+    let request = client.post(url).basic_auth(id, Some(secret.expose_secret())).form(&form);
     Ok(request.send().await.map_err(|e| broken(&e))?.status().as_u16())
 }
 
@@ -168,7 +184,7 @@ pub(super) async fn all(
         ("calls_logged", "each upstream request has exactly one begin and one end in the log", logged == (calls.upstream, calls.upstream) && seen == calls.upstream),
         ("token_dead", "the session token opens nothing after the close", token_dead),
         ("log_verified", "the export verifies offline, against every mailed checkpoint", report["passed"] == true),
-        ("mails_sent", "mails went out at the opening, the open session and the close", ["[BREAK GLASS]", "[OPEN]", "[CLOSED]"].iter().all(|tag| mails.iter().any(|s| s.starts_with(tag)))),
+        ("mails_sent", "mails went out at the opening, the open session and the close", ["[ASKED]", "[OPEN]", "[CLOSED]"].iter().all(|tag| mails.iter().any(|s| s.starts_with(tag)))),
         ("webhooks_verified", "webhooks arrived and every signature held", !stage.webhook.delivered().is_empty() && stage.webhook.refused() == 0),
         ("nothing_in_the_clear", "no token, secret or share lies in the vault's folder or its log lines", nothing_in_the_clear(stage, calls)?),
     ];

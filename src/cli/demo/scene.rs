@@ -30,7 +30,7 @@ pub(super) async fn play(stage: &mut Stage, out: &Output) -> Result<Promises, Cl
     checks::all(stage, &incident, &opened, &calls, &closed, dead, &export).await
 }
 
-async fn enrol(stage: &Stage, out: &Output) -> Result<(), CliError> {
+pub(super) async fn enrol(stage: &Stage, out: &Output) -> Result<(), CliError> {
     out.talk("\nA quiet day: everyone pins the vault with the line otto gave her.");
     for (name, role, _) in PEOPLE {
         let actor = Actor::of(stage, name);
@@ -46,7 +46,7 @@ async fn enrol(stage: &Stage, out: &Output) -> Result<(), CliError> {
         }
         actor.does(&arguments).await?;
         if role == "custodian" {
-            actor.does(&["prove"]).await?;
+            actor.does(&["prove", "--yes"]).await?;
         }
     }
     out.talk("  ✓ five custodians opened their share on their own machine and proved it; none left it");
@@ -95,7 +95,7 @@ async fn open_and_release(
 async fn stranger_fails(stage: &Stage, incident: &str, out: &Output) -> Result<(), CliError> {
     let rio = Actor::of(stage, "rio").runs(&["approve", incident, "--phrase", "none"]).await?;
     let emil = Actor::of(stage, "emil").runs(&["approve", incident, "--phrase", "able able able"]).await?;
-    if rio.exit.0 == 0 || emil.exit.0 != 5 {
+    if rio.0 == 0 || emil.0 != 5 {
         return Err(CliError::failed("demo", "an approval that must fail did not"));
     }
     out.talk("  ✓ rio cannot approve her own incident; emil picked other words and released nothing");
@@ -106,8 +106,10 @@ async fn stranger_fails(stage: &Stage, incident: &str, out: &Output) -> Result<(
 pub(super) struct Calls {
     /// Session token, for the check that it is dead afterwards.
     pub token: secrecy::SecretString,
-    /// Plain proxy URL.
+    /// Proxy URL.
     pub proxy: String,
+    /// A client that trusts the demo's authority.
+    pub client: reqwest::Client,
     /// Requests that went upstream.
     pub upstream: u64,
     /// Requests the proxy refused.
@@ -122,13 +124,12 @@ async fn work(
 ) -> Result<Calls, CliError> {
     out.talk("\nrio works through the logging proxy, with a token that is not Databricks' own.");
     let environment = rio.does(&["env", incident]).await?;
-    let calls = checks::work(&environment).await?;
+    let calls = checks::work(stage, &environment).await?;
     out.talk(&format!(
         "  ✓ {} calls went upstream, each logged durably before it did; {} were refused by the terms",
         calls.upstream, calls.refused
     ));
     rio.does(&["note", incident, "restored the admins group; restarted the nightly job"]).await?;
-    let _ = stage;
     Ok(calls)
 }
 
@@ -152,8 +153,8 @@ async fn review(stage: &Stage, incident: &str, out: &Output) -> Result<(), CliEr
     }
     let file = tess.file("answers.toml");
     std::fs::write(&file, answers).map_err(|e| CliError::failed("demo", e.to_string()))?;
-    let cleo = Actor::of(stage, "ada").runs(&["review", "sign", incident, "--answers", &file, "--verdict", "justified", "--yes"]).await?;
-    if cleo.exit.0 == 0 {
+    let ada = Actor::of(stage, "ada").runs(&["review", "sign", incident, "--answers", &file, "--verdict", "justified", "--yes"]).await?;
+    if ada.0 == 0 {
         return Err(CliError::failed("demo", "a participant could sign the review"));
     }
     tess.does(&[
@@ -168,11 +169,13 @@ async fn review(stage: &Stage, incident: &str, out: &Output) -> Result<(), CliEr
 async fn audit(stage: &Stage, out: &Output) -> Result<Value, CliError> {
     let vera = Actor::of(stage, "vera");
     let export = super::stage::text(&stage.export_dir());
-    vera.does(&["log", "export", &export]).await?;
-    let mut arguments = vec!["log".to_owned(), "verify".to_owned(), export, "--seen".to_owned()];
+    // Her mails first: one that comes later names a log that has grown since the export.
     let mails = std::fs::read_dir(stage.dir.join("mail"))
         .map_err(|e| CliError::failed("demo", e.to_string()))?;
-    arguments.extend(mails.flatten().map(|entry| super::stage::text(&entry.path())));
+    let mails: Vec<_> = mails.flatten().map(|mail| super::stage::text(&mail.path())).collect();
+    vera.does(&["log", "export", &export]).await?;
+    let mut arguments = vec!["log".to_owned(), "verify".to_owned(), export, "--seen".to_owned()];
+    arguments.extend(mails);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let report = vera.does(&arguments).await?;
     out.talk("  ✓ vera exported the log and verified it offline, against every checkpoint in her mails");

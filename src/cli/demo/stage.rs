@@ -92,6 +92,18 @@ impl Stage {
         format!("http://{}", self.databricks["http"].as_str().unwrap_or("127.0.0.1:1"))
     }
 
+    /// Where everything is, for whoever starts the processes again.
+    pub(super) fn describe(&self) -> Value {
+        serde_json::json!({
+            "dir": self.dir,
+            "config": self.dir.join("vault").join("breakglass.toml"),
+            "databricks": self.databricks,
+            "mail_address": self.mail.address.to_string(),
+            "webhook_address": self.webhook.address.to_string(),
+            "people": PEOPLE.map(|(name, role, _)| serde_json::json!({"name": name, "role": role})),
+        })
+    }
+
     /// Ends the child processes.
     pub(super) async fn strike(&mut self) {
         self.vault.end().await;

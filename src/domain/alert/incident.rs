@@ -1,19 +1,17 @@
-//! Messages about an incident, event by event.
+//! Messages about an incident, event by event; those from unsealing on are in `session`.
 
 use super::{AlertDraft, Audience, Severity, names, security_and};
 use crate::domain::act::Pick;
 use crate::domain::ids::PersonId;
 use crate::domain::incident::command::AskAgain;
-use crate::domain::incident::{CloseCause, Event, Incident};
-use crate::domain::review::Verdict;
+use crate::domain::incident::{Event, Incident};
 use crate::domain::roster::{Role, Roster};
 use crate::domain::terms::{Purpose, Requester};
-use crate::domain::time::Timestamp;
 
 /// What every message about one incident needs.
-struct Case<'a> {
-    incident: &'a Incident,
-    roster: &'a Roster,
+pub(super) struct Case<'a> {
+    pub(super) incident: &'a Incident,
+    pub(super) roster: &'a Roster,
     console_url: &'a str,
 }
 
@@ -82,7 +80,7 @@ pub fn for_event(
 
 impl Case<'_> {
     /// `[TAG] Break glass INC-2 prod-eu rest`, or `Rotation` for purpose `rotate`.
-    fn subject(&self, tag: &str, rest: &str) -> String {
+    pub(super) fn subject(&self, tag: &str, rest: &str) -> String {
         let what = match self.incident.purpose {
             Purpose::Rotate => "Rotation",
             Purpose::Incident | Purpose::Drill => "Break glass",
@@ -94,7 +92,7 @@ impl Case<'_> {
         )
     }
 
-    fn draft(
+    pub(super) fn draft(
         &self,
         kind: &'static str,
         severity: Severity,
@@ -112,7 +110,7 @@ impl Case<'_> {
         }
     }
 
-    fn requester(&self) -> String {
+    pub(super) fn requester(&self) -> String {
         match &self.incident.requester {
             Requester::Vault => "the vault itself".to_owned(),
             Requester::Person(person) => self.roster.name_of(person),
@@ -139,7 +137,7 @@ impl Case<'_> {
     }
 
     /// Whose shares are being combined: exact while the incident holds them.
-    fn releasers(&self) -> String {
+    pub(super) fn releasers(&self) -> String {
         let people: Vec<&PersonId> = self
             .incident
             .approvals()
@@ -150,7 +148,7 @@ impl Case<'_> {
     }
 
     /// Who, why, what, how long; the reason is for mail, so it is in bodies only.
-    fn facts(&self) -> String {
+    pub(super) fn facts(&self) -> String {
         let terms = &self.incident.terms;
         if terms.purpose == Purpose::Rotate {
             return "Purpose: rotate. It replaces the credential and can never open a session."
@@ -386,218 +384,5 @@ impl Case<'_> {
             self.incident.id
         );
         self.both(kind, severity, &self.subject(tag, ""), &body)
-    }
-
-    fn unseal_begun(&self) -> AlertDraft {
-        let id = &self.incident.id;
-        let body = format!(
-            "Enough shares are in. The vault is combining those of {} for {id}.\n\
-             Not expected? Stop it: breakglass stop {id}",
-            self.releasers()
-        );
-        let subject = self.subject("UNSEALING", "");
-        self.draft(
-            "unseal.begin",
-            Severity::Info,
-            Audience::Everyone,
-            subject,
-            body,
-        )
-    }
-
-    fn unseal_failed(&self, why: &str, combined: bool) -> AlertDraft {
-        let after = if combined {
-            "Shares had been combined: a rotation is owed and custodians are asked again."
-        } else {
-            "Nothing was unsealed; custodians are asked again."
-        };
-        let body = format!("Opening {} broke: {why}. {after}", self.incident.id);
-        let subject = self.subject("OPENING BROKE", "");
-        self.draft(
-            "unseal.failed",
-            Severity::Alarm,
-            Audience::Everyone,
-            subject,
-            body,
-        )
-    }
-
-    fn session_opened(&self, actor: &PersonId, exp: Timestamp) -> AlertDraft {
-        let id = &self.incident.id;
-        let body = format!(
-            "Break glass is OPEN: {id} by {} until {}.\n{}\nEvery call is logged.\n\n\
-             Not expected? Stop it: breakglass stop {id}",
-            self.roster.name_of(actor),
-            exp.date_clock_utc(),
-            self.facts()
-        );
-        let subject = self.subject("OPEN", &format!("until {}", exp.clock_utc()));
-        self.draft(
-            "session.open",
-            Severity::Alarm,
-            Audience::Everyone,
-            subject,
-            body,
-        )
-    }
-
-    fn claimed(&self, claims: u32, from: &str) -> AlertDraft {
-        let (id, who) = (&self.incident.id, self.requester());
-        let (severity, subject, body) = if claims <= 1 {
-            let body = format!("{who} took the session token of {id} from {from}.");
-            (Severity::Info, self.subject("CLAIMED", ""), body)
-        } else {
-            let body = format!(
-                "The session token of {id} was taken for the {claims}. time, from {from}; the one \
-                 before is dead. {who}: if this was not you, run breakglass stop {id}"
-            );
-            (Severity::Alarm, self.subject("CLAIMED AGAIN", ""), body)
-        };
-        let people = self.incident.requester.person().cloned();
-        let watchers = self
-            .roster
-            .people
-            .iter()
-            .filter(|p| p.is(Role::Security) || p.is(Role::Auditor))
-            .map(|p| p.id.clone());
-        let to = Audience::People(people.into_iter().chain(watchers).collect());
-        self.draft("session.claim", severity, to, subject, body)
-    }
-
-    fn session_closed(
-        &self,
-        why: CloseCause,
-        person: Option<&PersonId>,
-        reason: &str,
-        memory_lost: bool,
-    ) -> AlertDraft {
-        let who = person
-            .map(|id| format!(" by {}", self.roster.name_of(id)))
-            .unwrap_or_default();
-        let said = if reason.is_empty() {
-            String::new()
-        } else {
-            format!(", saying: {reason}")
-        };
-        let next = if memory_lost {
-            "The credential went with the memory: custodians must come again to rotate it."
-        } else {
-            "The secret is being rotated now."
-        };
-        let body = format!(
-            "{} has ended ({}{who}{said}). NOT SAFE YET: the old secret is not dead. {next}",
-            self.incident.id,
-            why.words()
-        );
-        let calm = matches!(
-            why,
-            CloseCause::Closed | CloseCause::Deadline | CloseCause::Rotate
-        );
-        let severity = if calm && !memory_lost {
-            Severity::Info
-        } else {
-            Severity::Alarm
-        };
-        let subject = self.subject("ENDED, NOT SAFE YET", why.words());
-        self.draft("session.close", severity, Audience::Everyone, subject, body)
-    }
-
-    fn memory_lost(&self) -> AlertDraft {
-        let body = format!(
-            "The vault restarted while {} was closing. NOT SAFE YET: a rotation is owed, and \
-             custodians will be asked for shares with purpose rotate.",
-            self.incident.id
-        );
-        let subject = self.subject("ROTATION OWED, NOT SAFE YET", "");
-        let to = security_and(
-            self.roster,
-            &[Role::Custodian, Role::Operator, Role::Auditor],
-        );
-        self.draft("incident.memory_lost", Severity::Alarm, to, subject, body)
-    }
-
-    fn closed(
-        &self,
-        at: Timestamp,
-        tokens_dead_at: Timestamp,
-        due: Option<Timestamp>,
-    ) -> Vec<AlertDraft> {
-        // The terms in force are those of the owed rotation when memory was lost.
-        let terms = &self.incident.terms;
-        let asked = if terms.purpose == self.incident.purpose {
-            format!("Asked {}, closed", terms.asked_ms.date_clock_utc())
-        } else {
-            "Closed".to_owned()
-        };
-        let review = due.map_or_else(String::new, |due| {
-            format!(" The review is due {}.", due.date_clock_utc())
-        });
-        let body = format!(
-            "{} is closed. {asked} {}. The secret is rotated and the old one is dead at \
-             Databricks. Fully safe at {}, when the last token minted from it has expired.{review}",
-            self.incident.id,
-            at.date_clock_utc(),
-            tokens_dead_at.date_clock_utc()
-        );
-        let rest = format!(
-            "secret rotated, fully safe at {}",
-            tokens_dead_at.clock_utc()
-        );
-        let subject = self.subject("CLOSED", &rest);
-        let closed = self.draft(
-            "incident.closed",
-            Severity::Info,
-            Audience::Everyone,
-            subject,
-            body,
-        );
-        let mut drafts = vec![closed];
-        drafts.extend(due.map(|due| self.review_due(due)));
-        drafts
-    }
-
-    fn review_due(&self, due: Timestamp) -> AlertDraft {
-        let id = &self.incident.id;
-        let people = self
-            .roster
-            .people
-            .iter()
-            .filter(|p| p.is(Role::Auditor) && !self.incident.participants.contains(&p.id))
-            .map(|p| p.id.clone())
-            .collect();
-        let body = format!(
-            "Somebody who took no part must review {id} until {}; while it is overdue the next \
-             opening needs one more approval.\n\nbreakglass review show {id}",
-            due.date_clock_utc()
-        );
-        let tag = format!("REVIEW DUE {}", due.date_clock_utc());
-        let subject = self.subject(&tag, "");
-        self.draft(
-            "review.due",
-            Severity::Action,
-            Audience::People(people),
-            subject,
-            body,
-        )
-    }
-
-    fn reviewed(&self, person: &PersonId, verdict: Verdict, findings: usize) -> AlertDraft {
-        let words = match verdict {
-            Verdict::Justified => "justified",
-            Verdict::Findings => "justified, with findings",
-            Verdict::Unjustified => "NOT justified",
-        };
-        let severity = if verdict == Verdict::Unjustified {
-            Severity::Alarm
-        } else {
-            Severity::Info
-        };
-        let body = format!(
-            "{} reviewed {}: {words}. Findings: {findings}.",
-            self.roster.name_of(person),
-            self.incident.id
-        );
-        let subject = self.subject("REVIEWED", words);
-        self.draft("review.signed", severity, Audience::Everyone, subject, body)
     }
 }

@@ -1,0 +1,232 @@
+//! One incident as people of the roster see it: the row, the log's entries about it, and the
+//! documents it names, put together.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::json;
+use crate::api::{CustodianView, IncidentView, SessionView, SignedDocument};
+use crate::app::App;
+use crate::app::error::AppError;
+use crate::app::facts::{Facts, document};
+use crate::audit::entry::parse_entry;
+use crate::domain::canonical;
+use crate::domain::ids::{Digest, IncidentId, PersonId};
+use crate::domain::incident::{Approval, Event, Incident, Phase, Session};
+use crate::domain::roster::Roster;
+use crate::domain::rotation::Proof;
+use crate::domain::terms::{Requester, Terms};
+use crate::domain::time::Timestamp;
+use crate::store::change::DocumentKind;
+
+/// Most entries read to tell who released a share for terms that are spent: asking and answering
+/// are a few entries per custodian.
+const MAX_ANSWER_ENTRIES: u32 = 200;
+
+impl App {
+    /// An incident with everything that people of the roster may see of it.
+    ///
+    /// # Errors
+    /// The store broke, or a document is missing.
+    pub async fn incident_view(
+        &self,
+        incident: &Incident,
+        version: i64,
+    ) -> Result<IncidentView, AppError> {
+        let store = &self.inner.store;
+        let facts = self.inner.facts.get();
+        let asked = store
+            .last_entry_of(&incident.id, &["incident.opened", "incident.asked_again"])
+            .await?;
+        let terms_seq = asked.map(|(seq, _)| seq).ok_or_else(|| {
+            AppError::Inconsistent(format!("{} has no opening in the log", incident.id))
+        })?;
+        let released = self.released(incident, terms_seq).await?;
+        let rotation = store
+            .rotation_of(&incident.id)
+            .await?
+            .map(|(rotation, _)| rotation);
+        let proof = rotation.as_ref().and_then(|r| r.proof);
+        Ok(IncidentView {
+            id: incident.id.to_string(),
+            purpose: word(&incident.purpose)?,
+            phase: incident.phase.name().word().to_owned(),
+            version,
+            requester: String::from(incident.requester.clone()),
+            requester_name: name_of(&facts.roster, &incident.requester),
+            terms: json(&incident.terms)?,
+            terms_sha256: incident.terms_sha256.hex(),
+            request: self.request_of(incident).await?,
+            terms_seq,
+            shares_in: u8::try_from(released.len()).unwrap_or(u8::MAX),
+            needed: incident.terms.needed,
+            custodians: self.custodians(incident, &facts, &released).await?,
+            alert_confirmed: store
+                .alert_confirmed(&incident.id, "incident.opened")
+                .await?,
+            session: incident.session().map(session_view),
+            close_cause: self.close_cause(&incident.id).await?,
+            rotation: rotation.as_ref().map(|r| word(&r.state)).transpose()?,
+            old_secret_refused: proof == Some(Proof::ListAndRefused),
+            rotation_owed: incident.rotation_owed
+                || matches!(&incident.phase, Phase::Closing(closing) if closing.memory_lost),
+            fully_safe_at_ms: incident.tokens_dead_at_ms.map(|t| t.0),
+            review_due_ms: match &incident.phase {
+                Phase::InReview(review) => Some(review.due_ms.0),
+                _ => None,
+            },
+        })
+    }
+
+    async fn request_of(&self, incident: &Incident) -> Result<Option<SignedDocument>, AppError> {
+        let Some(sha256) = incident.request_sha256 else {
+            return Ok(None);
+        };
+        let lost = || AppError::Inconsistent(format!("the request of {} is missing", incident.id));
+        let found = self
+            .inner
+            .store
+            .document(DocumentKind::Act, &sha256)
+            .await?;
+        let found = found.ok_or_else(lost)?;
+        Ok(Some(SignedDocument {
+            document: String::from_utf8(found.bytes).map_err(|_| lost())?,
+            signature: found.signature.ok_or_else(lost)?,
+        }))
+    }
+
+    /// Who released a share for the terms in force. Once the shares are spent the incident no
+    /// longer lists them; the log does.
+    async fn released(
+        &self,
+        incident: &Incident,
+        terms_seq: u64,
+    ) -> Result<Vec<(PersonId, Timestamp)>, AppError> {
+        let of = |a: &Approval| (a.person.clone(), a.at_ms);
+        if incident.is_collecting() || matches!(incident.phase, Phase::Opening { .. }) {
+            return Ok(incident.approvals().iter().map(of).collect());
+        }
+        let store = &self.inner.store;
+        let entries = store
+            .entries_of_incident(&incident.id, terms_seq, MAX_ANSWER_ENTRIES)
+            .await?;
+        let mut released: Vec<(PersonId, Timestamp)> = Vec::new();
+        for (_, bytes) in entries {
+            match event(&bytes)? {
+                Some(Event::ShareAccepted(approval)) => released.push(of(&approval)),
+                Some(Event::ShareWithdrawn { person, .. }) => {
+                    released.retain(|(other, _)| *other != person);
+                }
+                _ => {}
+            }
+        }
+        Ok(released)
+    }
+
+    async fn custodians(
+        &self,
+        incident: &Incident,
+        facts: &Facts,
+        released: &[(PersonId, Timestamp)],
+    ) -> Result<Vec<CustodianView>, AppError> {
+        let dealt = self.roster_of_epoch(&incident.terms, facts).await?;
+        let now = self.now();
+        Ok(dealt
+            .custodians()
+            .map(|(index, person)| {
+                let share = released.iter().find(|(other, _)| *other == person.id);
+                CustodianView {
+                    person: person.id.to_string(),
+                    name: person.name.clone(),
+                    index,
+                    time_zone: person.time_zone.clone(),
+                    state: answer_of(incident, &person.id, share.is_some(), now).to_owned(),
+                    at_ms: share.map(|(_, at)| at.0),
+                }
+            })
+            .collect())
+    }
+
+    /// The roster to which the shares that the terms ask for were dealt.
+    async fn roster_of_epoch(&self, terms: &Terms, facts: &Facts) -> Result<Roster, AppError> {
+        let store = &self.inner.store;
+        let row = store.epoch(terms.kind, terms.epoch).await?;
+        let sha256 = row.map_or(terms.roster_sha256, |row| row.manifest.roster_sha256);
+        if sha256 == facts.roster_sha256 {
+            return Ok(facts.roster.clone());
+        }
+        let bytes = document(store, DocumentKind::Roster, &sha256).await?;
+        if Digest::of(&bytes) != sha256 {
+            return Err(AppError::Inconsistent(
+                "a roster does not match its hash".into(),
+            ));
+        }
+        Ok(canonical::parse_exact(&bytes)?)
+    }
+
+    async fn close_cause(&self, id: &IncidentId) -> Result<Option<String>, AppError> {
+        let closed = self
+            .inner
+            .store
+            .last_entry_of(id, &["session.close"])
+            .await?;
+        let Some((_, bytes)) = closed else {
+            return Ok(None);
+        };
+        Ok(match event(&bytes)? {
+            Some(Event::SessionClosed { why, .. }) => Some(why.words().to_owned()),
+            _ => None,
+        })
+    }
+}
+
+/// `asked`, `in`, `refused`, `paused` or `excluded`.
+fn answer_of(incident: &Incident, person: &PersonId, is_in: bool, now: Timestamp) -> &'static str {
+    let mismatches = incident.mismatches.get(person);
+    if incident.requester.person() == Some(person) {
+        "excluded"
+    } else if is_in {
+        "in"
+    } else if incident.refused_by.contains(person) {
+        "refused"
+    } else if mismatches.is_some_and(|m| m.paused_until_ms > now) {
+        "paused"
+    } else {
+        "asked"
+    }
+}
+
+fn session_view(session: &Session) -> SessionView {
+    SessionView {
+        id: session.id.to_string(),
+        opened_ms: session.opened_ms.0,
+        exp_ms: session.exp_ms.0,
+        claims: session.claims,
+    }
+}
+
+fn name_of(roster: &Roster, requester: &Requester) -> String {
+    match requester {
+        Requester::Vault => "the vault".to_owned(),
+        // Somebody who has left the roster keeps her id.
+        Requester::Person(id) => roster
+            .person(id)
+            .map_or_else(|| id.to_string(), |person| person.name.clone()),
+    }
+}
+
+/// The incident's event in an entry; `None` for entries of other kinds, such as calls.
+fn event(bytes: &[u8]) -> Result<Option<Event>, AppError> {
+    let entry = parse_entry(bytes).map_err(|e| AppError::Inconsistent(e.to_string()))?;
+    let found = Event::from_entry(&entry.kind, &entry.members)
+        .map_err(|e| AppError::Inconsistent(e.to_string()))?;
+    Ok(found.map(|(_, event)| event))
+}
+
+/// The word that stands for a value in JSON.
+fn word(value: &impl Serialize) -> Result<String, AppError> {
+    match json(value)? {
+        Value::String(word) => Ok(word),
+        _ => Err(AppError::Inconsistent("a state without a word".into())),
+    }
+}
