@@ -6,6 +6,8 @@
 #![cfg(feature = "simulator")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test they help")]
 
+mod custody;
+mod opening;
 mod refusals;
 mod restart;
 mod rotation;
