@@ -31,6 +31,9 @@ pub use crate::databricks::{BodyError, ForwardError, LeakScanner, OutBody, Reply
 pub use deny::Denial;
 pub use lookup::SessionLookup;
 
+#[cfg(test)]
+pub(crate) mod tests;
+
 pub(super) use burst::Burst;
 pub(super) use desk::Desk;
 

@@ -13,6 +13,9 @@ mod refusal;
 mod reply;
 mod upload;
 
+#[cfg(test)]
+mod tests;
+
 pub use door::handler;
 pub use headers::{HeaderRefusal, reply_headers, request_headers};
 pub use held::{Ended, Finish, HOLD_BACK_BYTES, Held, HeldError, How, Scan};

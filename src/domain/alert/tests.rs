@@ -101,6 +101,7 @@ fn story() -> Vec<Event> {
         mismatch(1, Pick::Wrong),
         mismatch(2, Pick::Wrong),
         Event::ShareWithdrawn {
+            index: 1,
             person: id("ada"),
             act_sha256: act,
         },
