@@ -25,6 +25,9 @@ pub enum LocalCall {
     FeatureFlags,
     /// Telemetry of clients: taken and dropped.
     Telemetry,
+    /// The first step of an upload in parts: an SDK that is refused here gives up, while one that
+    /// is refused the addresses of the parts falls back to one plain upload.
+    BeginUpload,
 }
 
 /// Whether a call is one of ours to answer.
@@ -49,6 +52,12 @@ pub fn local_call(method: &Method, target: &Target) -> Option<LocalCall> {
             Some(LocalCall::FeatureFlags)
         }
         ("POST", ["telemetry-ext" | "telemetry-unauth"]) => Some(LocalCall::Telemetry),
+        ("POST", ["api", "2.0", "fs", "files", _, ..]) => {
+            let begins = |(name, value): &(String, String)| {
+                name == "action" && value == "initiate-upload"
+            };
+            target.pairs().iter().any(begins).then_some(LocalCall::BeginUpload)
+        }
         _ => None,
     }
 }
@@ -79,6 +88,9 @@ pub fn discovery(call: &LocalCall, base: &str, account_host: bool) -> Option<Val
         }
         LocalCall::FeatureFlags => Some(json!({"flags": [], "ttl_seconds": 900})),
         LocalCall::Telemetry => Some(json!({"errors": [], "numProtoSuccess": 1})),
+        // No upload exists under this name: every later step of it is refused, logged and never
+        // reaches Databricks.
+        LocalCall::BeginUpload => Some(json!({"multipart_upload": {"session_token": "none"}})),
         LocalCall::Token => None,
     }
 }
@@ -302,6 +314,20 @@ mod tests {
         assert_eq!(
             local(Method::POST, "/telemetry-ext"),
             Some(LocalCall::Telemetry)
+        );
+        assert_eq!(
+            local(
+                Method::POST,
+                "/api/2.0/fs/files/Volumes/a/b?action=initiate-upload&overwrite=true"
+            ),
+            Some(LocalCall::BeginUpload)
+        );
+        assert_eq!(
+            local(
+                Method::POST,
+                "/api/2.0/fs/files/Volumes/a/b?action=complete-upload"
+            ),
+            None
         );
         for raw in [
             "/oidc/v1/token",

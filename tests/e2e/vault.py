@@ -1,0 +1,458 @@
+"""A real vault for scripts: simulator, `serve`, people with their own keys, mail and webhook sinks.
+
+`breakglass demo --stage` sets a folder up and ends its processes; `Vault` starts them again, so
+that a script can kill, restart and watch them. Everything is on loopback, every wait has an end,
+and nothing survives the `with` block. Must not know: what a script checks.
+"""
+
+import argparse
+import collections
+import email
+import email.policy
+import http.client
+import http.server
+import json
+import os
+import pathlib
+import queue
+import re
+import shutil
+import signal
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+WORKSPACE_SCOPE = [
+    "account:read", "ws:read", "ws:egress", "ws:change",
+    # Files are written and removed by the client scripts; their routes are class *destroy*.
+    "ws:destroy:/api/*/fs/**",
+    "ws:PUT /api/2.0/fs/files/**",
+]
+ANSWERS = ("harm_within_hour=yes,admin_can_sign_in=no,rollback_elsewhere=no,platform_down=yes")
+PATIENCE_S = 30
+
+
+class Failed(Exception):
+    """A command or a wait that did not end as it must."""
+
+
+def until(what, ask, seconds=PATIENCE_S):
+    """Asks until there is an answer that counts as true, for a bounded time."""
+    end = time.monotonic() + seconds
+    while True:
+        answer = ask()
+        if answer:
+            return answer
+        if time.monotonic() > end:
+            raise Failed(f"waited {seconds} s in vain for {what}")
+        time.sleep(0.01)
+
+
+class Checks:
+    """One line per check; stops at the first that does not hold."""
+
+    def __init__(self):
+        self.passed = 0
+
+    def hold(self, name, held, seen=None):
+        """Notes a check; ends the script when it does not hold."""
+        if not held:
+            shown = seen if isinstance(seen, str) else json.dumps(seen, default=str)
+            print(f"FAIL {name}" + ("" if seen is None else f": got {shown[:2000]}"), flush=True)
+            self.finish(1)
+        self.passed += 1
+        print(f"ok   {name}", flush=True)
+
+    def equal(self, name, seen, wanted):
+        """Notes that two values are the same."""
+        self.hold(name, seen == wanted, f"{seen!r} instead of {wanted!r}")
+
+    def finish(self, failed=0):
+        """Prints the counts as cargo's test runner does, and ends the script."""
+        word = "FAILED" if failed else "ok"
+        print(f"test result: {word}. {self.passed} passed; {failed} failed;", flush=True)
+        sys.stdout.flush()
+        raise SystemExit(1 if failed else 0)
+
+
+def arguments(description, more=None):
+    """The command line every script takes."""
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
+    parser.add_argument("--binary", required=True, help="breakglass with the simulator in it")
+    parser.add_argument("--keep", action="store_true", help="keep the folder, for a look")
+    if more:
+        more(parser)
+    given = parser.parse_args()
+    given.binary = str(pathlib.Path(given.binary).resolve())
+    return given
+
+
+class Process:
+    """A child that says one JSON line when it is ready."""
+
+    def __init__(self, command, log):
+        self.log = pathlib.Path(log)
+        self.talk = open(self.log, "ab")
+        self.child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                      stderr=self.talk)
+        lines = queue.Queue()
+        self.reader = threading.Thread(target=self._read, args=(lines,), daemon=True)
+        self.reader.start()
+        try:
+            line = lines.get(timeout=PATIENCE_S)
+        except queue.Empty:
+            line = b""
+        if not line:
+            self.kill()
+            said = self.log.read_text(errors="replace")[-2000:]
+            raise Failed(f"{command[1]} ended with {self.child.returncode} before it was ready: {said}")
+        self.ready = json.loads(line)
+
+    def _read(self, lines):
+        for line in self.child.stdout:
+            lines.put(line)
+        lines.put(b"")
+
+    @property
+    def pid(self):
+        """Process id."""
+        return self.child.pid
+
+    def alive(self):
+        """Whether it still runs."""
+        return self.child.poll() is None
+
+    def kill(self):
+        """SIGKILL, and waits for its end."""
+        if self.alive():
+            self.child.kill()
+        self.child.wait(timeout=PATIENCE_S)
+        self.talk.close()
+
+    def end(self):
+        """SIGTERM, waits; gives the exit code back."""
+        if self.alive():
+            self.child.send_signal(signal.SIGTERM)
+        try:
+            self.child.wait(timeout=PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self.talk.close()
+        return self.child.returncode
+
+
+class MailSink:
+    """A real SMTP server (aiosmtpd) that keeps what it took."""
+
+    def __init__(self, address, folder):
+        from aiosmtpd.controller import Controller
+
+        self.mails, self.folder = [], pathlib.Path(folder)
+        self.folder.mkdir(exist_ok=True)
+        host, port = address.rsplit(":", 1)
+        self.controller = Controller(self, hostname=host, port=int(port))
+        self.controller.start()
+
+    async def handle_DATA(self, _server, _session, envelope):
+        """Keeps one message."""
+        mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
+        # Beside the mails of the staging, which have four digits.
+        name = self.folder / f"e2e-{len(self.mails):05}.eml"
+        name.write_bytes(envelope.content)
+        self.mails.append({"to": envelope.rcpt_tos, "subject": str(mail["subject"]),
+                           "checkpoint": mail["x-log-checkpoint"], "body": mail.get_content()})
+        return "250 taken"
+
+    def subjects(self):
+        """Subjects so far."""
+        return [mail["subject"] for mail in self.mails]
+
+    def stop(self):
+        """Ends the server."""
+        self.controller.stop()
+
+
+class HookSink:
+    """A webhook receiver that checks signatures with the public standardwebhooks library."""
+
+    def __init__(self, address, secret):
+        from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+        self.taken, self.refused = [], []
+        check, sink = Webhook(secret), self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["content-length"]))
+                try:
+                    sink.taken.append(check.verify(body, dict(self.headers.items())))
+                    self.send_response(204)
+                except WebhookVerificationError as why:
+                    sink.refused.append(str(why))
+                    self.send_response(400)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        class Server(http.server.ThreadingHTTPServer):
+            allow_reuse_address = True
+
+        host, port = address.rsplit(":", 1)
+        self.server = Server((host, int(port)), Handler)
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+
+    def stop(self):
+        """Ends the server."""
+        self.server.shutdown()
+        self.server.server_close()
+
+
+Reply = collections.namedtuple("Reply", "status headers body")
+
+
+class Vault:
+    """A staged vault with its processes; a context manager."""
+
+    def __init__(self, binary, keep=False, traceable=False, sinks=True):
+        self.binary, self.keep, self.traceable, self.sinks = binary, keep, traceable, sinks
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="breakglass-e2e-"))
+        self.dir = self.folder / "stage"
+        self.simulator = self.serve = self.mail = self.hook = None
+        self.children = []
+
+    def __enter__(self):
+        try:
+            self.stage()
+            self.start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(self, *_):
+        for process in [self.serve, self.simulator, *self.children]:
+            if process and process.alive():
+                process.kill()
+        for sink in (self.mail, self.hook):
+            if sink:
+                sink.stop()
+        if self.keep:
+            print(f"kept: {self.folder}")
+        else:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    # Setting up
+
+    def stage(self):
+        """Keys, certificates, configuration, init, everybody enrolled, custodians proved."""
+        done = subprocess.run(
+            [self.binary, "demo", "--stage", "--json", "-q", "--dir", str(self.dir)],
+            capture_output=True, text=True, timeout=120, env=quiet_environment())
+        if done.returncode != 0:
+            raise Failed(f"demo --stage ended with {done.returncode}: {done.stderr[-2000:]}")
+        self.info = json.loads(done.stdout)
+        self.databricks = self.info["databricks"]
+        self.config = self.dir / "vault" / "breakglass.toml"
+
+    def start(self):
+        """Sinks, simulator, vault."""
+        if self.sinks:
+            self.start_sinks()
+        self.start_simulator()
+        self.start_serve()
+
+    def start_sinks(self):
+        """Mail and webhook sinks where the configuration looks for them."""
+        secret = (self.dir / "vault" / "webhook.secret").read_text().strip()
+        self.mail = MailSink(self.info["mail_address"], self.dir / "mail")
+        self.hook = HookSink(self.info["webhook_address"], secret)
+
+    def start_simulator(self, **knobs):
+        """The same Databricks again, from its state file."""
+        command = [self.binary, "simulate", "--json", "--http", self.databricks["http"],
+                   "--state-file", str(self.dir / "simulator.json")]
+        self.simulator = Process(command, self.dir / "simulator.log")
+        if knobs:
+            self.knobs(**knobs)
+
+    def start_serve(self):
+        """The vault, until it listens."""
+        command = [self.binary, "serve", "--json", "--config", str(self.config)]
+        if self.traceable:
+            command.append("--traceable")
+        self.serve = Process(command, self.dir / "vault.log")
+        ready = self.serve.ready
+        self.console, self.plain = ready["console_address"], ready["plain_address"]
+        self.proxy = ready["proxy_address"]
+
+    # People
+
+    def runs(self, name, *words, timeout=60):
+        """A command of a person: exit code, the object it printed, what it said."""
+        person = self.dir / "people" / name
+        command = [self.binary, "--json", "--config", str(person / "config"),
+                   "--state", str(person / "state"), *map(str, words)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout,
+                              stdin=subprocess.DEVNULL, env=quiet_environment())
+        try:
+            printed = json.loads(done.stdout)
+        except ValueError:
+            printed = None
+        return done.returncode, printed, done.stderr
+
+    def does(self, name, *words, timeout=60):
+        """A command that must succeed; the object it printed."""
+        code, printed, said = self.runs(name, *words, timeout=timeout)
+        if code != 0:
+            raise Failed(f"{name}: {' '.join(map(str, words))} ended with {code}: {said.strip()}")
+        return printed
+
+    def asks(self, scope=WORKSPACE_SCOPE, name="rio", minutes=30, account=True):
+        """An opening without waiting: incident and phrase."""
+        words = ["open", "--no-wait", "--because", "catastrophic-outage", "--answers", ANSWERS,
+                 "--workspace", self.databricks["workspace_id"], "--for", f"{minutes}m",
+                 "--ticket", "OPS-8812"]
+        words += ["--account"] if account else []
+        for pattern in scope:
+            words += ["--scope", pattern]
+        opened = self.does(name, *words, "nobody can sign in")
+        return opened["incident"], opened["phrase"]
+
+    def approves(self, incident, phrase, names=("ada", "ben", "cleo")):
+        """These custodians release their shares."""
+        return [self.does(name, "approve", incident, "--phrase", phrase) for name in names]
+
+    def phase(self, incident, name="vera"):
+        """Phase of an incident."""
+        return self.view(incident, name)["phase"]
+
+    def view(self, incident, name="vera"):
+        """What the API shows of an incident."""
+        return self.api(name, "GET", f"/incidents/{incident}")
+
+    def open_session(self, scope=WORKSPACE_SCOPE, minutes=30, account=True):
+        """The whole way to a claimed session: incident and token."""
+        incident, phrase = self.asks(scope, minutes=minutes, account=account)
+        self.approves(incident, phrase)
+        until("the open session", lambda: self.phase(incident) == "open")
+        return incident, self.does("rio", "claim", incident) and self.token(incident)
+
+    def token(self, incident):
+        """The session token in rio's environment."""
+        return self.environment(incident)["DATABRICKS_TOKEN"]
+
+    def environment(self, incident, *door):
+        """What `env` sets."""
+        return self.does("rio", "env", incident, *door)["set"]
+
+    def close(self, incident):
+        """rio closes; what `close` printed."""
+        return self.does("rio", "close", incident)
+
+    # Wires
+
+    def login_token(self, name):
+        """The kept API token of a person."""
+        files = list((self.dir / "people" / name / "state").glob("*.login"))
+        if not files:
+            self.does(name, "login")
+            files = list((self.dir / "people" / name / "state").glob("*.login"))
+        found = re.search(r"bgl_[0-9A-Za-z]+", files[0].read_text())
+        return found.group(0)
+
+    def api(self, name, method, path, body=None):
+        """A call of the vault's API under somebody's login; logs in afresh when it has ended."""
+        reply = self.ask_api(self.login_token(name), method, path, body)
+        if reply.status == 401:
+            self.does(name, "login")
+            reply = self.ask_api(self.login_token(name), method, path, body)
+        if reply.status != 200:
+            raise Failed(f"{method} {path}: {reply.status} {reply.body[:500]!r}")
+        return json.loads(reply.body)
+
+    def ask_api(self, token, method, path, body=None):
+        """A call of the vault's API with any token or none."""
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        return call(self.console, method, f"/api/v1{path}", headers, body)
+
+    def through(self, token, method, path, body=None, headers=None, timeout=30):
+        """A call through the plain proxy."""
+        given = {"authorization": f"Bearer {token}"} if token else {}
+        given.update(headers or {})
+        return call(self.plain, method, path, given, body, timeout)
+
+    def sim(self, path, method="GET", body=None):
+        """The simulator's own record and knobs."""
+        reply = call(self.databricks["http"], method, f"/_simulator/{path}", {}, body)
+        if reply.status != 200:
+            raise Failed(f"simulator {path}: {reply.status} {reply.body[:300]!r}")
+        return json.loads(reply.body)
+
+    def knobs(self, **changed):
+        """Turns knobs."""
+        return self.sim("knobs", "PUT", changed)
+
+    def upstream(self, incident=None):
+        """Requests that the simulator saw with this session's mark."""
+        requests = self.sim("requests")["requests"]
+        if incident is None:
+            return requests
+        mark = f"bg-session/{incident}"
+        return [entry for entry in requests if mark in entry["user_agent"].split()]
+
+    # The log
+
+    def exported(self, name="vera", seen=()):
+        """Exports and verifies the log; its folder and its entries."""
+        folder = self.dir / f"export-{time.monotonic_ns()}"
+        self.does(name, "log", "export", str(folder))
+        words = ["log", "verify", str(folder)]
+        if seen:
+            words += ["--seen", *map(str, seen)]
+        report = self.does(name, *words)
+        if report.get("passed") is not True:
+            raise Failed(f"log verify: {report}")
+        lines = (folder / "entries.ndjson").read_text().splitlines()
+        return folder, [json.loads(line) for line in lines]
+
+
+def quiet_environment():
+    """The environment without anything that could configure a client."""
+    names = ("DATABRICKS_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy",
+             "all_proxy", "XDG_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(names)}
+
+
+def call(address, method, path, headers, body=None, timeout=30, tls=None):
+    """One HTTP request on its own connection; dicts become JSON."""
+    if tls:
+        connection = http.client.HTTPSConnection(address, timeout=timeout, context=tls)
+    else:
+        connection = http.client.HTTPConnection(address, timeout=timeout)
+    try:
+        headers = dict(headers)
+        if isinstance(body, (dict, list)):
+            body = json.dumps(body)
+            headers.setdefault("content-type", "application/json")
+        connection.request(method, path, body, headers)
+        reply = connection.getresponse()
+        content = reply.read()
+        lower = {name.lower(): value for name, value in reply.getheaders()}
+        return Reply(reply.status, lower, content)
+    finally:
+        connection.close()
+
+
+def tls_context(vault):
+    """Trusts the stage's own authority only."""
+    return ssl.create_default_context(cafile=str(vault.dir / "tls" / "ca.pem"))
+
+
+def kinds(entries):
+    """How many entries of each type."""
+    return collections.Counter(entry["t"] for entry in entries)
