@@ -5,7 +5,7 @@ use super::error::AppError;
 use crate::api::SignedDocument;
 use crate::domain::act::Act;
 use crate::domain::ids::{Digest, IncidentId, PersonId};
-use crate::domain::incident::Refusal;
+use crate::domain::incident::{CLOCK_APART_MS, Refusal};
 use crate::domain::roster::comparable;
 use crate::domain::time::Timestamp;
 use crate::sealed::sshsig::SshPublicKey;
@@ -128,6 +128,11 @@ impl App {
         }
         if act.person != caller.person {
             return Err(AppError::NotAllowed("the act is another person's than the login".into()));
+        }
+        let now = self.now();
+        if now.since_ms(act.at_ms).abs() > CLOCK_APART_MS {
+            // Signed long ago and kept back, or by a clock nobody can rely on.
+            return Err(Refusal::ClockApart { signed: act.at_ms, now }.into());
         }
         let head = self.inner.store.head();
         if act.cp.origin != self.inner.settings.origin || act.cp.size > head.size {

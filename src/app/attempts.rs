@@ -1,15 +1,23 @@
 //! Failed and foreign attempts: logged like deeds, and told to whom it may concern.
 
+use std::sync::PoisonError;
+
 use serde_json::Value;
 
 use super::App;
 use super::acts::{Caller, Verified};
 use super::error::AppError;
+use super::permit::Noted;
 use super::step::draft;
 use crate::audit::entry::Draft;
 use crate::domain::alert::{self, Attempt};
 use crate::domain::ids::{IncidentId, PersonId};
 use crate::store::change::RowChange;
+
+/// Failed logins people are told of within a minute.
+const TOLD_MOST: u32 = 10;
+/// Seconds in that minute: [`super::permit::Burst`] counts in windows of a thousand.
+const TOLD_EVERY: i64 = 60;
 
 impl App {
     /// Commits an entry about an attempt, with its alerts. A log that fails here changes nothing
@@ -101,6 +109,15 @@ impl App {
         if let Some(person) = &person {
             entry.members.insert("person".to_owned(), Value::from(person.as_str()));
         }
-        self.note_attempt(entry, &Attempt::LoginFailed { person, why }).await;
+        // People are told of the first few; a flood would fill their inboxes and hide the rest.
+        let noted = {
+            let mut told = self.inner.memory.told.lock().unwrap_or_else(PoisonError::into_inner);
+            told.note(self.inner.clock.boot_ms() / TOLD_EVERY, TOLD_MOST)
+        };
+        if noted == Noted::Write {
+            self.note_attempt(entry, &Attempt::LoginFailed { person, why }).await;
+        } else if let Err(error) = self.record(vec![entry], Vec::new(), Vec::new(), None).await {
+            tracing::error!(%error, "a failed login could not be logged");
+        }
     }
 }

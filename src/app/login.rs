@@ -1,10 +1,13 @@
 //! Logging in: a signature over a single-use challenge. A login reads and writes notes; everything
 //! that matters is a signed act (PROTOCOL §4). No identity provider is in the path.
 
+use std::sync::PoisonError;
+
 use serde_json::Value;
 
 use super::acts::Caller;
 use super::error::AppError;
+use super::permit::{Burst, Noted, WINDOW_MS};
 use super::step::draft;
 use super::{App, chance};
 use crate::api::{Challenge, LoginReply, SignedDocument};
@@ -19,16 +22,61 @@ use crate::store::change::RowChange;
 
 /// How long a challenge is accepted.
 pub const CHALLENGE_MS: i64 = 60 * SECOND_MS;
+/// Login requests one address may make in a second.
+const KNOCKS_PER_SECOND: u32 = 100;
+/// Addresses remembered for that.
+const MAX_ADDRESSES: usize = 1_024;
 /// How long a login lasts.
 pub const LOGIN_MS: i64 = 8 * HOUR_MS;
 
 impl App {
+    /// Lets one source address try only so often: each try costs a row and may cost an entry and
+    /// a mail. What is beyond is counted in one entry, so that a flood is seen and fills nothing.
+    fn knock(&self, from: &str) -> Result<(), AppError> {
+        let noted = {
+            let mut knocks =
+                self.inner.memory.knocks.lock().unwrap_or_else(PoisonError::into_inner);
+            if knocks.len() >= MAX_ADDRESSES && !knocks.contains_key(from) {
+                knocks.clear();
+            }
+            let burst = knocks.entry(from.to_owned()).or_default();
+            burst.note(self.inner.clock.boot_ms(), KNOCKS_PER_SECOND)
+        };
+        match noted {
+            Noted::Write => return Ok(()),
+            Noted::First => self.count_knocks(from.to_owned()),
+            Noted::Counted => {}
+        }
+        Err(AppError::Overloaded)
+    }
+
+    /// Writes the count of one address after its window.
+    fn count_knocks(&self, from: String) {
+        let app = self.clone();
+        self.spawn(async move {
+            super::secrets::pause(WINDOW_MS.unsigned_abs()).await;
+            let counted = {
+                let mut knocks =
+                    app.inner.memory.knocks.lock().unwrap_or_else(PoisonError::into_inner);
+                knocks.get_mut(&from).map_or(0, Burst::take)
+            };
+            let entry = draft(
+                "login.burst",
+                [("from", Value::from(from.as_str())), ("n", Value::from(counted))],
+            );
+            if let Err(error) = app.record(vec![entry], Vec::new(), Vec::new(), None).await {
+                tracing::error!(%error, "a burst of logins could not be logged");
+            }
+        });
+    }
+
     /// A challenge for one key. Given for any key, so that the answer tells nothing about who is
     /// in the roster.
     ///
     /// # Errors
     /// A log that cannot be written.
-    pub async fn login_challenge(&self, key: &str) -> Result<Challenge, AppError> {
+    pub async fn login_challenge(&self, key: &str, from: &str) -> Result<Challenge, AppError> {
+        self.knock(from)?;
         self.challenge("login", &comparable(key)).await
     }
 
@@ -59,6 +107,7 @@ impl App {
         dialled: &str,
         from: &str,
     ) -> Result<LoginReply, AppError> {
+        self.knock(from)?;
         let login: Login = match canonical::parse_exact(signed.document.as_bytes()) {
             Ok(login) => login,
             Err(_) => return self.no_login(None, from, "not a login document").await,

@@ -67,6 +67,10 @@ pub(super) struct Memory {
     gate: tokio::sync::RwLock<()>,
     /// Unknown tokens of the last second.
     pub(super) strangers: Mutex<Burst>,
+    /// Failed logins that people were told of.
+    pub(super) told: Mutex<Burst>,
+    /// Login attempts by source address, bounded.
+    pub(super) knocks: Mutex<HashMap<String, Burst>>,
     /// One Opening or way back at a time.
     pub(super) vault_hand: Arc<tokio::sync::Mutex<()>>,
 }

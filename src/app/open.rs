@@ -11,7 +11,7 @@ use crate::domain::act::{Deed, Opening};
 use crate::domain::ids::{Digest, IncidentId};
 use crate::domain::incident::command::Fresh;
 use crate::domain::incident::opening::{self, Request};
-use crate::domain::incident::{CLOCK_APART_MS, Incident, Refusal};
+use crate::domain::incident::{Incident, Refusal};
 use crate::domain::terms::{Purpose, Requester, Target};
 use crate::sealed::vault::IncidentKey;
 use crate::store::{CommitError, Conflict};
@@ -45,9 +45,6 @@ impl App {
         };
         self.first_time(verified).await?;
         let now = self.now();
-        if now.since_ms(verified.act.at_ms).abs() > CLOCK_APART_MS {
-            return Err(Refusal::ClockApart { signed: verified.act.at_ms, now }.into());
-        }
         self.check_workspace(&opening.target)?;
         let requester = Requester::Person(verified.act.person.clone());
         let with = With::act(verified, now);

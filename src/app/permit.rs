@@ -35,7 +35,7 @@ pub use lookup::SessionLookup;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub(super) use burst::Burst;
+pub(super) use burst::{Burst, Noted, WINDOW_MS};
 pub(super) use desk::Desk;
 
 use flight::OpenCall;

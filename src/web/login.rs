@@ -18,12 +18,13 @@ const MAX_KEY_BYTES: usize = 4 * 1024;
 )]
 pub(super) async fn challenge(
     State(app): State<App>,
+    Source(from): Source,
     Posted(request): Posted<ChallengeRequest>,
 ) -> Result<Json<Challenge>, Problem> {
     if request.key.len() > MAX_KEY_BYTES {
         return Err(AppError::BadDocument("the key is too long".into()).into());
     }
-    Ok(Json(app.login_challenge(&request.key).await?))
+    Ok(Json(app.login_challenge(&request.key, &from).await?))
 }
 
 /// Checks a signed login and gives a token.

@@ -20,7 +20,7 @@ fn login_failed(vault: &TestVault, why: &str, step: impl FnOnce() -> &'static st
 fn a_login_is_single_use_for_one_origin_one_key_and_one_minute() {
     let vault = TestVault::new();
     let ada = &vault.people.ada;
-    let challenge = |key: &str| vault.block(vault.app().login_challenge(key)).unwrap().challenge;
+    let challenge = |key: &str| vault.block(vault.app().login_challenge(key, "192.0.2.7")).unwrap().challenge;
     let post = |signed: &breakglass::api::SignedDocument| {
         vault.block(vault.app().login(signed, CONSOLE, "192.0.2.7"))
     };

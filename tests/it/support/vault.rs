@@ -408,7 +408,7 @@ impl TestVault {
     /// Logs somebody in who may be a stranger.
     pub fn try_login(&self, person: &Person) -> Result<Caller, AppError> {
         let key = person.public_key();
-        let challenge = self.block(self.app().login_challenge(&key))?.challenge;
+        let challenge = self.block(self.app().login_challenge(&key, "192.0.2.7"))?.challenge;
         let signed = person.sign_login(self, &challenge, CONSOLE);
         let reply = self.block(self.app().login(&signed, CONSOLE, "192.0.2.7"))?;
         self.block(self.app().caller(&reply.token, "192.0.2.7"))
