@@ -5,6 +5,7 @@ use super::error::AppError;
 use crate::api::SignedDocument;
 use crate::domain::act::Act;
 use crate::domain::ids::{Digest, IncidentId, PersonId};
+use crate::domain::incident::Refusal;
 use crate::domain::roster::comparable;
 use crate::domain::time::Timestamp;
 use crate::sealed::sshsig::SshPublicKey;
@@ -84,6 +85,15 @@ impl Verified {
 }
 
 impl App {
+    /// Checks that an act was not used before. The commit that uses it checks once more; this
+    /// only gives a replay its own name before any other rule speaks.
+    pub(super) async fn first_time(&self, verified: &Verified) -> Result<(), AppError> {
+        if self.inner.store.act_used(&verified.sha256).await? {
+            return Err(Refusal::Replayed.into());
+        }
+        Ok(())
+    }
+
     /// Verifies an act signed by one of the caller's own login keys.
     ///
     /// # Errors

@@ -80,9 +80,7 @@ impl App {
             signed_ms: verified.act.at_ms,
         };
         // Replays are named as such, before the envelope is looked at.
-        if self.inner.store.act_used(&verified.sha256).await? {
-            return Err(Refusal::Replayed.into());
-        }
+        self.first_time(verified).await?;
         // The rules first: a person without a share must not make us open files.
         self.ask(&incident, Command::Approve(offer.clone()), Some(&offer.person)).await?;
         let unlockers = self.inner.facts.get();
@@ -203,6 +201,7 @@ impl App {
         };
         let result = async {
             verified.about(id)?;
+            self.first_time(&verified).await?;
             let command = answer_command(&verified.act, &verified)?;
             let with = With::act(&verified, self.now());
             let person = verified.act.person.clone();

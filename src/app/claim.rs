@@ -42,6 +42,7 @@ impl App {
         caller: &Caller,
     ) -> Result<ClaimReply, AppError> {
         verified.about(id)?;
+        self.first_time(verified).await?;
         if verified.act.deed != (Deed::Claim {}) {
             return Err(AppError::BadDocument("not an act of claiming".into()));
         }
@@ -52,6 +53,10 @@ impl App {
         // The terms that were unsealed are in memory: a changed row names no other claim key.
         let (incident, _) = self.load(id).await?;
         let live = self.inner.memory.session().filter(|live| live.incident == *id);
+        // Ended by the boot clock counts as ended, though the wall clock was set back.
+        if live.as_ref().is_some_and(|live| self.is_over(live)) {
+            return Err(Refusal::SessionEnded { incident: id.clone() }.into());
+        }
         if live.is_some_and(|live| live.terms_sha256 != incident.terms_sha256) {
             return Err(AppError::Inconsistent(format!(
                 "the terms of {id} are not those its session was opened for: its row was changed"

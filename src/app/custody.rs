@@ -170,6 +170,7 @@ impl App {
         else {
             return Err(AppError::BadDocument("not an act of proving".into()));
         };
+        self.first_time(verified).await?;
         let facts = self.inner.facts.get();
         let current = facts.epoch()?;
         let manifest = &current.manifest;

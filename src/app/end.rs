@@ -39,6 +39,7 @@ impl App {
 
     async fn end_verified(&self, id: &IncidentId, verified: &Verified) -> Result<Incident, AppError> {
         verified.about(id)?;
+        self.first_time(verified).await?;
         let person = verified.act.person.clone();
         let act_sha256 = verified.sha256;
         let command = match &verified.act.deed {

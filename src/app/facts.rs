@@ -4,7 +4,7 @@ use std::sync::{Arc, RwLock};
 
 use super::Settings;
 use super::error::AppError;
-use crate::audit::entry::parse_entry;
+use crate::audit::entry::{Entry, parse_entry};
 use crate::domain::canonical;
 use crate::domain::ids::{Digest, PersonId};
 use crate::domain::incident::rules::EpochFacts;
@@ -97,6 +97,7 @@ async fn load(store: &Store, settings: &Settings) -> Result<Facts, AppError> {
         None => None,
         Some(row) => Some(check_epoch(store, row.manifest, row.manifest_sha256).await?),
     };
+    check_switched(store, epoch.as_ref()).await?;
     Ok(Facts { roster, roster_sha256, policy, policy_sha256, epoch })
 }
 
@@ -141,6 +142,31 @@ pub(super) async fn document(
     document
         .map(|d| d.bytes)
         .ok_or_else(|| AppError::NotFound(format!("{} {sha256}", kind.folder())))
+}
+
+/// The epoch in force is the one the log switched to, with the manifest the log sealed: a changed
+/// row brings in neither another recipient nor a lower threshold (DESIGN §4.15).
+async fn check_switched(store: &Store, epoch: Option<&CurrentEpoch>) -> Result<(), AppError> {
+    let broken = |e: &dyn std::fmt::Display| AppError::Inconsistent(e.to_string());
+    let newest = async |kind: &str, before: u64| -> Result<Option<Entry>, AppError> {
+        let found = store.last_control_entry(kind, before).await?;
+        found.map(|(_, bytes)| parse_entry(&bytes)).transpose().map_err(|e| broken(&e))
+    };
+    let switched = newest("rotate.switched", u64::MAX).await?;
+    let sealed = match &switched {
+        Some(entry) => newest("rotate.sealed", entry.seq).await?,
+        None => None,
+    };
+    let said = sealed.as_ref().map(|entry| {
+        (entry.integer("epoch"), entry.text("manifest_sha256").map(str::to_owned))
+    });
+    let found = epoch.map(|epoch| {
+        (Some(i64::from(epoch.manifest.epoch)), Some(epoch.manifest_sha256.hex()))
+    });
+    if said == found {
+        return Ok(());
+    }
+    Err(AppError::Inconsistent("the epoch in force is not the one the log switched to".into()))
 }
 
 async fn check_epoch(

@@ -1,7 +1,7 @@
 //! What lives in this process only: one-time identities, the unsealed credential, the session.
 //! All of it is wiped when dropped; a restart loses it, and the rules know that.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio_util::sync::CancellationToken;
@@ -60,6 +60,7 @@ pub(super) struct Memory {
     keys: Mutex<HashMap<IncidentId, Arc<IncidentKey>>>,
     unsealed: Mutex<Option<Unsealed>>,
     session: RwLock<Option<Arc<LiveSession>>>,
+    distrusted: Mutex<BTreeSet<IncidentId>>,
     /// Calls hold the read side from the last look at their session until `call.begin` is
     /// durable; whoever ends a session passes through the write side before `session.close` is
     /// queued. So no begin stands behind the close in the log, whatever lane was quicker.
@@ -94,6 +95,12 @@ impl Memory {
                 None
             }
         }
+    }
+
+    /// True the first time somebody says that this incident's row was changed by hand.
+    pub(super) fn first_distrust(&self, incident: &IncidentId) -> bool {
+        let mut told = self.distrusted.lock().unwrap_or_else(PoisonError::into_inner);
+        told.insert(incident.clone())
     }
 
     pub(super) fn forget_key(&self, incident: &IncidentId) {

@@ -43,6 +43,7 @@ impl App {
         let Deed::Open(opening) = &verified.act.deed else {
             return Err(AppError::BadDocument("not an act of opening".into()));
         };
+        self.first_time(verified).await?;
         let now = self.now();
         if now.since_ms(verified.act.at_ms).abs() > CLOCK_APART_MS {
             return Err(Refusal::ClockApart { signed: verified.act.at_ms, now }.into());

@@ -7,11 +7,10 @@
 
 use std::sync::Arc;
 
-use hyper::{HeaderMap, Method};
+use hyper::Method;
 use serde_json::{Map, Value};
 use tokio::task::JoinHandle;
 
-use super::error::AppError;
 use super::step::draft;
 use super::{App, chance};
 use crate::audit::entry::Draft;
@@ -24,11 +23,13 @@ use crate::store::{Commit, CommitError};
 mod burst;
 mod deny;
 mod desk;
+mod flight;
 mod lookup;
 
 pub use super::memory::LiveSession;
 pub use crate::databricks::{BodyError, ForwardError, LeakScanner, OutBody, Reply, token_refused};
 pub use deny::Denial;
+pub use flight::{InFlight, Permit};
 pub use lookup::SessionLookup;
 
 #[cfg(test)]
@@ -36,6 +37,8 @@ pub(crate) mod tests;
 
 pub(super) use burst::Burst;
 pub(super) use desk::Desk;
+
+use flight::OpenCall;
 
 /// What is known of a body: its length in bytes and its SHA-256.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -298,207 +301,4 @@ fn begin_draft(session: &LiveSession, call: &Call<'_>, at: &Upstream, cid: &str)
         entry.members.insert("thrift".to_owned(), Value::from(method.as_str()));
     }
     entry
-}
-
-/// The right to send one request; its `call.begin` is durable.
-pub struct Permit {
-    method: Method,
-    target: String,
-    at: Upstream,
-    open: OpenCall,
-}
-
-impl std::fmt::Debug for Permit {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Permit({})", self.open.cid)
-    }
-}
-
-impl Permit {
-    /// The call's id in the log.
-    #[must_use]
-    pub fn cid(&self) -> &str {
-        &self.open.cid
-    }
-
-    /// Index of its `call.begin`.
-    #[must_use]
-    pub fn begin_seq(&self) -> u64 {
-        self.open.begin_seq
-    }
-
-    /// Sends the request; from here on the call owes the log its end. A cut ends the waiting and
-    /// the connection at once. A crash now leaves the outcome unknown: `call.lost`.
-    pub async fn send(
-        self,
-        headers: HeaderMap,
-        body: OutBody,
-    ) -> (InFlight, Result<Reply, SendError>) {
-        let Self { method, target, at, mut open } = self;
-        open.is_sent = true;
-        let session = Arc::clone(&open.session);
-        let now_at_ms = open.app.now().0;
-        let sent = tokio::select! {
-            biased;
-            () = session.cut.cancelled() => Err(SendError::Cut),
-            sent = session.forwarder.send(&at, method, &target, headers, body, now_at_ms) => {
-                sent.map_err(SendError::from)
-            }
-        };
-        (InFlight { at, open }, sent)
-    }
-
-    /// Ends a call that is not sent after all.
-    pub async fn abort(mut self, why: &'static str) {
-        // A failed append is dealt with inside: the log is lost, and with it the session.
-        let _lost = self.open.finish("call.abort", [("why", Value::from(why))]).await;
-    }
-}
-
-/// A request that was sent and has no end in the log yet.
-pub struct InFlight {
-    at: Upstream,
-    open: OpenCall,
-}
-
-impl std::fmt::Debug for InFlight {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "InFlight({})", self.open.cid)
-    }
-}
-
-impl InFlight {
-    /// The session it belongs to.
-    #[must_use]
-    pub fn session(&self) -> &Arc<LiveSession> {
-        &self.open.session
-    }
-
-    /// Host and port of the upstream, to recognise redirects to itself.
-    #[must_use]
-    pub fn authority(&self) -> &str {
-        let config = self.open.app.inner.databricks.config();
-        let address = match &self.at {
-            Upstream::Account => Some(&config.account_host),
-            Upstream::Workspace(id) => config.workspaces.get(id),
-        };
-        let address = address.map_or("", String::as_str);
-        address.split_once("://").map_or("", |(_, rest)| rest).trim_end_matches('/')
-    }
-
-    /// Makes the status durable before the first byte of a stream leaves.
-    ///
-    /// # Errors
-    /// [`NotLogged`]: the client must not see this status.
-    pub async fn head(&self, status: u16) -> Result<(), NotLogged> {
-        let members = [("status", Value::from(status))];
-        self.open.commit(self.open.draft("call.head", members)).await
-    }
-
-    /// Makes the end durable; only then may the client have the rest of the reply.
-    ///
-    /// # Errors
-    /// [`NotLogged`]: the client must not learn what came of the call.
-    pub async fn end(mut self, outcome: Outcome) -> Result<(), NotLogged> {
-        let ms = self.open.app.inner.clock.boot_ms() - self.open.begun_boot_ms;
-        let mut entry = self.open.draft(
-            "call.end",
-            [
-                ("ended", Value::from(outcome.ending.word())),
-                ("ms", Value::from(ms.max(0))),
-                ("res", outcome.reply.to_value()),
-                ("status", Value::from(outcome.status)),
-            ],
-        );
-        if let Some(request) = outcome.request {
-            entry.members.insert("req".to_owned(), request.to_value());
-        }
-        if outcome.leaked {
-            entry.members.insert("leak".to_owned(), Value::from(true));
-        }
-        self.open.is_over = true;
-        self.open.commit(entry).await
-    }
-
-    /// Ends a call that surely never reached Databricks.
-    ///
-    /// # Errors
-    /// [`NotLogged`].
-    pub async fn abort(mut self, why: &'static str) -> Result<(), NotLogged> {
-        self.open.finish("call.abort", [("why", Value::from(why))]).await
-    }
-}
-
-/// A begun call.
-struct OpenCall {
-    app: App,
-    session: Arc<LiveSession>,
-    cid: String,
-    begin_seq: u64,
-    begun_boot_ms: i64,
-    is_sent: bool,
-    is_over: bool,
-    /// Given back when the call is over.
-    _seat: desk::Seat,
-}
-
-impl OpenCall {
-    fn draft<const N: usize>(&self, kind: &str, members: [(&str, Value); N]) -> Draft {
-        let mut entry = draft(kind, members);
-        let own = [
-            ("begin", Value::from(self.begin_seq)),
-            ("cid", Value::from(self.cid.as_str())),
-            ("inc", Value::from(self.session.incident.as_str())),
-            ("sid", Value::from(self.session.id.as_str())),
-        ];
-        entry.members.extend(own.map(|(name, value)| (name.to_owned(), value)));
-        entry
-    }
-
-    async fn finish<const N: usize>(
-        &mut self,
-        kind: &str,
-        members: [(&str, Value); N],
-    ) -> Result<(), NotLogged> {
-        self.is_over = true;
-        self.commit(self.draft(kind, members)).await
-    }
-
-    async fn commit(&self, entry: Draft) -> Result<(), NotLogged> {
-        commit_end(&self.app, entry).await
-    }
-}
-
-/// Heads and ends go where calls wait; when that queue sheds, they wait in the other one: the
-/// call has happened, and at most one per seat can be waiting.
-async fn commit_end(app: &App, entry: Draft) -> Result<(), NotLogged> {
-    let store = &app.inner.store;
-    let committed = match store.commit(Commit::call(entry.clone())).await {
-        Err(CommitError::Overloaded) => {
-            store.commit(Commit::control(vec![entry], Vec::new())).await
-        }
-        committed => committed,
-    };
-    committed.map(drop).map_err(|error| {
-        let error: AppError = app.not_committed(error);
-        tracing::error!(%error, "the end of a call could not be logged");
-        NotLogged
-    })
-}
-
-impl Drop for OpenCall {
-    /// A panic or a task that was thrown away. At the end of the process nothing can be spawned;
-    /// then the restart writes `call.lost`.
-    fn drop(&mut self) {
-        if self.is_over || tokio::runtime::Handle::try_current().is_err() {
-            return;
-        }
-        let kind = if self.is_sent { "call.lost" } else { "call.abort" };
-        let entry = self.draft(kind, [("why", Value::from("dropped"))]);
-        let app = self.app.clone();
-        self.app.spawn(async move {
-            // A failed append is dealt with inside; nobody waits for this call any more.
-            let _nobody_waits = commit_end(&app, entry).await;
-        });
-    }
 }

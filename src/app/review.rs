@@ -172,6 +172,7 @@ impl App {
         verified: &Verified,
     ) -> Result<Incident, AppError> {
         verified.about(id)?;
+        self.first_time(verified).await?;
         let Deed::Review { answers, findings, verdict, record_sha256 } = &verified.act.deed else {
             return Err(AppError::BadDocument("not an act of review".into()));
         };

@@ -281,7 +281,10 @@ impl App {
             Err(error) => {
                 tracing::error!(%error, "the successor could not be sealed; it is discarded");
                 let event = Event::Discard { secret_id: successor.secret_id.clone() };
-                self.move_on(saga, event, vec![row], Vec::new()).await
+                self.move_on(saga, event, vec![row], Vec::new()).await?;
+                // What is wrong here will not mend itself at once; the way back goes on trying.
+                pause(self.inner.databricks.config().waits.delete_retry_max_ms).await;
+                Ok(())
             }
         }
     }

@@ -169,6 +169,9 @@ impl App {
                 Some(id) => vec![id.clone()],
                 None => tagged(&listed, &post, slack),
             };
+            if ids.is_empty() && self.may_still_show(&post) {
+                continue;
+            }
             for id in &ids {
                 match self.inner.databricks.delete_secret(bearer, id).await {
                     DeleteOutcome::Deleted | DeleteOutcome::AlreadyGone => {}
@@ -180,6 +183,14 @@ impl App {
             self.record_deleted(&post, &ids).await?;
         }
         Ok(())
+    }
+
+    /// Whether a secret whose reply was lost may be missing from the list only because the list
+    /// lags behind: then it is looked for again, at the latest when the session closes.
+    fn may_still_show(&self, post: &SecretPost) -> bool {
+        let waits = &self.inner.databricks.config().waits;
+        let lag_ms = waits.reconcile_wait_ms.saturating_add(waits.reconcile_gap_ms);
+        self.now().since_ms(post.at_ms) < i64::try_from(lag_ms).unwrap_or(i64::MAX)
     }
 
     async fn record_deleted(&self, post: &SecretPost, ids: &[String]) -> Result<(), AppError> {

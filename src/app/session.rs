@@ -25,6 +25,8 @@ use crate::store::change::SecretUse;
 const BEYOND_SESSION_S: u64 = 600;
 /// Session secrets get up to this many seconds more, drawn at random: their tag.
 const TAG_SPAN_S: u64 = 599;
+/// How often one lifetime is tried when the reply is lost.
+const LOST_REPLIES: usize = 3;
 /// Lifetimes tried when a shorter one is refused, seconds (PROTOCOL §7).
 pub(super) const LONGER_LIFETIMES_S: [u64; 3] = [3_600, 86_400, 604_800];
 
@@ -64,30 +66,47 @@ impl App {
         let longer = LONGER_LIFETIMES_S.into_iter().filter(|s| *s > shortest);
         let mut last = AppError::Sealed("no lifetime was tried");
         for base_s in std::iter::once(shortest).chain(longer) {
-            let lifetime_s = base_s + chance::between(1, TAG_SPAN_S)?;
-            let before = self
-                .persist("list the secrets", Some(end), || async {
-                    Ok(self.inner.databricks.list_secrets(bearer).await?)
-                })
-                .await?;
-            let owner = incident.id.as_str();
-            match self.post_secret(bearer, SecretUse::Session, owner, lifetime_s, &before).await? {
-                Posted::Made(made) => return Ok(made),
-                Posted::Refused(error) => last = error.into(),
-                Posted::Unknown(error) => {
-                    // Perhaps it was made: its value is lost, so it is found by its tag and deleted.
-                    tracing::warn!(%error, "the session secret's reply was lost");
-                    let waits = &self.inner.databricks.config().waits;
-                    pause(waits.reconcile_gap_ms).await;
-                    self.persist("delete a lost session secret", Some(end), || {
-                        self.delete_our_secrets(bearer)
-                    })
-                    .await?;
-                    last = error.into();
+            for _ in 0..LOST_REPLIES {
+                match self.try_session_secret(incident, bearer, base_s, end).await? {
+                    Posted::Made(made) => return Ok(made),
+                    Posted::Refused(error) => {
+                        last = error.into();
+                        break;
+                    }
+                    // The lifetime was not refused: the same one again, not a longer one.
+                    Posted::Unknown(error) => last = error.into(),
                 }
             }
         }
         Err(last)
+    }
+
+    async fn try_session_secret(
+        &self,
+        incident: &Incident,
+        bearer: &Minted,
+        base_s: u64,
+        end: i64,
+    ) -> Result<Posted, AppError> {
+        let lifetime_s = base_s + chance::between(1, TAG_SPAN_S)?;
+        let before = self
+            .persist("list the secrets", Some(end), || async {
+                Ok(self.inner.databricks.list_secrets(bearer).await?)
+            })
+            .await?;
+        let owner = incident.id.as_str();
+        let posted =
+            self.post_secret(bearer, SecretUse::Session, owner, lifetime_s, &before).await?;
+        if let Posted::Unknown(error) = &posted {
+            // Perhaps it was made: its value is lost, so it is found by its tag and deleted.
+            tracing::warn!(%error, "the session secret's reply was lost");
+            pause(self.inner.databricks.config().waits.reconcile_gap_ms).await;
+            self.persist("delete a lost session secret", Some(end), || {
+                self.delete_our_secrets(bearer)
+            })
+            .await?;
+        }
+        Ok(posted)
     }
 
     async fn live_session(

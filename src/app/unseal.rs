@@ -3,12 +3,15 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::answer::{epoch_keys, release_label};
 use super::error::AppError;
 use super::memory::Unsealed;
 use super::open::fresh_key;
-use super::step::With;
+use super::step::{With, draft};
 use super::{App, facts};
+use crate::domain::alert::Attempt;
 use crate::domain::ids::IncidentId;
 use crate::domain::incident::command::Command;
 use crate::domain::incident::{Incident, Phase};
@@ -40,7 +43,9 @@ impl App {
             return Ok(None);
         }
         // Nothing is unsealed on the word of a row alone.
-        self.row_is_the_logs(&incident).await?;
+        if let Err(error) = self.row_is_the_logs(&incident).await {
+            return Err(self.distrusted(id, error).await);
+        }
         let begun = match self.step(id, Command::Begin, None, With::default()).await {
             Ok(stepped) => stepped.incident,
             // Too few shares, no alert confirmed, another incident open: later.
@@ -68,6 +73,18 @@ impl App {
                 Err(error)
             }
         }
+    }
+
+    /// Tells people, once per process, that a row is not what the log says.
+    async fn distrusted(&self, id: &IncidentId, error: AppError) -> AppError {
+        if self.inner.memory.first_distrust(id) {
+            let entry = draft(
+                "incident.row_changed",
+                [("inc", Value::from(id.as_str())), ("why", Value::from(error.to_string()))],
+            );
+            self.note_attempt(entry, &Attempt::LogBroken { why: error.to_string() }).await;
+        }
+        error
     }
 
     async fn combine(&self, incident: &Incident) -> Result<Credential, AppError> {

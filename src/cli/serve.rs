@@ -41,6 +41,7 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
         // Before any secret is read: no dumps, no tracing by others.
         harden_process().map_err(|e| CliError::failed("harden", e.to_string()))?;
     }
+    speak_up(globals.json);
     let path = globals.config.clone().ok_or_else(|| {
         CliError::usage("which configuration?").hint("breakglass serve --config breakglass.toml")
     })?;
@@ -64,6 +65,18 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
     tasks.wait().await;
     store.close().await;
     Ok(exit)
+}
+
+/// Diagnostics for whoever runs the host, on stderr: ids and hashes, never secrets, tokens or
+/// bodies. The record of what happened is the log, not these lines.
+fn speak_up(json: bool) {
+    let lines = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(tracing_subscriber::EnvFilter::new("warn,breakglass=info"))
+        .with_ansi(false);
+    // A subscriber that is set already (a test's) stays.
+    let set = if json { lines.json().try_init() } else { lines.try_init() };
+    drop(set);
 }
 
 /// Channels are part of the policy (PROTOCOL §9): a changed file must not silence anyone.

@@ -45,6 +45,9 @@ pub mod log {
     /// Newest entry of one incident and kind.
     pub const LAST_INCIDENT_ENTRY: &str = "SELECT seq, leaf FROM log_entry \
          WHERE inc = $1 AND kind = $2 ORDER BY seq DESC LIMIT 1";
+    /// Newest control entry of a kind before an index.
+    pub const LAST_CONTROL_ENTRY: &str = "SELECT seq, leaf FROM log_entry \
+         WHERE control = 1 AND kind = $1 AND seq < $2 ORDER BY seq DESC LIMIT 1";
     /// Leaf hashes `[$1, $2)`.
     pub const LEAF_HASHES: &str = "SELECT hash FROM log_entry \
          WHERE seq >= $1 AND seq < $2 ORDER BY seq";
@@ -52,7 +55,7 @@ pub mod log {
     pub const NODES: &str = "SELECT hash FROM log_node \
          WHERE level = $1 AND idx >= $2 AND idx < $3 ORDER BY idx";
     /// All fixed texts of this area.
-    pub const ALL: [&str; 17] = [
+    pub const ALL: [&str; 18] = [
         HEAD,
         INSERT_HEAD,
         SWAP_HEAD,
@@ -68,6 +71,7 @@ pub mod log {
         CONTROL_ENTRIES,
         INCIDENT_ENTRIES,
         LAST_INCIDENT_ENTRY,
+        LAST_CONTROL_ENTRY,
         LEAF_HASHES,
         NODES,
     ];

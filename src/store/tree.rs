@@ -98,6 +98,21 @@ impl Store {
         Ok(newest)
     }
 
+    /// The newest entry of a kind that is not about calls, before an index.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn last_control_entry(
+        &self,
+        kind: &str,
+        before_seq: u64,
+    ) -> Read<Option<(u64, Vec<u8>)>> {
+        let query = sqlx::query(sql::log::LAST_CONTROL_ENTRY);
+        let query = query.bind(kind).bind(i64::try_from(before_seq).unwrap_or(i64::MAX));
+        let found = query.fetch_optional(self.reader()).await?;
+        found.as_ref().map(numbered).transpose()
+    }
+
     /// Checkpoints that were kept (each minute and for each control commit), oldest first.
     ///
     /// # Errors

@@ -211,6 +211,23 @@ fn a_session_secret_whose_reply_is_lost_is_deleted_and_another_one_is_used() {
 }
 
 #[test]
+fn a_lost_session_secret_that_the_list_shows_late_is_deleted_at_the_close() {
+    let vault = TestVault::new();
+    let (incident, _) = vault.open();
+    vault.deliver();
+    vault.knobs(|knobs| {
+        knobs.lost_reply_on_create = 1;
+        knobs.list_delay_ms = 3_600_000;
+    });
+    vault.approve_by_three(&incident.id);
+    vault.wait_for(&incident.id, |i| matches!(i.phase, Phase::Open(_)));
+    assert_eq!(vault.live_secrets().len(), 3, "dormant, lost, used");
+    vault.knobs(|knobs| knobs.list_delay_ms = 0);
+    vault.close(&incident).unwrap();
+    ends_well(&vault, &incident);
+}
+
+#[test]
 fn a_lifetime_that_databricks_refuses_is_replaced_by_the_next_longer_one() {
     let vault = TestVault::founded(Plan::default());
     vault.knobs(|knobs| knobs.refuse_lifetime = vec![3_600]);

@@ -21,7 +21,7 @@ fn one_emergency_from_the_first_secret_to_the_signed_review() {
     assert_eq!(vault.rotation().proof, Some(Proof::ListAndRefused));
     let epoch_1 = vault.current_epoch();
     assert_eq!((epoch_1.manifest.epoch, epoch_1.manifest.k, epoch_1.manifest.n), (1, 3, 5));
-    assert_eq!(vault.live_secrets(), [epoch_1.secret_id.clone()]);
+    assert_eq!(vault.live_secrets(), std::slice::from_ref(&epoch_1.secret_id));
 
     // Each custodian shows that she can open her share, and signs the manifest by doing so.
     for person in vault.people.custodians() {

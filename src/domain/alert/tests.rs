@@ -103,6 +103,7 @@ fn story() -> Vec<Event> {
         Event::ShareWithdrawn {
             index: 1,
             person: id("ada"),
+            index: 1,
             act_sha256: act,
         },
         approval("ada", 1),

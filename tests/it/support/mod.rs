@@ -6,5 +6,5 @@ mod people;
 mod vault;
 
 pub use inbox::Mode;
-pub use people::{Person, opening, rotation_opening};
-pub use vault::{Plan, TestVault};
+pub use people::{Person, opening, release_label, rotation_opening};
+pub use vault::{CONSOLE, Plan, TestVault};

@@ -9,7 +9,7 @@ use breakglass::app::{AppError, Caller};
 use breakglass::domain::VERSION;
 use breakglass::domain::act::{Act, Deed, LOGIN_NAMESPACE, Login, Opening, PhraseResult};
 use breakglass::domain::canonical;
-use breakglass::domain::ids::{Digest, IncidentId, PersonId};
+use breakglass::domain::ids::{Digest, PersonId};
 use breakglass::domain::incident::Incident;
 use breakglass::domain::manifest::{Kind, Manifest};
 use breakglass::domain::roster::{Contacts, Person as RosterPerson, Role};
@@ -217,10 +217,15 @@ impl Person {
             unlocker: self.unlocker(),
             challenge,
         };
-        let act = self.act(vault, deed);
+        self.prove_with(vault, &self.act(vault, deed))
+    }
+
+    /// A proof with an act of the caller's own.
+    pub fn prove_with(&self, vault: &TestVault, act: &Act) -> ProveRequest {
+        let share = self.share(vault, vault.current_epoch().manifest.epoch).unwrap();
         let key = PossessionKey::derive(share.share(), &share.label().name);
         let possession = BASE64.encode(key.sign_proof(&act.bytes().unwrap()));
-        ProveRequest { act: self.sign_act(&act), possession }
+        ProveRequest { act: self.sign_act(act), possession }
     }
 }
 
@@ -298,9 +303,4 @@ fn signed(key: &LoadedKey, namespace: &str, bytes: Vec<u8>) -> SignedDocument {
 fn fresh_age() -> Opener {
     let identity = age::x25519::Identity::generate();
     Opener::from_age_text(identity.to_string().expose_secret()).unwrap()
-}
-
-/// An incident's id, from text.
-pub fn incident_id(text: &str) -> IncidentId {
-    text.parse().unwrap()
 }

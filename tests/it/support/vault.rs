@@ -1,6 +1,7 @@
 //! A vault as one process would run it, killable and restartable, and the Databricks it guards.
 
 use std::cell::RefCell;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use breakglass::api::ClaimReply;
 use breakglass::app::clock::{MovedClock, SystemClock};
 use breakglass::app::deliver::Told;
 use breakglass::app::genesis::{Initialised, first_commit};
+use breakglass::app::permit::SessionLookup;
 use breakglass::app::{App, AppError, Caller, Settings};
 use breakglass::databricks::{Client, Config as DatabricksConfig, Waits};
 use breakglass::domain::VERSION;
@@ -190,7 +192,7 @@ impl TestVault {
         let (runtime, config) = (runtime(), vault.store_config());
         let create = Store::create(&config, Genesis { log, first }, vault.clock.clone());
         let store = runtime.block_on(create).unwrap();
-        vault.run_with(store, runtime);
+        vault.run_with(store, runtime).unwrap();
         vault
     }
 
@@ -252,7 +254,7 @@ impl TestVault {
         Client::new(&config).unwrap()
     }
 
-    fn run_with(&mut self, store: Store, runtime: Runtime) {
+    fn run_with(&mut self, store: Store, runtime: Runtime) -> Result<(), AppError> {
         let settings = Settings {
             vault: self.id(),
             origin: ORIGIN.to_owned(),
@@ -266,8 +268,9 @@ impl TestVault {
         let channels: Vec<Arc<dyn Channel>> = vec![self.mail.clone(), self.hook.clone()];
         let clock = self.clock.clone();
         let made = App::new(store.clone(), clock, self.client(), channels, settings);
-        let app = runtime.block_on(made).unwrap();
+        let app = runtime.block_on(made)?;
         self.process = Some(Process { app, store, runtime });
+        Ok(())
     }
 
     /// Rotates the secret a person has seen, as `init` does.
@@ -326,8 +329,13 @@ impl TestVault {
 
     /// Starts the process again, up to the point where it would listen.
     pub fn start(&mut self) {
-        self.start_for_init();
-        self.block(self.app().recover("00")).unwrap();
+        self.try_start().unwrap();
+    }
+
+    /// The same, where it may be refused.
+    pub fn try_start(&mut self) -> Result<(), AppError> {
+        self.try_open()?;
+        self.block(self.app().recover("00"))
     }
 
     /// Kill and start.
@@ -338,11 +346,15 @@ impl TestVault {
 
     /// Starts the process for `init`: nothing is recovered.
     pub fn start_for_init(&mut self) {
+        self.try_open().unwrap();
+    }
+
+    fn try_open(&mut self) -> Result<(), AppError> {
         self.boots += 1;
         let (runtime, config) = (runtime(), self.store_config());
         let opened = Store::open(&config, self.identity(), self.clock.clone());
         let store = runtime.block_on(opened).unwrap();
-        self.run_with(store, runtime);
+        self.run_with(store, runtime)
     }
 
     /// What the vault's clock shows.
@@ -390,17 +402,29 @@ impl TestVault {
 
     /// Logs a person in.
     pub fn login(&self, person: &Person) -> Caller {
+        self.try_login(person).unwrap()
+    }
+
+    /// Logs somebody in who may be a stranger.
+    pub fn try_login(&self, person: &Person) -> Result<Caller, AppError> {
         let key = person.public_key();
-        let challenge = self.block(self.app().login_challenge(&key)).unwrap().challenge;
+        let challenge = self.block(self.app().login_challenge(&key))?.challenge;
         let signed = person.sign_login(self, &challenge, CONSOLE);
-        let reply = self.block(self.app().login(&signed, CONSOLE, "192.0.2.7")).unwrap();
-        self.block(self.app().caller(&reply.token, "192.0.2.7")).unwrap()
+        let reply = self.block(self.app().login(&signed, CONSOLE, "192.0.2.7"))?;
+        self.block(self.app().caller(&reply.token, "192.0.2.7"))
     }
 
     /// Rio opens with a new claim key.
     pub fn open(&self) -> (Incident, LoadedKey) {
+        self.open_by(&self.people.rio)
+    }
+
+    /// Somebody opens with a new claim key.
+    pub fn open_by(&self, person: &Person) -> (Incident, LoadedKey) {
         let claim_key = LoadedKey::generate_ed25519("claim").unwrap();
-        (self.open_with(opening(&claim_key)).unwrap(), claim_key)
+        let signed = person.sign(self, Deed::Open(Box::new(opening(&claim_key))));
+        let opened = self.block(self.app().open(&signed, &person.caller(self)));
+        (opened.unwrap(), claim_key)
     }
 
     /// Rio opens with a request of the test's own.
@@ -438,6 +462,13 @@ impl TestVault {
         let rio = &self.people.rio;
         let signed = rio.sign_claim(self, incident, key);
         self.block(self.app().claim(&incident.id, &signed, &rio.caller(self)))
+    }
+
+    /// Whether the proxy would let this session token in.
+    pub fn token_opens(&self, token: &str) -> bool {
+        let peer = IpAddr::from([192, 0, 2, 7]);
+        let found = self.block(self.app().session_for(token.as_bytes(), peer));
+        matches!(found, SessionLookup::Open(_))
     }
 
     /// Rio closes.
