@@ -149,7 +149,7 @@ def alerts(checks, vault, incident):
     checks.hold("every mail carries a checkpoint",
                 all(mail["checkpoint"] for mail in vault.mail.mails))
     for tag, what in (("[ACT REFUSED]", "a withdrawal by somebody who did not ask"),
-                      ("[PHRASE DID NOT MATCH]", "wrong words"),
+                      ("[WRONG PHRASE]", "wrong words"),
                       ("[OUT OF SCOPE]", "a call outside the scope")):
         v.until(f"a mail about {what}", lambda tag=tag: any(
             text.startswith(tag) for text in vault.mail.subjects()))
