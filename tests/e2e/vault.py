@@ -110,6 +110,9 @@ class Process:
             said = self.log.read_text(errors="replace")[-2000:]
             raise Failed(f"{command[1]} ended with {self.child.returncode} before it was ready: {said}")
         self.ready = json.loads(line)
+        if "error" in self.ready:
+            self.kill()
+            raise Failed(f"{command[1]}: {self.ready['error']}")
 
     def _read(self, lines):
         for line in self.child.stdout:

@@ -1,0 +1,525 @@
+"""Bad input through the real doors: refused, never upstream, and each with its entry in the log.
+
+    python tests/e2e/refusals.py --binary target/release/breakglass
+
+Four parts: start-up and files; strangers and replays at the API; one session against everything
+that no session may do; the cuts (stop in the middle of a download, a leaked bearer, the deadline).
+"""
+
+import json
+import pathlib
+import shutil
+import socket
+import subprocess
+import threading
+import time
+
+import vault as v
+
+# Everything a scope of today can name: what is refused below is refused by no scope.
+WIDE = ["account:read", "account:change", "account:destroy", "ws:read", "ws:egress", "ws:change",
+        "ws:destroy"]
+PERSON = "4000000001"
+
+
+def never_calls(info):
+    """Rows of PROTOCOL §8 that the simulator serves: name, method, path, body, word in the log."""
+    account, principal = f"/api/2.0/accounts/{info['account_id']}", info["principal_id"]
+    workspace, application = info["workspace_id"], info["application_id"]
+    secrets = f"servicePrincipals/{principal}/credentials/secrets"
+    assigned = f"{account}/workspaces/{workspace}/permissionassignments/principals"
+    member = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+              "Operations": [{"op": "add", "path": "members", "value": [{"value": PERSON}]}]}
+    role = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+            "Operations": [{"op": "add", "path": "roles", "value": [{"value": "account_admin"}]}]}
+    credential, group = "credential_in_reply", "protected_group"
+    federation, audit, code = "federation_policy", "audit_setting", "code_forwarding"
+    return [
+        ("a secret of the principal", "POST", f"{account}/{secrets}", {}, credential),
+        ("the same by the workspace", "POST", f"/api/2.0/accounts/{secrets}", {}, credential),
+        ("a secret of another principal", "POST",
+         f"{account}/servicePrincipals/7001002099/credentials/secrets", {}, credential),
+        ("a personal token", "POST", "/api/2.0/token/create", {"comment": "x"}, credential),
+        ("an on-behalf-of token", "POST", "/api/2.0/token-management/on-behalf-of/tokens",
+         {"application_id": "e71a0000-0e71-4000-8000-000000000002"}, credential),
+        ("an app integration", "POST", f"{account}/oauth2/custom-app-integrations",
+         {"name": "x"}, credential),
+        ("temporary table credentials", "POST",
+         "/api/2.0/unity-catalog/temporary-table-credentials", {"table_id": "t"}, credential),
+        ("temporary path credentials", "POST",
+         "/api/2.1/unity-catalog/temporary-path-credentials", {"url": "s3://x"}, credential),
+        ("a database password", "POST", "/api/2.0/database/credentials", {}, credential),
+        ("a recipient token", "POST", "/api/2.1/unity-catalog/recipients",
+         {"name": "r", "authentication_type": "TOKEN"}, credential),
+        ("an account federation policy", "POST", f"{account}/federationPolicies", {}, federation),
+        ("a principal's federation policy", "POST",
+         f"{account}/servicePrincipals/{principal}/federationPolicies", {}, federation),
+        ("the removal of a federation policy", "DELETE", f"{account}/federationPolicies/p1", None,
+         federation),
+        ("the removal of a secret of the principal", "DELETE", f"{account}/{secrets}/s1", None,
+         "principal"),
+        ("a change of the principal", "PATCH",
+         f"{account}/scim/v2/ServicePrincipals/{principal}", role, "principal"),
+        ("the removal of the principal", "DELETE",
+         f"/api/2.0/preview/scim/v2/ServicePrincipals/{principal}", None, "principal"),
+        ("the principal's assignment", "PUT", f"{assigned}/{principal}",
+         {"permissions": ["USER"]}, "principal"),
+        ("a rule set naming the principal", "PUT",
+         f"/api/2.0/preview/accounts/{info['account_id']}/access-control/rule-sets",
+         {"name": f"accounts/{info['account_id']}/servicePrincipals/{application}/ruleSets/default",
+          "rule_set": {"grant_rules": []}}, "principal"),
+        ("the group admins", "PATCH", "/api/2.0/preview/scim/v2/Groups/1001", member, group),
+        ("a group of the principal", "PATCH", f"{account}/scim/v2/Groups/2001", member, group),
+        ("the principal as a member elsewhere", "PATCH", f"{account}/scim/v2/Groups/2002",
+         {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [
+             {"op": "add", "path": "members", "value": [{"value": principal}]}]}, "principal"),
+        ("an admin role for a person", "PATCH", f"{account}/scim/v2/Users/{PERSON}", role,
+         "admin_role"),
+        ("a workspace admin", "PUT", f"{assigned}/{PERSON}", {"permissions": ["ADMIN"]},
+         "admin_role"),
+        ("log delivery", "POST", f"{account}/log-delivery",
+         {"log_delivery_configuration": {"status": "DISABLED"}}, audit),
+        ("a system schema", "DELETE",
+         "/api/2.0/unity-catalog/metastores/11111111-2222-4333-8444-555555555555/systemschemas/access",
+         None, audit),
+        ("verbose audit logs", "PATCH", "/api/2.0/workspace-conf",
+         {"enableVerboseAuditLogs": "false"}, audit),
+        ("the driver proxy", "GET", "/driver-proxy-api/o/0/c/8888/", None, code),
+        ("the driver proxy, posting", "POST", "/driver-proxy/o/0/c/8888/", {}, code),
+        ("an app", "GET", "/apps/mine/", None, code),
+        ("a presigned download", "POST", "/api/2.0/fs/create-download-url?path=/Volumes/a", {},
+         "presigned_url"),
+        ("presigned parts", "POST", "/api/2.0/fs/create-upload-part-urls",
+         {"path": "/Volumes/a", "session_token": "x"}, "presigned_url"),
+        ("result links", "POST", "/api/2.0/sql/statements",
+         {"statement": "SELECT 1", "warehouse_id": "wh0000000000001",
+          "disposition": "EXTERNAL_LINKS", "format": "ARROW_STREAM"}, "external_links"),
+    ]
+
+
+def scope_calls():
+    """Calls outside the scope or without a meaning: name, method, path, body, status, word."""
+    return [
+        ("code", "POST", "/api/2.2/jobs/create", {"name": "x"}, 403, None),
+        ("privilege", "POST", "/api/2.0/secrets/acls/put",
+         {"scope": "etl", "principal": "users", "permission": "MANAGE"}, 403, None),
+        ("an unknown path", "GET", "/api/2.0/nothing/like/this", None, 403, None),
+        ("an unknown write", "PUT", "/api/2.0/no/such/thing", {}, 403, None),
+        ("a bare variable", "GET", "/api/2.0/anything", None, 403, None),
+        ("a body with a member twice", "POST", "/api/2.2/jobs/run-now",
+         '{"job_id": 101, "job_id": 102}', 400, "body_malformed"),
+        ("two slashes", "GET", "//evil.example.com/api/2.0/clusters/list", None, 400, "target"),
+        ("encoded dots", "GET", "/api/2.0/clusters/%2e%2e/jobs/list", None, 400, "target"),
+        ("dots", "GET", "/api/2.0/clusters/../jobs/list", None, 400, "target"),
+        ("an encoded slash", "GET", "/api/2.0/clusters%2Flist", None, (400, 403), None),
+        ("a backslash", "GET", "/api/2.0\\clusters/list", None, 400, "target"),
+    ]
+
+
+# Part one: start-up and files
+
+def run(binary, *words):
+    """A command of the operator: exit code and what it said."""
+    done = subprocess.run([binary, *map(str, words)], capture_output=True, text=True, timeout=60,
+                          stdin=subprocess.DEVNULL, env=v.quiet_environment())
+    return done.returncode, done.stderr
+
+
+def copied(vault, name, without="data"):
+    """A second configuration folder, by default without data, for starts that must fail."""
+    folder = vault.folder / name
+    shutil.copytree(vault.dir / "vault", folder, ignore=shutil.ignore_patterns(without))
+    config = folder / "breakglass.toml"
+    text = config.read_text()
+    # Other ports: what is refused is refused for its own reason.
+    for address in {vault.console, vault.plain, vault.proxy}:
+        text = text.replace(address.rsplit(":", 1)[1], str(free_port()))
+    config.write_text(text)
+    return folder
+
+
+def free_port():
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def init(vault, folder):
+    """`init` of that folder with a secret that Databricks does not know."""
+    secret = folder / "secret.txt"
+    if not secret.exists():
+        secret.write_text("dose" + "0" * 32)
+        secret.chmod(0o600)
+    return run(vault.binary, "init", "--json", "--config", folder / "breakglass.toml", "--roster",
+               folder / "roster.toml", "--policy", folder / "policy.toml", "--credential-file",
+               secret)
+
+
+def files(checks, vault):
+    """Configuration, secret files, roster, second process, refused secret."""
+    def told(name, code, wanted, said, *words):
+        checks.hold(name, code == wanted and all(w in said for w in words), f"exit {code}: {said}")
+
+    folder = copied(vault, "unknown-key")
+    config = folder / "breakglass.toml"
+    config.write_text('colour = "red"\n' + config.read_text())
+    told("an unknown configuration key: exit 2, named",
+         *reversed_pair(run(vault.binary, "serve", "--config", config), 2), "colour")
+    folder = copied(vault, "open-secret")
+    (folder / "secret.txt").write_text("dose" + "1" * 32)
+    (folder / "secret.txt").chmod(0o644)
+    told("a secret file others can read: exit 2, named", *reversed_pair(init(vault, folder), 2),
+         "secret.txt")
+    folder = copied(vault, "open-hook", without="")
+    (folder / "webhook.secret").chmod(0o644)
+    told("a channel's secret file others can read: exit 2, named",
+         *reversed_pair(run(vault.binary, "serve", "--config", folder / "breakglass.toml"), 2),
+         "webhook.secret")
+    folder = copied(vault, "few")
+    roster = folder / "roster.toml"
+    roster.write_text(roster.read_text().replace("k = 3", "k = 6"))
+    told("a roster with fewer custodians than k: exit 2", *reversed_pair(init(vault, folder), 2),
+         "roster.toml")
+    folder = copied(vault, "second")
+    (folder / "data").symlink_to(vault.dir / "vault" / "data")
+    code, said = run(vault.binary, "serve", "--config", folder / "breakglass.toml")
+    checks.hold("a second process on the same vault is refused, and says so",
+                code not in (0, None) and ("use" in said or "lock" in said), f"{code}: {said}")
+    print(f"     exit {code}: {said.strip().splitlines()[0][:140]}", flush=True)
+    folder = copied(vault, "dead-secret")
+    code, said = init(vault, folder)
+    checks.hold("init with a secret that Databricks refuses fails (1 or 10)", code in (1, 10), said)
+    checks.hold("and never shows it", "dose" + "0" * 32 not in said, said)
+    checks.hold("the first vault still serves",
+                vault.ask_api(None, "GET", "/health").status == 200)
+
+
+def reversed_pair(pair, wanted):
+    """(code, said) as (code, wanted, said)."""
+    return pair[0], wanted, pair[1]
+
+
+# Part two: strangers
+
+def signed_login(vault, name, challenge, namespace="breakglass-login"):
+    """A login document signed by stock ssh-keygen."""
+    person = vault.dir / "people" / name
+    key = " ".join((person / "id_ed25519.pub").read_text().split()[:2])
+    document = json.dumps({"at_ms": int(time.time() * 1000), "challenge": challenge, "key": key,
+                           "origin": f"http://{vault.console}"},
+                          sort_keys=True, separators=(",", ":"))
+    done = subprocess.run(["ssh-keygen", "-Y", "sign", "-n", namespace, "-f",
+                           str(person / "id_ed25519")], input=document, capture_output=True,
+                          text=True, check=True, timeout=20)
+    return {"document": document, "signature": done.stdout}, key
+
+
+def strangers(checks, vault, incident):
+    """No login, a login without the role, replays."""
+    routes = [("POST", "/incidents"), ("POST", f"/incidents/{incident}/approve"),
+              ("POST", f"/incidents/{incident}/withdraw"), ("POST", f"/incidents/{incident}/stop"),
+              ("POST", f"/incidents/{incident}/close"), ("POST", f"/incidents/{incident}/claim"),
+              ("POST", f"/reviews/{incident}/sign"), ("GET", "/incidents"), ("GET", "/vault")]
+    for method, path in routes:
+        for token in (None, "bgl_guessed"):
+            reply = vault.ask_api(token, method, path, {} if method == "POST" else None)
+            checks.hold(f"a stranger is refused: {method} {path} ({token or 'no token'})",
+                        reply.status == 401, reply.status)
+    for name, words in (("otto", ("approve", incident, "--phrase", "a b c")),
+                        ("vera", ("withdraw", incident)),
+                        ("ben", ("close", incident)),
+                        ("olga", ("stop", incident, "--reason", "because")),
+                        ("ada", ("claim", incident)),
+                        ("vera", ("open", "--no-wait", "--because", "catastrophic-outage",
+                                  "--answers", v.ANSWERS, "--account", "x"))):
+        code, _, said = vault.runs(name, *words)
+        checks.hold(f"{name} may not {words[0]} (exit {code})", code not in (0, 2), f"{code} {said}")
+    checks.equal("the incident did not move", vault.phase(incident), "collecting")
+    replays(checks, vault)
+
+
+def replays(checks, vault):
+    """A login is good once, and only as what it was signed for."""
+    def challenge(key):
+        return json.loads(vault.ask_api(None, "POST", "/login/challenge", {"key": key}).body)
+
+    _, key = signed_login(vault, "rio", "00" * 32)
+    login, _ = signed_login(vault, "rio", challenge(key)["challenge"])
+    checks.equal("a login signed by ssh-keygen works",
+                 vault.ask_api(None, "POST", "/login", login).status, 200)
+    reply = vault.ask_api(None, "POST", "/login", login)
+    checks.hold("the same login again is refused", reply.status in (401, 403, 409), reply.status)
+    wrong, _ = signed_login(vault, "rio", challenge(key)["challenge"], "breakglass-approve")
+    reply = vault.ask_api(None, "POST", "/login", wrong)
+    checks.hold("a signature for something else is refused", reply.status in (400, 401, 403),
+                reply.status)
+
+
+# Part three: one session against everything
+
+def raw(vault, text, address=None):
+    """Bytes on a socket; the status line."""
+    host, port = (address or vault.plain).rsplit(":", 1)
+    with socket.create_connection((host, int(port)), timeout=10) as stream:
+        stream.sendall(text.encode())
+        answer = b""
+        while b"\r\n" not in answer:
+            piece = stream.recv(4096)
+            if not piece:
+                break
+            answer += piece
+    first = answer.split(b"\r\n")[0].decode(errors="replace").split(" ")
+    return int(first[1]) if len(first) > 1 else 0
+
+
+def wires(vault, token):
+    """Ambiguous requests: name, bytes, statuses that refuse."""
+    def head(line, *headers, host=vault.plain):
+        lines = [line, f"Host: {host}", f"Authorization: Bearer {token}", *headers]
+        return "\r\n".join(lines) + "\r\n\r\n"
+
+    get = "GET /api/2.0/clusters/list HTTP/1.1"
+    return [
+        ("two Host headers", head(get, "Host: evil.example.com"), (400,)),
+        ("a foreign Host", head(get, host="evil.example.com"), (421,)),
+        ("a second Authorization", head(get, "Authorization: Bearer dapi123"), (400,)),
+        ("Upgrade", head(get, "Upgrade: websocket", "Connection: Upgrade"), (400, 403)),
+        ("CONNECT", head(f"CONNECT {vault.plain} HTTP/1.1"), (400, 405)),
+        ("an absolute target", head("GET http://evil.example.com/api/2.0/clusters/list HTTP/1.1"),
+         (400, 421)),
+        ("TRACE", head("TRACE /api/2.0/clusters/list HTTP/1.1"), (405, 400)),
+        ("both lengths", head("POST /api/2.2/jobs/run-now HTTP/1.1", "Content-Length: 3",
+                              "Transfer-Encoding: chunked") + "0\r\n\r\n", (400,)),
+        ("a header name with an underscore", head(get, "X_Databricks_Workspace_Id: 1"), (400,)),
+    ]
+
+
+def session(checks, vault, incident, token):
+    """Every refusal of an open session, counted against log and simulator."""
+    before, refused, whys = len(vault.upstream()), 0, []
+    for name, method, path, body, word in never_calls(vault.databricks):
+        reply = vault.through(token, method, path, body)
+        wanted = 400 if word == "external_links" else 403
+        checks.equal(f"never: {name}", reply.status, wanted)
+        refused, whys = refused + 1, whys + [word]
+    for name, method, path, body, status, word in scope_calls():
+        headers = {"content-type": "application/json"} if body is not None else {}
+        reply = vault.through(token, method, path, body, headers)
+        good = reply.status in status if isinstance(status, tuple) else reply.status == status
+        checks.hold(f"refused: {name}", good, f"{reply.status} {reply.body[:200]}")
+        refused, whys = refused + 1, whys + ([word] if word else [])
+    for name, text, statuses in wires(vault, token):
+        status = raw(vault, text)
+        checks.hold(f"refused: {name} ({status})", status in statuses, status)
+    reply = vault.through(token, "GET", "/api/2.0/clusters/list", None,
+                          {"X-Databricks-Workspace-Id": "1"})
+    checks.equal("refused: another workspace's id", reply.status, 403)
+    refused, whys = refused + 1, whys + ["foreign_workspace"]
+    for name, bearer in (("an unknown token", "bgt_" + "x" * 43), ("no token", None),
+                         ("a login token", vault.login_token("rio"))):
+        reply = vault.through(bearer, "GET", "/api/2.0/clusters/list")
+        checks.equal(f"refused: {name}", reply.status, 401)
+    checks.equal("nothing of all this reached Databricks", len(vault.upstream()), before)
+    overridden(checks, vault, token)
+    return refused, whys
+
+
+def overridden(checks, vault, token):
+    """A method override is no method."""
+    reply = vault.through(token, "POST", "/api/2.2/jobs/run-now", {"job_id": 101},
+                          {"X-HTTP-Method-Override": "DELETE", "X-HTTP-Method": "DELETE",
+                           "X-Forwarded-For": "10.0.0.1", "Cookie": "a=b"})
+    checks.equal("a method override is dropped", reply.status, 200)
+    newest = vault.upstream()[-1]
+    checks.equal("the simulator saw the method as sent", newest["method"], "POST")
+
+
+def after_close(checks, vault, token):
+    """403 with the reason, at once: clients must not try for minutes."""
+    began = time.monotonic()
+    reply = vault.through(token, "GET", "/api/2.0/clusters/list")
+    checks.equal("a token after the close", reply.status, 403)
+    checks.hold("says why in X-Databricks-Reason-Phrase",
+                "ended" in reply.headers.get("x-databricks-reason-phrase", ""), reply.headers)
+    from databricks.sdk import WorkspaceClient
+    from databricks.sdk.core import Config
+    client = WorkspaceClient(config=Config(host=f"http://{vault.plain}", token=token,
+                                           auth_type="pat"))
+    try:
+        client.current_user.me()
+        checks.hold("the SDK gets nothing after the close", False)
+    except Exception as error:  # noqa: BLE001 - whatever class, it must come soon
+        seen = f"{type(error).__name__}: {error}"
+    took = time.monotonic() - began
+    checks.hold(f"the SDK stops at once after the close ({took:.2f} s)",
+                took < 5 and "PermissionDenied" in seen, seen)
+    print(f"     the SDK says: {seen.splitlines()[0][:120]}", flush=True)
+
+
+# Part four: cuts
+
+def put_file(vault, token, name, megabytes):
+    """A file at the simulator, through the proxy."""
+    path = f"/api/2.0/fs/files/Volumes/main/default/practice/{name}?overwrite=true"
+    reply = vault.through(token, "PUT", path, b"x" * (megabytes << 20),
+                          {"content-type": "application/octet-stream"}, timeout=60)
+    if reply.status != 204:
+        raise v.Failed(f"upload: {reply.status} {reply.body[:200]}")
+    return path.split("?")[0]
+
+
+def slow_reader(vault, token, path, seen):
+    """Downloads slowly until the end, whatever it is."""
+    host, port = vault.plain.rsplit(":", 1)
+    stream = socket.socket()
+    stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32 << 10)
+    stream.connect((host, int(port)))
+    stream.settimeout(30)
+    stream.sendall((f"GET {path} HTTP/1.1\r\nHost: {vault.plain}\r\n"
+                    f"Authorization: Bearer {token}\r\n\r\n").encode())
+    try:
+        while piece := stream.recv(16 << 10):
+            seen["bytes"] = seen.get("bytes", 0) + len(piece)
+            # Slow while the session lives, so that the reply is under way when it is cut.
+            if not seen.get("stopped"):
+                time.sleep(0.005)
+        seen["end"] = "closed"
+    except OSError as error:
+        seen["end"] = type(error).__name__
+    seen["at"] = time.monotonic()
+    stream.close()
+
+
+def stop_cuts(checks, vault):
+    """A stop ends a download and a waiting call within a second."""
+    incident, token = vault.open_session(WIDE)
+    path = put_file(vault, token, "long.bin", 200)
+    seen, waited = {}, {}
+    reader = threading.Thread(target=slow_reader, args=(vault, token, path, seen))
+    reader.start()
+    v.until("the download to be under way", lambda: seen.get("bytes", 0) > 100_000)
+    vault.knobs(first_byte_delay_ms=20_000)
+
+    def wait():
+        try:
+            waited["status"] = vault.through(token, "GET", "/api/2.0/clusters/list").status
+        except OSError as error:
+            waited["status"] = type(error).__name__
+        waited["at"] = time.monotonic()
+
+    waiter = threading.Thread(target=wait)
+    waiter.start()
+    v.until("the waiting call at the simulator", lambda: any(
+        entry["status"] == 0 and entry["path"].endswith("clusters/list")
+        for entry in vault.upstream(incident)))
+    stopped = threading.Thread(target=lambda: seen.update(
+        code=vault.runs("dora", "stop", incident, "--reason", "I do not like this")[0]))
+    began = time.monotonic()
+    stopped.start()
+    v.until("the cut of the session", lambda: vault.through(
+        token, "GET", "/api/2.0/clusters/list").status == 403 or None)
+    cut = time.monotonic()
+    seen["stopped"] = True
+    vault.knobs(first_byte_delay_ms=0)
+    reader.join(20)
+    waiter.join(20)
+    stopped.join(60)
+    checks.equal("dora could stop the session", seen.get("code"), 0)
+    checks.hold(f"the session was cut {cut - began:.2f} s after the command began", cut - began < 3)
+    checks.hold(f"the download ended {max(0, seen['at'] - cut):.2f} s later, "
+                f"{seen['bytes'] >> 20} of 200 MiB read ({seen['end']})",
+                seen["at"] - cut < 1 and seen["bytes"] < 199 << 20, seen)
+    checks.hold(f"the waiting call ended {max(0, waited['at'] - cut):.2f} s later "
+                f"({waited['status']})", waited["at"] - cut < 1 and waited["status"] != 200, waited)
+    v.until("the rotation", lambda: vault.phase(incident) == "in_review")
+    return incident
+
+
+def leak_cuts(checks, vault):
+    """A reply with the real bearer in it never reaches the client and ends the session."""
+    incident, token = vault.open_session(WIDE + ["ws:GET /api/2.0/preview/echo-authorization"])
+    path = "/api/2.0/preview/echo-authorization"
+    try:
+        reply = vault.through(token, "GET", path)
+        shown = reply.body
+    except (OSError, v.http.client.HTTPException) as error:
+        reply, shown = None, f"{type(error).__name__}".encode()
+    checks.hold("a reply with the bearer is cut", b"eyJ" not in shown and b"Bearer ey" not in shown,
+                shown[:300].decode(errors="replace"))
+    reached = any(entry["path"] == path for entry in vault.upstream(incident))
+    checks.hold("the call did reach the echoing route", reached, reply)
+    v.until("the close", lambda: vault.phase(incident) == "in_review")
+    v.until("the alarm by mail", lambda: any("[TOKEN SEEN]" in s for s in vault.mail.subjects()))
+    checks.hold("the session was stopped and people were told", True)
+    checks.equal("its token is dead",
+                 vault.through(token, "GET", "/api/2.0/clusters/list").status, 403)
+    return incident
+
+
+def deadline(vault, found):
+    """A session of one minute ends by itself; runs beside the other parts."""
+    try:
+        incident, token = vault.open_session(WIDE, minutes=1)
+        began = time.monotonic()
+        v.until("the deadline", lambda: time.sleep(0.2) or vault.through(
+            token, "GET", "/api/2.0/clusters/list").status == 403, 75)
+        found["took"] = time.monotonic() - began
+        v.until("the close", lambda: vault.phase(incident) == "in_review")
+        _, entries = vault.exported()
+        found["why"] = [e for e in entries if e["t"] == "session.close"][0]
+    except Exception as error:  # noqa: BLE001 - told by the main thread
+        found["error"] = f"{type(error).__name__}: {error}"
+
+
+def entries_of(checks, vault, incidents, refused, whys):
+    """Each refusal has its entry; the log of it all verifies."""
+    first, stopped, leaked = incidents
+    _, entries = vault.exported()
+    number = v.kinds(entries)
+    denied = [e for e in entries if e["t"] == "deny" and e.get("inc") == first]
+    counted = sum(e["n"] for e in entries if e["t"] == "deny.burst" and e.get("inc") == first)
+    checks.equal("each refused call of the session is in the log", len(denied) + counted, refused)
+    seen = {e["why"] for e in denied}
+    missing = sorted(set(whys) - seen) if not counted else []
+    checks.equal("with its reason", missing, [])
+    checks.hold("unknown tokens are in the log",
+                any(e["t"] == "deny" and e.get("why") == "unknown_token" for e in entries))
+    checks.hold("refused logins are in the log", number["login.failed"] >= 2, dict(number))
+    checks.hold("refused acts are in the log", number["act.refused"] >= 3, dict(number))
+    checks.hold("the leak is in the log", any(
+        e["t"] == "session.token_seen" and e["inc"] == leaked for e in entries))
+    ended = {e["inc"]: e["why"] for e in entries if e["t"] == "session.close" and "why" in e}
+    checks.hold("so is the stop", stopped in {e.get("inc") for e in entries
+                                               if e["t"] == "session.close"}, ended)
+    begun = {e["cid"] for e in entries if e["t"] == "call.begin"}
+    closed = {e["cid"] for e in entries if e["t"] == "call.end"}
+    checks.hold("every begin has its end, cut calls too", begun == closed, len(begun - closed))
+
+
+def main():
+    given = v.arguments(__doc__)
+    checks, found = v.Checks(), {}
+    with v.Vault(given.binary, keep=given.keep) as vault, v.Vault(given.binary) as other:
+        aside = threading.Thread(target=deadline, args=(other, found))
+        aside.start()
+        files(checks, vault)
+        incident, phrase = vault.asks(WIDE)
+        strangers(checks, vault, incident)
+        vault.approves(incident, phrase)
+        v.until("the open session", lambda: vault.phase(incident) == "open")
+        vault.does("rio", "claim", incident)
+        token = vault.token(incident)
+        refused, whys = session(checks, vault, incident, token)
+        vault.close(incident)
+        after_close(checks, vault, token)
+        incidents = (incident, stop_cuts(checks, vault), leak_cuts(checks, vault))
+        entries_of(checks, vault, incidents, refused, whys)
+        aside.join(120)
+        checks.hold(f"the deadline ended a one-minute session by itself ({found.get('took', 0):.1f} s)",
+                    "error" not in found and found.get("took", 99) < 62, found)
+    checks.finish()
+
+
+if __name__ == "__main__":
+    main()
