@@ -103,7 +103,6 @@ fn story() -> Vec<Event> {
         Event::ShareWithdrawn {
             index: 1,
             person: id("ada"),
-            index: 1,
             act_sha256: act,
         },
         approval("ada", 1),
