@@ -9,15 +9,17 @@ use breakglass::app::clock::MovedClock;
 use breakglass::app::genesis::first_commit;
 use breakglass::app::{App, Settings};
 use breakglass::audit::checkpoint::Checkpoint;
+use breakglass::audit::entry::Draft;
 use breakglass::audit::note::VerifierKey;
 use breakglass::databricks::{Client as Databricks, Config as DatabricksConfig};
 use breakglass::domain::VERSION;
 use breakglass::domain::act::{Act, Deed, LOGIN_NAMESPACE, Login, Opening, Seen};
 use breakglass::domain::canonical;
-use breakglass::domain::ids::{IncidentId, PersonId};
+use breakglass::domain::ids::{IncidentId, PersonId, RotationId};
 use breakglass::domain::manifest::{Kind, Manifest};
 use breakglass::domain::policy::Policy;
 use breakglass::domain::roster::{Contacts, Person, Role, Roster};
+use breakglass::domain::rotation;
 use breakglass::domain::terms::{Purpose, Target};
 use breakglass::domain::time::{Clock as _, Timestamp};
 use breakglass::listen::{Bound, Hosts, Limits};
@@ -94,7 +96,7 @@ impl Vault {
         let policy = Policy::built_in(roster.vault.clone(), Vec::new());
         let vkey = log_key.to_string();
         let mut first = first_commit(ORIGIN, &vkey, &roster, &policy, &[]).unwrap();
-        first.rows.extend(epoch(&roster, &policy, &vkey));
+        epoch(&mut first, &roster, &policy, &vkey);
         let config = Config {
             sqlite: Some(folder.path().join("vault.db")),
             postgres_url_file: None,
@@ -300,8 +302,9 @@ fn roster(keys: &BTreeMap<&'static str, LoadedKey>) -> Roster {
     }
 }
 
-/// An epoch with share files that are only kept and handed out.
-fn epoch(roster: &Roster, policy: &Policy, vkey: &str) -> Vec<RowChange> {
+/// An epoch with share files that are only kept and handed out, and the entries of its rotation
+/// without which its row would not be believed.
+fn epoch(first: &mut Commit, roster: &Roster, policy: &Policy, vkey: &str) {
     let manifest = Manifest {
         v: VERSION.to_owned(),
         vault: roster.vault.clone(),
@@ -338,7 +341,16 @@ fn epoch(roster: &Roster, policy: &Policy, vkey: &str) -> Vec<RowChange> {
         kind: Kind::Live,
         epoch: 1,
     };
-    vec![RowChange::PutDocument(document), put, current]
+    first.rows.extend([RowChange::PutDocument(document), put, current]);
+    let sealed = rotation::Event::Sealed {
+        new_secret_id: "secret-1".to_owned(),
+        epoch: 1,
+        manifest_sha256: sha256,
+    };
+    for event in [sealed, rotation::Event::Switched { epoch: 1 }] {
+        let (kind, members) = event.to_entry(&RotationId::numbered(1)).unwrap();
+        first.drafts.push(Draft { kind, members });
+    }
 }
 
 fn identity() -> LogIdentity {
@@ -362,7 +374,7 @@ fn nowhere() -> DatabricksConfig {
 
 /// Many entries at once, to fill tiles.
 pub async fn fill(vault: &Vault, entries: usize) {
-    let drafts = (0..entries).map(|number| breakglass::audit::entry::Draft {
+    let drafts = (0..entries).map(|number| Draft {
         kind: "test.filler".to_owned(),
         members: [("number".to_owned(), number.into())].into_iter().collect(),
     });
