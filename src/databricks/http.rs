@@ -121,7 +121,8 @@ fn build(
         .http1_only()
         .http1_max_headers(64)
         .pool_max_idle_per_host(idle)
-        .pool_idle_timeout(Duration::from_secs(30))
+        // Long enough for a burst of calls; an idle connection keeps its last bearer in its buffer.
+        .pool_idle_timeout(Duration::from_secs(1))
         .connect_timeout(Duration::from_millis(config.waits.connect_timeout_ms))
         .timeout(Duration::from_millis(config.waits.request_timeout_ms));
     if let Some((host, port)) = config.proxy_endpoint()? {

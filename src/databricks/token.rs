@@ -91,7 +91,9 @@ impl Client {
             Upstream::Workspace(_) => "/oidc/v1/token".to_owned(),
         };
         let form = [("grant_type", "client_credentials"), ("scope", "all-apis")];
-        let request = self.reading().post(base.url(&path)).form(&form);
+        // A connection of its own: one kept open would keep the secret in its buffer (base64) for
+        // as long as it idles, beyond every wipe.
+        let request = self.writing().post(base.url(&path)).form(&form);
         let request = with_secret(request, &self.config().application_id, secret);
         let answer = exchange(STEP, request).await?;
         let raw: RawToken = parsed(STEP, &base, &answer)?;
