@@ -12,6 +12,7 @@ mod memory;
 // Signed documents, and the one way every step goes.
 mod acts;
 mod attempts;
+mod folded;
 mod step;
 
 // The walk.

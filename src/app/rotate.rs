@@ -27,6 +27,8 @@ pub(super) struct Hands {
     pub successor: Option<Arc<Credential>>,
     /// When the last token minted in this saga or its session dies.
     pub tokens_dead_at_ms: Timestamp,
+    /// Foreign secrets were reported in this saga.
+    foreign_told: bool,
 }
 
 impl Hands {
@@ -35,6 +37,7 @@ impl Hands {
             predecessor: Some(credential),
             successor: None,
             tokens_dead_at_ms: Timestamp(0),
+            foreign_told: false,
         }
     }
 

@@ -8,20 +8,18 @@ use super::acts::Verified;
 use super::error::AppError;
 use super::facts::Facts;
 use crate::alerts;
-use crate::audit::entry::{Draft, parse_entry};
+use crate::audit::entry::Draft;
 use crate::domain::alert::{self, AlertDraft};
 use crate::domain::ids::{IncidentId, PersonId};
 use crate::domain::incident::command::Command;
 use crate::domain::incident::{Event, Incident, Phase, Refusal, Rules, decide};
-use crate::domain::terms::{Gate, Terms};
+use crate::domain::terms::Gate;
 use crate::domain::time::{DAY_MS, HOUR_MS, Timestamp};
 use crate::store::change::{Alert, Document, DocumentKind, RowChange};
 use crate::store::{Commit, CommitError, Committed, Conflict};
 
 /// How often a step is decided anew because another one came between.
 const MAX_TRIES: usize = 8;
-/// Entries read at once when an incident is folded.
-const FOLD_PAGE: u32 = 1_000;
 /// Name of the fact that says since when a rotation is owed.
 pub(super) const ROTATION_OWED: &str = "rotation_owed_since_ms";
 
@@ -77,53 +75,6 @@ impl App {
             )));
         }
         Ok((incident, version))
-    }
-
-    /// Folds the log's entries about an incident and compares them with its row: whoever can
-    /// write to the database cannot add an approval, lower a number or bring back what was
-    /// withdrawn (DESIGN §4.15).
-    pub(super) async fn row_is_the_logs(&self, incident: &Incident) -> Result<(), AppError> {
-        let broken = |e: &dyn std::fmt::Display| AppError::Inconsistent(e.to_string());
-        let mut folded: Option<Incident> = None;
-        let mut from = 0;
-        loop {
-            let page =
-                self.inner.store.entries_of_incident(&incident.id, from, FOLD_PAGE).await?;
-            for (seq, bytes) in &page {
-                from = seq + 1;
-                let entry = parse_entry(bytes).map_err(|e| broken(&e))?;
-                let Some((_, event)) = Event::from_entry(&entry.kind, &entry.members)? else {
-                    continue;
-                };
-                let event = self.with_terms(event).await?;
-                match &mut folded {
-                    Some(folded) => folded.apply(&event)?,
-                    none => *none = Some(Incident::from_opened(&event)?),
-                }
-            }
-            if page.len() < FOLD_PAGE as usize {
-                break;
-            }
-        }
-        if folded.as_ref() == Some(incident) {
-            return Ok(());
-        }
-        Err(AppError::Inconsistent(format!(
-            "the row of {} is not what the log says: it was changed",
-            incident.id
-        )))
-    }
-
-    async fn with_terms(&self, event: Event) -> Result<Event, AppError> {
-        let (Event::Opened(frozen) | Event::AskedAgain { frozen, .. }) = &event else {
-            return Ok(event);
-        };
-        let bytes =
-            super::facts::document(&self.inner.store, DocumentKind::Terms, &frozen.terms_sha256)
-                .await?;
-        let terms: Terms = crate::domain::canonical::parse_exact(&bytes)?;
-        let sha256 = terms.sha256()?;
-        Ok(event.with_terms(&|wanted| (*wanted == sha256).then(|| terms.clone())))
     }
 
     /// Decides a command and commits what follows from it.

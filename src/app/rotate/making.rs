@@ -30,7 +30,32 @@ impl App {
             pre_ids: listed.iter().map(|s| s.id.clone()).collect(),
             lifetime_s,
         };
-        self.move_on(saga, event, Vec::new(), Vec::new()).await
+        self.move_on(saga, event, Vec::new(), Vec::new()).await?;
+        self.report_foreign(saga, hands, &listed).await
+    }
+
+    /// Secrets that are alive and that neither this vault made nor its people handed in: reported
+    /// once in a saga, never deleted.
+    async fn report_foreign(
+        &self,
+        saga: &mut Saga,
+        hands: &mut Hands,
+        listed: &[SecretRecord],
+    ) -> Result<(), AppError> {
+        let states = ["sent", "made", "unknown", "deleted", "refused"];
+        let posts = self.inner.store.secret_posts(&states).await?;
+        let ours = |id: &str| {
+            id == saga.rotation.old_secret_id
+                || posts.iter().any(|post| post.secret_id.as_deref() == Some(id))
+        };
+        let now = self.now().0;
+        let alive = listed.iter().filter(|s| s.is_live(now) && !ours(&s.id));
+        let ids: Vec<String> = alive.map(|s| s.id.clone()).collect();
+        if ids.is_empty() || hands.foreign_told {
+            return Ok(());
+        }
+        hands.foreign_told = true;
+        self.move_on(saga, Event::Foreign { ids }, Vec::new(), Vec::new()).await
     }
 
     /// Lists until at most three secrets are alive: never deletes one it does not know.

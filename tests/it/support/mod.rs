@@ -1,7 +1,9 @@
 //! A vault in a temporary folder, its people, its inboxes and a Databricks to practise on.
 
+mod deeds;
 mod inbox;
 mod log;
+mod outside;
 mod people;
 mod vault;
 

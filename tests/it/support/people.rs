@@ -229,6 +229,54 @@ impl Person {
     }
 }
 
+/// Everybody in the roster, and mallory, who is not.
+pub struct People {
+    pub ada: Person,
+    pub ben: Person,
+    pub cleo: Person,
+    pub dora: Person,
+    pub emil: Person,
+    pub rio: Person,
+    pub vera: Person,
+    pub tess: Person,
+    pub otto: Person,
+    pub olga: Person,
+    pub sam: Person,
+    pub mallory: Person,
+}
+
+impl People {
+    pub fn new() -> Self {
+        let mut emil = Person::new("emil", &[Role::Custodian]);
+        // One of them opens with her other unlocker, so that both kinds are used.
+        emil.uses_age = true;
+        Self {
+            ada: Person::new("ada", &[Role::Custodian]),
+            ben: Person::new("ben", &[Role::Custodian]),
+            cleo: Person::new("cleo", &[Role::Custodian]),
+            dora: Person::new("dora", &[Role::Custodian]),
+            emil,
+            rio: Person::new("rio", &[Role::Responder]),
+            vera: Person::new("vera", &[Role::Auditor]),
+            tess: Person::new("tess", &[Role::Auditor]),
+            otto: Person::new("otto", &[Role::Operator]),
+            olga: Person::new("olga", &[Role::Operator]),
+            sam: Person::new("sam", &[Role::Security]),
+            mallory: Person::new("mallory", &[Role::Operator]),
+        }
+    }
+
+    pub fn everybody(&self) -> [&Person; 11] {
+        let Self { ada, ben, cleo, dora, emil, rio, vera, tess, otto, olga, sam, .. } = self;
+        [ada, ben, cleo, dora, emil, rio, vera, tess, otto, olga, sam]
+    }
+
+    /// Custodians in the order of their shares.
+    pub fn custodians(&self) -> [&Person; 5] {
+        [&self.ada, &self.ben, &self.cleo, &self.dora, &self.emil]
+    }
+}
+
 /// The opening of the built-in use case without a delay.
 pub fn opening(claim_key: &LoadedKey) -> Opening {
     let answers = [

@@ -1,48 +1,42 @@
 //! A vault as one process would run it, killable and restartable, and the Databricks it guards.
 
 use std::cell::RefCell;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use breakglass::alerts::Channel;
-use breakglass::api::ClaimReply;
 use breakglass::app::clock::{MovedClock, SystemClock};
 use breakglass::app::deliver::Told;
 use breakglass::app::genesis::{Initialised, first_commit};
-use breakglass::app::permit::SessionLookup;
-use breakglass::app::{App, AppError, Caller, Settings};
+use breakglass::app::{App, AppError, Settings};
 use breakglass::databricks::{Client, Config as DatabricksConfig, Waits};
 use breakglass::domain::VERSION;
-use breakglass::domain::act::{Deed, Opening, Seen};
-use breakglass::domain::ids::{Digest, IncidentId, VaultId};
-use breakglass::domain::incident::{Incident, Phase};
+use breakglass::domain::act::Seen;
+use breakglass::domain::ids::{IncidentId, VaultId};
+use breakglass::domain::incident::Incident;
 use breakglass::domain::manifest::Kind;
 use breakglass::domain::policy::{ChannelRule, Policy};
-use breakglass::domain::roster::{Role, Roster};
+use breakglass::domain::roster::Roster;
 use breakglass::domain::rotation::{Rotation, State};
 use breakglass::domain::time::{Clock as _, Timestamp};
-use breakglass::sealed::loaded_key::LoadedKey;
 use breakglass::sealed::secret::{Credential, SecretText};
-use breakglass::simulator::{self, FirstSecret, Knobs, Running, SimulatorConfig};
+use breakglass::simulator::{self, FirstSecret, Running, SimulatorConfig};
 use breakglass::store::{Config, EpochRow, Genesis, LogIdentity, SecretLogSeed, Store};
-use serde_json::Value;
-use sqlx::ConnectOptions as _;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
 use super::inbox::{Inbox, Mode};
-use super::people::{Person, opening};
+use super::people::People;
 
 /// The workspace of the simulator.
 pub const WORKSPACE: &str = "900800700600";
 /// The console's origin, as people dial it.
 pub const CONSOLE: &str = "https://vault.example";
 const ORIGIN: &str = "vault.example/log/night-watch/e1";
-const FIRST_SECRET: &str = "dose00000000000000000000000000000000";
+pub(super) const FIRST_SECRET: &str = "dose00000000000000000000000000000000";
 /// Nothing in these tests takes longer than this when it works.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -61,60 +55,12 @@ pub struct TestVault {
     pub hook: Arc<Inbox>,
     pub clock: Arc<MovedClock>,
     pub waits: Waits,
-    simulator: Running,
+    pub(super) simulator: Running,
     /// Where Databricks and the tests' own connections live: outside the vault's process.
     outside: Runtime,
-    folder: TempDir,
+    pub(super) folder: TempDir,
     boots: u32,
     pub people: People,
-}
-
-/// Everybody in the roster, and mallory, who is not.
-pub struct People {
-    pub ada: Person,
-    pub ben: Person,
-    pub cleo: Person,
-    pub dora: Person,
-    pub emil: Person,
-    pub rio: Person,
-    pub vera: Person,
-    pub tess: Person,
-    pub otto: Person,
-    pub olga: Person,
-    pub sam: Person,
-    pub mallory: Person,
-}
-
-impl People {
-    fn new() -> Self {
-        let mut emil = Person::new("emil", &[Role::Custodian]);
-        // One of them opens with her other unlocker, so that both kinds are used.
-        emil.uses_age = true;
-        Self {
-            ada: Person::new("ada", &[Role::Custodian]),
-            ben: Person::new("ben", &[Role::Custodian]),
-            cleo: Person::new("cleo", &[Role::Custodian]),
-            dora: Person::new("dora", &[Role::Custodian]),
-            emil,
-            rio: Person::new("rio", &[Role::Responder]),
-            vera: Person::new("vera", &[Role::Auditor]),
-            tess: Person::new("tess", &[Role::Auditor]),
-            otto: Person::new("otto", &[Role::Operator]),
-            olga: Person::new("olga", &[Role::Operator]),
-            sam: Person::new("sam", &[Role::Security]),
-            mallory: Person::new("mallory", &[Role::Operator]),
-        }
-    }
-
-    pub fn everybody(&self) -> [&Person; 11] {
-        let Self { ada, ben, cleo, dora, emil, rio, vera, tess, otto, olga, sam, .. } = self;
-        [ada, ben, cleo, dora, emil, rio, vera, tess, otto, olga, sam]
-    }
-
-    /// Custodians in the order of their shares.
-    pub fn custodians(&self) -> [&Person; 5] {
-        [&self.ada, &self.ben, &self.cleo, &self.dora, &self.emil]
-    }
 }
 
 /// What a test may change before the vault comes to be.
@@ -368,121 +314,10 @@ impl TestVault {
         self.knobs(|knobs| knobs.clock_offset_ms += ms);
     }
 
-    /// Changes what Databricks does wrong.
-    pub fn knobs(&self, change: impl FnOnce(&mut Knobs)) {
-        let mut knobs = self.simulator.state.knobs();
-        change(&mut knobs);
-        self.simulator.state.set_knobs(knobs);
-    }
-
-    /// From now on Databricks deletes no secret.
-    pub fn refuse_deletes(&self) {
-        let principal = &self.simulator.state.principal;
-        let account = &self.simulator.state.account_id;
-        let list = format!(
-            "/api/2.0/accounts/{account}/servicePrincipals/{}/credentials/secrets/",
-            principal.id
-        );
-        self.knobs(|knobs| {
-            knobs.unavailable_next = u32::MAX;
-            knobs.unavailable_prefix = list;
-        });
-    }
-
-    /// Databricks works again.
-    pub fn allow_all(&self) {
-        self.knobs(|knobs| knobs.unavailable_next = 0);
-    }
-
     /// The newest checkpoint, as a client that verified it would name it.
     pub fn seen(&self) -> Seen {
         let head = self.store().head();
         Seen { origin: ORIGIN.to_owned(), size: head.size, root: BASE64.encode(head.root) }
-    }
-
-    /// Logs a person in.
-    pub fn login(&self, person: &Person) -> Caller {
-        self.try_login(person).unwrap()
-    }
-
-    /// Logs somebody in who may be a stranger.
-    pub fn try_login(&self, person: &Person) -> Result<Caller, AppError> {
-        let key = person.public_key();
-        let challenge = self.block(self.app().login_challenge(&key, "192.0.2.7"))?.challenge;
-        let signed = person.sign_login(self, &challenge, CONSOLE);
-        let reply = self.block(self.app().login(&signed, CONSOLE, "192.0.2.7"))?;
-        self.block(self.app().caller(&reply.token, "192.0.2.7"))
-    }
-
-    /// Rio opens with a new claim key.
-    pub fn open(&self) -> (Incident, LoadedKey) {
-        self.open_by(&self.people.rio)
-    }
-
-    /// Somebody opens with a new claim key.
-    pub fn open_by(&self, person: &Person) -> (Incident, LoadedKey) {
-        let claim_key = LoadedKey::generate_ed25519("claim").unwrap();
-        let signed = person.sign(self, Deed::Open(Box::new(opening(&claim_key))));
-        let opened = self.block(self.app().open(&signed, &person.caller(self)));
-        (opened.unwrap(), claim_key)
-    }
-
-    /// Rio opens with a request of the test's own.
-    pub fn open_with(&self, opening: Opening) -> Result<Incident, AppError> {
-        let rio = &self.people.rio;
-        let signed = rio.sign(self, Deed::Open(Box::new(opening)));
-        self.block(self.app().open(&signed, &rio.caller(self)))
-    }
-
-    /// A custodian releases her share to the terms in force.
-    pub fn approve(&self, person: &Person, id: &IncidentId) -> Result<Incident, AppError> {
-        let incident = self.incident(id);
-        let request = person.release(self, &incident);
-        self.block(self.app().approve(id, &request, &person.caller(self)))
-    }
-
-    /// Ada, ben and cleo release theirs.
-    pub fn approve_by_three(&self, id: &IncidentId) {
-        for person in [&self.people.ada, &self.people.ben, &self.people.cleo] {
-            self.approve(person, id).unwrap();
-        }
-    }
-
-    /// An incident with its session open.
-    pub fn opened(&self) -> (Incident, LoadedKey) {
-        let (incident, claim_key) = self.open();
-        self.deliver();
-        self.approve_by_three(&incident.id);
-        self.wait_for(&incident.id, |i| matches!(i.phase, Phase::Open(_)));
-        (self.incident(&incident.id), claim_key)
-    }
-
-    /// Rio takes the token.
-    pub fn claim(&self, incident: &Incident, key: &LoadedKey) -> Result<ClaimReply, AppError> {
-        let rio = &self.people.rio;
-        let signed = rio.sign_claim(self, incident, key);
-        self.block(self.app().claim(&incident.id, &signed, &rio.caller(self)))
-    }
-
-    /// Whether the proxy would let this session token in.
-    pub fn token_opens(&self, token: &str) -> bool {
-        let peer = IpAddr::from([192, 0, 2, 7]);
-        let found = self.block(self.app().session_for(token.as_bytes(), peer));
-        matches!(found, SessionLookup::Open(_))
-    }
-
-    /// Rio closes.
-    pub fn close(&self, incident: &Incident) -> Result<Incident, AppError> {
-        let rio = &self.people.rio;
-        let signed = rio.sign_about(self, incident, Deed::Close {});
-        self.block(self.app().end(&incident.id, &signed, &rio.caller(self), "close"))
-    }
-
-    /// Somebody stops the session.
-    pub fn stop(&self, person: &Person, incident: &Incident) -> Result<Incident, AppError> {
-        let reason = "this looks wrong".to_owned();
-        let signed = person.sign_about(self, incident, Deed::Stop { reason });
-        self.block(self.app().end(&incident.id, &signed, &person.caller(self), "stop"))
     }
 
     /// The incident as it stands.
@@ -550,7 +385,8 @@ impl TestVault {
         self.wait(|| self.count(kind) > 0, || format!("{:?}", self.kinds()));
     }
 
-    fn wait(&self, wanted: impl Fn() -> bool, stands: impl Fn() -> String) {
+    /// Waits for something, with a bound; `stands` says how it stands when it never comes.
+    pub(super) fn wait(&self, wanted: impl Fn() -> bool, stands: impl Fn() -> String) {
         let end = Instant::now() + PATIENCE;
         while !wanted() {
             assert!(Instant::now() < end, "it never came to be; now: {}", stands());
@@ -558,87 +394,6 @@ impl TestVault {
         }
     }
 
-    /// From now on the log breaks instead of taking an entry of this kind: the process that
-    /// wants to write it has done everything before and nothing after.
-    pub fn break_at(&self, kind: &str) {
-        self.sql(&format!(
-            "CREATE TRIGGER broken BEFORE INSERT ON log_entry WHEN NEW.kind = '{kind}' \
-             BEGIN SELECT RAISE(ABORT, 'the disk is broken'); END"
-        ));
-    }
-
-    /// The disk works again.
-    pub fn mend(&self) {
-        self.sql("DROP TRIGGER IF EXISTS broken");
-    }
-
-    /// Waits until the vault has noticed that its log is gone.
-    pub fn wait_for_log_loss(&self) {
-        let lost = self.app().log_lost();
-        self.wait(|| lost.is_cancelled(), || "the log is not lost".to_owned());
-    }
-
-    /// A statement of somebody who can write to the database file.
-    pub fn sql(&self, text: &str) {
-        let path = self.folder.path().join("vault.db");
-        self.outside(async {
-            let options = sqlx::sqlite::SqliteConnectOptions::new()
-                .filename(path)
-                .busy_timeout(Duration::from_secs(5));
-            let mut connection = options.connect().await.unwrap();
-            sqlx::raw_sql(sqlx::AssertSqlSafe(text.to_owned()))
-                .execute(&mut connection)
-                .await
-                .unwrap();
-            sqlx::Connection::close(connection).await.unwrap();
-        });
-    }
-
-    /// Ids of the principal's secrets that are alive at Databricks.
-    pub fn live_secrets(&self) -> Vec<String> {
-        let shown = self.control("GET", "secrets", None);
-        let secrets = shown["secrets"].as_array().unwrap();
-        let live = secrets.iter().filter(|s| s["live"] == true);
-        live.map(|s| s["id"].as_str().unwrap().to_owned()).collect()
-    }
-
-    /// Whether the secret with this value would still be given tokens.
-    pub fn mints(&self, value_sha256: &str) -> bool {
-        let shown = self.control("GET", "secrets", None);
-        let secrets = shown["secrets"].as_array().unwrap();
-        secrets.iter().any(|s| s["value_sha256"] == value_sha256 && s["mints"] == true)
-    }
-
-    /// Whether the secret with this id would still be given tokens.
-    pub fn secret_mints(&self, id: &str) -> bool {
-        let shown = self.control("GET", "secrets", None);
-        let secrets = shown["secrets"].as_array().unwrap();
-        secrets.iter().any(|s| s["id"] == id && s["mints"] == true)
-    }
-
-    /// Whether the secret a person has seen would still be given tokens.
-    pub fn first_secret_mints(&self) -> bool {
-        self.mints(&Digest::of(FIRST_SECRET.as_bytes()).hex())
-    }
-
-    /// A secret that somebody makes beside the vault; its id.
-    pub fn foreign_secret(&self, lifetime_s: i64) -> String {
-        let body = serde_json::json!({ "lifetime_seconds": lifetime_s });
-        self.control("POST", "foreign-secret", Some(body))["id"].as_str().unwrap().to_owned()
-    }
-
-    fn control(&self, method: &str, path: &str, body: Option<Value>) -> Value {
-        let url = format!("http://{}/_simulator/{path}", self.simulator.http_addr.unwrap());
-        self.outside(async {
-            let client = reqwest::Client::builder().build().unwrap();
-            let request = client.request(method.parse().unwrap(), url);
-            let request = match body {
-                Some(body) => request.json(&body),
-                None => request,
-            };
-            request.send().await.unwrap().json().await.unwrap()
-        })
-    }
 }
 
 impl Drop for TestVault {

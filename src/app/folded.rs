@@ -1,0 +1,61 @@
+//! Whether an incident's row is what the log says. Asked before anything is unsealed, so that a
+//! row alone opens nothing (DESIGN §4.15).
+
+use super::App;
+use super::error::AppError;
+use crate::audit::entry::parse_entry;
+use crate::domain::incident::{Event, Incident};
+use crate::domain::terms::Terms;
+use crate::store::change::DocumentKind;
+
+/// Entries read at once.
+const PAGE: u32 = 1_000;
+
+impl App {
+    /// Folds the log's entries about an incident and compares them with its row: whoever can
+    /// write to the database cannot add an approval, lower a number or bring back what was
+    /// withdrawn (DESIGN §4.15).
+    pub(super) async fn row_is_the_logs(&self, incident: &Incident) -> Result<(), AppError> {
+        let mut folded: Option<Incident> = None;
+        let mut from = 0;
+        loop {
+            let page =
+                self.inner.store.entries_of_incident(&incident.id, from, PAGE).await?;
+            for (seq, bytes) in &page {
+                from = seq + 1;
+                let entry = 
+                    parse_entry(bytes).map_err(|e| AppError::Inconsistent(e.to_string()))?;
+                let Some((_, event)) = Event::from_entry(&entry.kind, &entry.members)? else {
+                    continue;
+                };
+                let event = self.with_terms(event).await?;
+                match &mut folded {
+                    Some(folded) => folded.apply(&event)?,
+                    none => *none = Some(Incident::from_opened(&event)?),
+                }
+            }
+            if page.len() < PAGE as usize {
+                break;
+            }
+        }
+        if folded.as_ref() == Some(incident) {
+            return Ok(());
+        }
+        Err(AppError::Inconsistent(format!(
+            "the row of {} is not what the log says: it was changed",
+            incident.id
+        )))
+    }
+
+    async fn with_terms(&self, event: Event) -> Result<Event, AppError> {
+        let (Event::Opened(frozen) | Event::AskedAgain { frozen, .. }) = &event else {
+            return Ok(event);
+        };
+        let bytes =
+            super::facts::document(&self.inner.store, DocumentKind::Terms, &frozen.terms_sha256)
+                .await?;
+        let terms: Terms = crate::domain::canonical::parse_exact(&bytes)?;
+        let sha256 = terms.sha256()?;
+        Ok(event.with_terms(&|wanted| (*wanted == sha256).then(|| terms.clone())))
+    }
+}

@@ -1,0 +1,101 @@
+//! What people do with the vault, in one line each.
+
+use std::net::IpAddr;
+
+use breakglass::api::ClaimReply;
+use breakglass::app::permit::SessionLookup;
+use breakglass::app::{AppError, Caller};
+use breakglass::domain::act::{Deed, Opening};
+use breakglass::domain::ids::IncidentId;
+use breakglass::domain::incident::{Incident, Phase};
+use breakglass::sealed::loaded_key::LoadedKey;
+
+use super::people::{Person, opening};
+use super::vault::{CONSOLE, TestVault};
+
+impl TestVault {
+    /// Logs a person in.
+    pub fn login(&self, person: &Person) -> Caller {
+        self.try_login(person).unwrap()
+    }
+
+    /// Logs somebody in who may be a stranger.
+    pub fn try_login(&self, person: &Person) -> Result<Caller, AppError> {
+        let key = person.public_key();
+        let challenge = self.block(self.app().login_challenge(&key, "192.0.2.7"))?.challenge;
+        let signed = person.sign_login(self, &challenge, CONSOLE);
+        let reply = self.block(self.app().login(&signed, CONSOLE, "192.0.2.7"))?;
+        self.block(self.app().caller(&reply.token, "192.0.2.7"))
+    }
+
+    /// Rio opens with a new claim key.
+    pub fn open(&self) -> (Incident, LoadedKey) {
+        self.open_by(&self.people.rio)
+    }
+
+    /// Somebody opens with a new claim key.
+    pub fn open_by(&self, person: &Person) -> (Incident, LoadedKey) {
+        let claim_key = LoadedKey::generate_ed25519("claim").unwrap();
+        let signed = person.sign(self, Deed::Open(Box::new(opening(&claim_key))));
+        let opened = self.block(self.app().open(&signed, &person.caller(self)));
+        (opened.unwrap(), claim_key)
+    }
+
+    /// Rio opens with a request of the test's own.
+    pub fn open_with(&self, opening: Opening) -> Result<Incident, AppError> {
+        let rio = &self.people.rio;
+        let signed = rio.sign(self, Deed::Open(Box::new(opening)));
+        self.block(self.app().open(&signed, &rio.caller(self)))
+    }
+
+    /// A custodian releases her share to the terms in force.
+    pub fn approve(&self, person: &Person, id: &IncidentId) -> Result<Incident, AppError> {
+        let incident = self.incident(id);
+        let request = person.release(self, &incident);
+        self.block(self.app().approve(id, &request, &person.caller(self)))
+    }
+
+    /// Ada, ben and cleo release theirs.
+    pub fn approve_by_three(&self, id: &IncidentId) {
+        for person in [&self.people.ada, &self.people.ben, &self.people.cleo] {
+            self.approve(person, id).unwrap();
+        }
+    }
+
+    /// An incident with its session open.
+    pub fn opened(&self) -> (Incident, LoadedKey) {
+        let (incident, claim_key) = self.open();
+        self.deliver();
+        self.approve_by_three(&incident.id);
+        self.wait_for(&incident.id, |i| matches!(i.phase, Phase::Open(_)));
+        (self.incident(&incident.id), claim_key)
+    }
+
+    /// Rio takes the token.
+    pub fn claim(&self, incident: &Incident, key: &LoadedKey) -> Result<ClaimReply, AppError> {
+        let rio = &self.people.rio;
+        let signed = rio.sign_claim(self, incident, key);
+        self.block(self.app().claim(&incident.id, &signed, &rio.caller(self)))
+    }
+
+    /// Whether the proxy would let this session token in.
+    pub fn token_opens(&self, token: &str) -> bool {
+        let peer = IpAddr::from([192, 0, 2, 7]);
+        let found = self.block(self.app().session_for(token.as_bytes(), peer));
+        matches!(found, SessionLookup::Open(_))
+    }
+
+    /// Rio closes.
+    pub fn close(&self, incident: &Incident) -> Result<Incident, AppError> {
+        let rio = &self.people.rio;
+        let signed = rio.sign_about(self, incident, Deed::Close {});
+        self.block(self.app().end(&incident.id, &signed, &rio.caller(self), "close"))
+    }
+
+    /// Somebody stops the session.
+    pub fn stop(&self, person: &Person, incident: &Incident) -> Result<Incident, AppError> {
+        let reason = "this looks wrong".to_owned();
+        let signed = person.sign_about(self, incident, Deed::Stop { reason });
+        self.block(self.app().end(&incident.id, &signed, &person.caller(self), "stop"))
+    }
+}

@@ -1,0 +1,120 @@
+//! What is around the vault: the Databricks it guards, and its disk.
+
+use std::time::Duration;
+
+use breakglass::domain::ids::Digest;
+use breakglass::simulator::Knobs;
+use serde_json::Value;
+use sqlx::ConnectOptions as _;
+
+use super::vault::{FIRST_SECRET, TestVault};
+
+impl TestVault {
+    /// Changes what Databricks does wrong.
+    pub fn knobs(&self, change: impl FnOnce(&mut Knobs)) {
+        let mut knobs = self.simulator.state.knobs();
+        change(&mut knobs);
+        self.simulator.state.set_knobs(knobs);
+    }
+
+    /// From now on Databricks deletes no secret.
+    pub fn refuse_deletes(&self) {
+        let principal = &self.simulator.state.principal;
+        let account = &self.simulator.state.account_id;
+        let list = format!(
+            "/api/2.0/accounts/{account}/servicePrincipals/{}/credentials/secrets/",
+            principal.id
+        );
+        self.knobs(|knobs| {
+            knobs.unavailable_next = u32::MAX;
+            knobs.unavailable_prefix = list;
+        });
+    }
+
+    /// Databricks works again.
+    pub fn allow_all(&self) {
+        self.knobs(|knobs| knobs.unavailable_next = 0);
+    }
+
+    /// From now on the log breaks instead of taking an entry of this kind: the process that
+    /// wants to write it has done everything before and nothing after.
+    pub fn break_at(&self, kind: &str) {
+        self.sql(&format!(
+            "CREATE TRIGGER broken BEFORE INSERT ON log_entry WHEN NEW.kind = '{kind}' \
+             BEGIN SELECT RAISE(ABORT, 'the disk is broken'); END"
+        ));
+    }
+
+    /// The disk works again.
+    pub fn mend(&self) {
+        self.sql("DROP TRIGGER IF EXISTS broken");
+    }
+
+    /// Waits until the vault has noticed that its log is gone.
+    pub fn wait_for_log_loss(&self) {
+        let lost = self.app().log_lost();
+        self.wait(|| lost.is_cancelled(), || "the log is not lost".to_owned());
+    }
+
+    /// A statement of somebody who can write to the database file.
+    pub fn sql(&self, text: &str) {
+        let path = self.folder.path().join("vault.db");
+        self.outside(async {
+            let options = sqlx::sqlite::SqliteConnectOptions::new()
+                .filename(path)
+                .busy_timeout(Duration::from_secs(5));
+            let mut connection = options.connect().await.unwrap();
+            sqlx::raw_sql(sqlx::AssertSqlSafe(text.to_owned()))
+                .execute(&mut connection)
+                .await
+                .unwrap();
+            sqlx::Connection::close(connection).await.unwrap();
+        });
+    }
+
+    /// Ids of the principal's secrets that are alive at Databricks.
+    pub fn live_secrets(&self) -> Vec<String> {
+        let shown = self.control("GET", "secrets", None);
+        let secrets = shown["secrets"].as_array().unwrap();
+        let live = secrets.iter().filter(|s| s["live"] == true);
+        live.map(|s| s["id"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Whether the secret with this value would still be given tokens.
+    pub fn mints(&self, value_sha256: &str) -> bool {
+        let shown = self.control("GET", "secrets", None);
+        let secrets = shown["secrets"].as_array().unwrap();
+        secrets.iter().any(|s| s["value_sha256"] == value_sha256 && s["mints"] == true)
+    }
+
+    /// Whether the secret with this id would still be given tokens.
+    pub fn secret_mints(&self, id: &str) -> bool {
+        let shown = self.control("GET", "secrets", None);
+        let secrets = shown["secrets"].as_array().unwrap();
+        secrets.iter().any(|s| s["id"] == id && s["mints"] == true)
+    }
+
+    /// Whether the secret a person has seen would still be given tokens.
+    pub fn first_secret_mints(&self) -> bool {
+        self.mints(&Digest::of(FIRST_SECRET.as_bytes()).hex())
+    }
+
+    /// A secret that somebody makes beside the vault; its id.
+    pub fn foreign_secret(&self, lifetime_s: i64) -> String {
+        let body = serde_json::json!({ "lifetime_seconds": lifetime_s });
+        self.control("POST", "foreign-secret", Some(body))["id"].as_str().unwrap().to_owned()
+    }
+
+    fn control(&self, method: &str, path: &str, body: Option<Value>) -> Value {
+        let url = format!("http://{}/_simulator/{path}", self.simulator.http_addr.unwrap());
+        self.outside(async {
+            let client = reqwest::Client::builder().build().unwrap();
+            let request = client.request(method.parse().unwrap(), url);
+            let request = match body {
+                Some(body) => request.json(&body),
+                None => request,
+            };
+            request.send().await.unwrap().json().await.unwrap()
+        })
+    }
+}
