@@ -7,7 +7,6 @@ that no session may do; the cuts (stop in the middle of a download, a leaked bea
 """
 
 import json
-import pathlib
 import shutil
 import socket
 import subprocess
@@ -133,16 +132,9 @@ def copied(vault, name, without="data"):
     text = config.read_text()
     # Other ports: what is refused is refused for its own reason.
     for address in {vault.console, vault.plain, vault.proxy}:
-        text = text.replace(address.rsplit(":", 1)[1], str(free_port()))
+        text = text.replace(address.rsplit(":", 1)[1], str(v.free_port()))
     config.write_text(text)
     return folder
-
-
-def free_port():
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def init(vault, folder):

@@ -18,6 +18,7 @@ import queue
 import re
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -449,6 +450,13 @@ def call(address, method, path, headers, body=None, timeout=30, tls=None):
         return Reply(reply.status, lower, content)
     finally:
         connection.close()
+
+
+def free_port():
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def tls_context(vault):
