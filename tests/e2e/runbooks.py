@@ -65,6 +65,13 @@ class MailSink(socketserver.ThreadingTCPServer):
 
 class MailTalk(socketserver.StreamRequestHandler):
     def handle(self):
+        try:
+            self.talk()
+        except ConnectionError:
+            # The vault was killed, as some pages ask.
+            pass
+
+    def talk(self):
         self.say("220 sink")
         for line in self.rfile:
             word = line[:4].upper()
@@ -76,7 +83,8 @@ class MailTalk(socketserver.StreamRequestHandler):
                 self.keep()
                 self.say("250 kept")
             elif word == b"QUIT":
-                return self.say("221 bye")
+                self.say("221 bye")
+                return
             else:
                 self.say("250 ok")
 
@@ -92,7 +100,10 @@ class MailTalk(socketserver.StreamRequestHandler):
         with self.server.lock:
             self.server.count += 1
             path = self.server.folder / f"{self.server.count:04}.eml"
-        path.write_bytes(b"".join(lines))
+        # A page may read the folder at any moment: a mail is there whole or not at all.
+        unfinished = path.with_suffix(".part")
+        unfinished.write_bytes(b"".join(lines))
+        unfinished.rename(path)
 
 
 class Vault:
