@@ -9,11 +9,11 @@ where `…` stands for anything. Comments that a reader does not see steer the r
     <!-- test: person=ben exit=5 before=collecting -->   the next block
     <!-- not run: reason -->                             the next block is not run; counted, printed
 
-Placeholders are what PLACEHOLDERS lists, nothing else. Standard library only.
+Placeholders are those of `placeholders()`, nothing else. This file needs the standard library only;
+the responder's page calls Databricks' Python SDK (tests/clients/requirements.txt).
 """
 
 import argparse
-import http.client
 import json
 import os
 import re
@@ -41,7 +41,7 @@ PAGES = {
     "log-broken": ("vera", "closed"),
     "vault-unreachable": ("rio", "listening"),
 }
-ANSWERS = ("harm_within_hour=yes,admin_can_sign_in=no,rollback_elsewhere=no,platform_down=yes")
+ANSWERS = "harm_within_hour=yes,admin_can_sign_in=no,rollback_elsewhere=no,platform_down=yes"
 RELEASERS = ("ben", "cleo", "dora")
 
 
@@ -65,6 +65,13 @@ class MailSink(socketserver.ThreadingTCPServer):
 
 class MailTalk(socketserver.StreamRequestHandler):
     def handle(self):
+        try:
+            self.talk()
+        except ConnectionError:
+            # The vault was killed, as some pages ask.
+            pass
+
+    def talk(self):
         self.say("220 sink")
         for line in self.rfile:
             word = line[:4].upper()
@@ -76,7 +83,8 @@ class MailTalk(socketserver.StreamRequestHandler):
                 self.keep()
                 self.say("250 kept")
             elif word == b"QUIT":
-                return self.say("221 bye")
+                self.say("221 bye")
+                return
             else:
                 self.say("250 ok")
 
@@ -92,7 +100,10 @@ class MailTalk(socketserver.StreamRequestHandler):
         with self.server.lock:
             self.server.count += 1
             path = self.server.folder / f"{self.server.count:04}.eml"
-        path.write_bytes(b"".join(lines))
+        # A page may read the folder at any moment: a mail is there whole or not at all.
+        unfinished = path.with_suffix(".part")
+        unfinished.write_bytes(b"".join(lines))
+        unfinished.rename(path)
 
 
 class Vault:
@@ -172,6 +183,9 @@ class Vault:
         if what == "others-release":
             self.release("ben", "cleo")
             return self.until_phase("open")
+        if what == "rotated":
+            self.release("ben", "cleo")
+            return self.until_phase("in_review")
         if what == "unreachable":
             self.end(self.server)
             self.server = None
@@ -190,12 +204,28 @@ class Vault:
         self.does("rio", "claim", self.incident)
         if what == "open":
             return
+        if what == "crashed":
+            return self.crash()
         self.does("rio", "note", self.incident, "restored the admins group")
         self.does("rio", "close", self.incident)
 
     def release(self, *names):
         for name in names:
             self.does(name, "approve", self.incident, "--phrase", self.phrase)
+
+    def crash(self):
+        """The vault is killed with a session open and started again; it asks for a rotation."""
+        self.server.kill()
+        self.server.wait()
+        self.children.remove(self.server)
+        self.server = None
+        self.listen()
+        end = time.monotonic() + PATIENCE_S
+        while "phrase" not in (view := self.does("rio", "status", self.incident)):
+            if time.monotonic() > end:
+                raise Failed(f"nobody was asked for the owed rotation: {view}")
+            time.sleep(0.05)
+        self.phrase = view["phrase"].replace(" · ", " ")
 
     def until_phase(self, phase):
         end = time.monotonic() + PATIENCE_S
@@ -265,11 +295,8 @@ def placeholders(vault, person):
         "INC-7": vault.incident or "INC-7",
         "jury lamp iron": vault.phrase or "jury lamp iron",
         "WORKSPACE_ID": vault.workspace(),
-        "https://vault.example.com/#vault=…": vault.link(person) if person in NAMES else "",
+        "https://vault.example.com/#vault=…": vault.link(person),
     }
-
-
-NAMES = ("ada", "ben", "cleo", "dora", "emil", "rio", "vera", "tess", "otto", "olga", "sam")
 
 
 def expected_lines(expected, said):
@@ -418,6 +445,8 @@ def text_checks(report, help_texts):
         word for body in re.findall(r"fn runbook\(.*?\n    }\n", sources(), re.S)
         for word in re.findall(r'"([a-z-]+)"', body)}
     report.check("each page that an error names exists", ", ".join(sorted(wanted - set(pages))))
+    linked = {link for text in pages.values() for link in re.findall(r"\]\(([\w-]+)\.md\)", text)}
+    report.check("each linked page exists", ", ".join(sorted(linked - set(pages))))
     for name, text in pages.items():
         head = re.match(r"---\nowner: .+\ntested: \d{4}-\d\d-\d\d\n---\n", text)
         report.check(f"{name}: says its owner and when it was tested", not head and "no head")
