@@ -84,8 +84,14 @@ const MAY_LOOK: &[(&str, &str)] = &[
         "databricks/secrets.rs",
         "moves a new secret's value into locked memory",
     ),
-    ("cli/init.rs", "moves the secret a person gave into locked memory"),
-    ("cli/client/keys.rs", "hands a passphrase to the key's decryption"),
+    (
+        "cli/init.rs",
+        "moves the secret a person gave into locked memory",
+    ),
+    (
+        "cli/client/keys.rs",
+        "hands a passphrase to the key's decryption",
+    ),
     (
         "cli/client/state.rs",
         "writes login, claim key and session token to the state folder",

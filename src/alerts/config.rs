@@ -30,18 +30,24 @@ impl ChannelConfig {
             Self::Smtp(smtp) => (&smtp.name, "smtp", format!("{}:{}", smtp.host, smtp.port)),
             Self::Webhook(webhook) => (&webhook.name, "webhook", webhook.url.clone()),
         };
-        ChannelRule { name: name.clone(), kind: kind.to_owned(), destination }
+        ChannelRule {
+            name: name.clone(),
+            kind: kind.to_owned(),
+            destination,
+        }
     }
 
     /// Reads relative paths as relative to this folder.
     pub fn make_absolute(&mut self, folder: &Path) {
         let paths: Vec<&mut PathBuf> = match self {
-            Self::Smtp(smtp) => {
-                smtp.password_file.iter_mut().chain(smtp.ca_file.iter_mut()).collect()
-            }
-            Self::Webhook(webhook) => {
-                std::iter::once(&mut webhook.secret_file).chain(webhook.ca_file.iter_mut()).collect()
-            }
+            Self::Smtp(smtp) => smtp
+                .password_file
+                .iter_mut()
+                .chain(smtp.ca_file.iter_mut())
+                .collect(),
+            Self::Webhook(webhook) => std::iter::once(&mut webhook.secret_file)
+                .chain(webhook.ca_file.iter_mut())
+                .collect(),
         };
         for path in paths {
             *path = folder.join(&*path);

@@ -69,7 +69,9 @@ impl Verified {
         if self.act.incident.as_ref() == Some(incident) {
             Ok(())
         } else {
-            Err(AppError::NotAllowed("the act signed is about another incident".into()))
+            Err(AppError::NotAllowed(
+                "the act signed is about another incident".into(),
+            ))
         }
     }
 
@@ -107,7 +109,9 @@ impl App {
         let facts = self.inner.facts.get();
         let owner = facts.roster.owner_of_key(&verified.act.key);
         if owner.map(|p| &p.id) != Some(&verified.act.person) {
-            return Err(AppError::NotAllowed("the act is signed by a key that is not its person's".into()));
+            return Err(AppError::NotAllowed(
+                "the act is signed by a key that is not its person's".into(),
+            ));
         }
         Ok(verified)
     }
@@ -127,12 +131,18 @@ impl App {
             return Err(AppError::NotAllowed("the act is for another vault".into()));
         }
         if act.person != caller.person {
-            return Err(AppError::NotAllowed("the act is another person's than the login".into()));
+            return Err(AppError::NotAllowed(
+                "the act is another person's than the login".into(),
+            ));
         }
         let now = self.now();
         if now.since_ms(act.at_ms).abs() > CLOCK_APART_MS {
             // Signed long ago and kept back, or by a clock nobody can rely on.
-            return Err(Refusal::ClockApart { signed: act.at_ms, now }.into());
+            return Err(Refusal::ClockApart {
+                signed: act.at_ms,
+                now,
+            }
+            .into());
         }
         let head = self.inner.store.head();
         if act.cp.origin != self.inner.settings.origin || act.cp.size > head.size {

@@ -44,9 +44,7 @@ impl App {
                 self.try_begin(id);
                 Ok(incident)
             }
-            Err(AppError::Share(reject)) => {
-                Err(self.share_rejected(id, &verified, reject).await)
-            }
+            Err(AppError::Share(reject)) => Err(self.share_rejected(id, &verified, reject).await),
             Err(error) => Err(self.refused(&verified, Some(id), error).await),
         }
     }
@@ -58,13 +56,23 @@ impl App {
         request: &ApproveRequest,
     ) -> Result<Incident, AppError> {
         verified.about(id)?;
-        let Deed::Approve { index, manifest_sha256, unlocker, overrides, .. } = &verified.act.deed
+        let Deed::Approve {
+            index,
+            manifest_sha256,
+            unlocker,
+            overrides,
+            ..
+        } = &verified.act.deed
         else {
             return Err(AppError::BadDocument("not an act of approval".into()));
         };
         if !overrides.is_empty() {
             let why = "overrides come with a later version".to_owned();
-            return Err(Refusal::BadOpening { what: "overrides", why }.into());
+            return Err(Refusal::BadOpening {
+                what: "overrides",
+                why,
+            }
+            .into());
         }
         let envelope = decode("envelope", &request.envelope, MAX_ENVELOPE_BYTES)?;
         let (incident, _) = self.load(id).await?;
@@ -82,11 +90,21 @@ impl App {
         // Replays are named as such, before the envelope is looked at.
         self.first_time(verified).await?;
         // The rules first: a person without a share must not make us open files.
-        self.ask(&incident, Command::Approve(offer.clone()), Some(&offer.person)).await?;
+        self.ask(
+            &incident,
+            Command::Approve(offer.clone()),
+            Some(&offer.person),
+        )
+        .await?;
         let unlockers = self.inner.facts.get();
-        let hers = unlockers.roster.person(&offer.person).is_some_and(|p| p.unlockers.contains(unlocker));
+        let hers = unlockers
+            .roster
+            .person(&offer.person)
+            .is_some_and(|p| p.unlockers.contains(unlocker));
         if !hers {
-            return Err(AppError::NotAllowed("the unlocker named is not this person's".into()));
+            return Err(AppError::NotAllowed(
+                "the unlocker named is not this person's".into(),
+            ));
         }
         self.check_share(&incident, *index, &envelope, verified, &request.possession)?;
         let now = self.now();
@@ -104,7 +122,10 @@ impl App {
             at_ms: now,
         });
         let person = offer.person.clone();
-        Ok(self.step(id, Command::Approve(offer), Some(&person), with).await?.incident)
+        Ok(self
+            .step(id, Command::Approve(offer), Some(&person), with)
+            .await?
+            .incident)
     }
 
     /// Asks the rules without doing anything.
@@ -132,11 +153,9 @@ impl App {
     ) -> Result<(), AppError> {
         let facts = self.inner.facts.get();
         let manifest = &facts.epoch()?.manifest;
-        let key = self
-            .inner
-            .memory
-            .key(&incident.id)
-            .ok_or(AppError::Sealed("this incident's identity is gone; it is being asked again"))?;
+        let key = self.inner.memory.key(&incident.id).ok_or(AppError::Sealed(
+            "this incident's identity is gone; it is being asked again",
+        ))?;
         let signature: [u8; 64] = decode("possession", possession, 64)?
             .try_into()
             .map_err(|_| ShareReject::NotBound { index })?;
@@ -146,7 +165,11 @@ impl App {
             document: &verified.bytes,
             possession_signature: &signature,
         };
-        match key.check_envelope(&submission, &release_label(incident)?, &epoch_keys(manifest)) {
+        match key.check_envelope(
+            &submission,
+            &release_label(incident)?,
+            &epoch_keys(manifest),
+        ) {
             Ok(_) => Ok(()),
             Err(CheckError::Rejected(reject)) => Err(reject.into()),
             Err(CheckError::Host(error)) => Err(AppError::Inconsistent(error.to_string())),
@@ -174,8 +197,12 @@ impl App {
                 ("act_sha256", Value::from(verified.sha256.hex())),
             ],
         );
-        let attempt =
-            Attempt::ShareRejected { person, index, why: reject.code().to_owned(), incident: id.clone() };
+        let attempt = Attempt::ShareRejected {
+            person,
+            index,
+            why: reject.code().to_owned(),
+            incident: id.clone(),
+        };
         self.note_act(verified, entry, &attempt).await;
         reject.into()
     }
@@ -237,7 +264,10 @@ fn answer_command(act: &Act, verified: &Verified) -> Result<Command, AppError> {
             act_sha256,
         }),
         Deed::Withdraw {} => Ok(Command::Withdraw { person, act_sha256 }),
-        other => Err(AppError::BadDocument(format!("{} is no answer", other.word()))),
+        other => Err(AppError::BadDocument(format!(
+            "{} is no answer",
+            other.word()
+        ))),
     }
 }
 
@@ -246,7 +276,9 @@ fn decode(what: &str, text: &str, limit: usize) -> Result<Vec<u8>, AppError> {
         .decode(text)
         .map_err(|_| AppError::BadDocument(format!("the {what} is not base64")))?;
     if bytes.len() > limit {
-        return Err(AppError::BadDocument(format!("the {what} is longer than {limit} bytes")));
+        return Err(AppError::BadDocument(format!(
+            "the {what} is longer than {limit} bytes"
+        )));
     }
     Ok(bytes)
 }
@@ -273,6 +305,8 @@ pub(super) fn epoch_keys(manifest: &Manifest) -> EpochKeys {
         k: manifest.k,
         n: manifest.n,
         recipient: manifest.recipient.clone(),
-        possession_keys: (1..=manifest.n).filter_map(|i| manifest.possession_key(i)).collect(),
+        possession_keys: (1..=manifest.n)
+            .filter_map(|i| manifest.possession_key(i))
+            .collect(),
     }
 }

@@ -28,7 +28,8 @@ impl App {
 
     /// The same for a signed act, which is kept: a signed attempt is evidence.
     pub(super) async fn note_act(&self, verified: &Verified, entry: Draft, attempt: &Attempt) {
-        self.note_with(entry, vec![verified.document()], attempt).await;
+        self.note_with(entry, vec![verified.document()], attempt)
+            .await;
     }
 
     async fn note_with(&self, entry: Draft, rows: Vec<RowChange>, attempt: &Attempt) {
@@ -48,7 +49,14 @@ impl App {
         error: AppError,
     ) -> AppError {
         let act = &verified.act;
-        self.said_no(&act.person, act.deed.word(), Some(verified), incident, error).await
+        self.said_no(
+            &act.person,
+            act.deed.word(),
+            Some(verified),
+            incident,
+            error,
+        )
+        .await
     }
 
     /// Logs a document that is no valid act of its sender.
@@ -59,7 +67,8 @@ impl App {
         incident: Option<&IncidentId>,
         error: AppError,
     ) -> AppError {
-        self.said_no(&caller.person, word, None, incident, error).await
+        self.said_no(&caller.person, word, None, incident, error)
+            .await
     }
 
     async fn said_no(
@@ -82,10 +91,14 @@ impl App {
             ],
         );
         if let Some(verified) = verified {
-            entry.members.insert("act_sha256".to_owned(), Value::from(verified.sha256.hex()));
+            entry
+                .members
+                .insert("act_sha256".to_owned(), Value::from(verified.sha256.hex()));
         }
         if let Some(incident) = incident {
-            entry.members.insert("inc".to_owned(), Value::from(incident.as_str()));
+            entry
+                .members
+                .insert("inc".to_owned(), Value::from(incident.as_str()));
         }
         let attempt = Attempt::ActRefused {
             person: person.clone(),
@@ -101,21 +114,34 @@ impl App {
     }
 
     /// Logs a login that failed.
-    pub(super) async fn login_failed(&self, person: Option<PersonId>, from: &str, why: &'static str) {
+    pub(super) async fn login_failed(
+        &self,
+        person: Option<PersonId>,
+        from: &str,
+        why: &'static str,
+    ) {
         let mut entry = draft(
             "login.failed",
             [("why", Value::from(why)), ("from", Value::from(from))],
         );
         if let Some(person) = &person {
-            entry.members.insert("person".to_owned(), Value::from(person.as_str()));
+            entry
+                .members
+                .insert("person".to_owned(), Value::from(person.as_str()));
         }
         // People are told of the first few; a flood would fill their inboxes and hide the rest.
         let noted = {
-            let mut told = self.inner.memory.told.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut told = self
+                .inner
+                .memory
+                .told
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             told.note(self.inner.clock.boot_ms() / TOLD_EVERY, TOLD_MOST)
         };
         if noted == Noted::Write {
-            self.note_attempt(entry, &Attempt::LoginFailed { person, why }).await;
+            self.note_attempt(entry, &Attempt::LoginFailed { person, why })
+                .await;
         } else if let Err(error) = self.record(vec![entry], Vec::new(), Vec::new(), None).await {
             tracing::error!(%error, "a failed login could not be logged");
         }

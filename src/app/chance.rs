@@ -53,7 +53,10 @@ pub fn token(prefix: &str) -> Result<String, AppError> {
 /// As [`bytes`].
 pub fn short_id() -> Result<String, AppError> {
     let id = bytes::<16>()?;
-    Ok(id.iter().map(|b| char::from(BASE32[usize::from(b % 32)])).collect())
+    Ok(id
+        .iter()
+        .map(|b| char::from(BASE32[usize::from(b % 32)]))
+        .collect())
 }
 
 /// A new session's id.

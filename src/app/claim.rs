@@ -49,10 +49,17 @@ impl App {
         let now = self.now();
         // The terms that were unsealed are in memory: a changed row names no other claim key.
         let (incident, _) = self.load(id).await?;
-        let live = self.inner.memory.session().filter(|live| live.incident == *id);
+        let live = self
+            .inner
+            .memory
+            .session()
+            .filter(|live| live.incident == *id);
         // Ended by the boot clock counts as ended, though the wall clock was set back.
         if live.as_ref().is_some_and(|live| self.is_over(live)) {
-            return Err(Refusal::SessionEnded { incident: id.clone() }.into());
+            return Err(Refusal::SessionEnded {
+                incident: id.clone(),
+            }
+            .into());
         }
         if live.is_some_and(|live| live.terms_sha256 != incident.terms_sha256) {
             return Err(AppError::Inconsistent(format!(
@@ -69,14 +76,28 @@ impl App {
             from: caller.from.clone(),
         };
         let with = With::act(verified, now);
-        let stepped = self.step(id, command, Some(&verified.act.person), with).await?;
+        let stepped = self
+            .step(id, command, Some(&verified.act.person), with)
+            .await?;
         let Phase::Open(session) = &stepped.incident.phase else {
-            return Err(Refusal::SessionEnded { incident: id.clone() }.into());
+            return Err(Refusal::SessionEnded {
+                incident: id.clone(),
+            }
+            .into());
         };
-        let live = self.inner.memory.session().filter(|live| live.id == session.id);
-        let live = live.ok_or(Refusal::SessionEnded { incident: id.clone() })?;
+        let live = self
+            .inner
+            .memory
+            .session()
+            .filter(|live| live.id == session.id);
+        let live = live.ok_or(Refusal::SessionEnded {
+            incident: id.clone(),
+        })?;
         // The entry is durable; only now does the new token open anything, and the old one stops.
-        *live.token_sha256.write().unwrap_or_else(PoisonError::into_inner) = Some(token_sha256);
+        *live
+            .token_sha256
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Some(token_sha256);
         live.desk.forget_addresses();
         let settings = &self.inner.settings;
         let config = self.inner.databricks.config();

@@ -38,7 +38,10 @@ impl MovedClock {
     /// A clock that shows this moment until it is moved.
     #[must_use]
     pub fn at(now: Timestamp) -> Self {
-        Self { now_ms: AtomicI64::new(now.0), boot_ms: AtomicI64::new(0) }
+        Self {
+            now_ms: AtomicI64::new(now.0),
+            boot_ms: AtomicI64::new(0),
+        }
     }
 
     /// Lets time pass on both clocks.

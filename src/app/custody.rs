@@ -35,7 +35,8 @@ impl App {
         epoch: u32,
     ) -> Result<ShareView, AppError> {
         let row = self.inner.store.epoch(kind, epoch).await?;
-        let row = row.ok_or_else(|| AppError::NotFound(format!("{} epoch {epoch}", kind.word())))?;
+        let row =
+            row.ok_or_else(|| AppError::NotFound(format!("{} epoch {epoch}", kind.word())))?;
         let bytes = super::facts::document(
             &self.inner.store,
             crate::store::change::DocumentKind::Roster,
@@ -43,10 +44,17 @@ impl App {
         )
         .await?;
         let roster: crate::domain::roster::Roster = crate::domain::canonical::parse_exact(&bytes)?;
-        let index = roster.index_of(&caller.person).ok_or(Refusal::NoShare { epoch })?;
+        let index = roster
+            .index_of(&caller.person)
+            .ok_or(Refusal::NoShare { epoch })?;
         let share = self.inner.store.share(kind, epoch, index).await?;
         let share = share.ok_or_else(|| AppError::NotFound(format!("share of epoch {epoch}")))?;
-        Ok(ShareView { kind: kind.word().to_owned(), epoch, index, share: BASE64.encode(share) })
+        Ok(ShareView {
+            kind: kind.word().to_owned(),
+            epoch,
+            index,
+            share: BASE64.encode(share),
+        })
     }
 
     /// A random text sealed to one of the caller's unlockers: enrolment, step one.
@@ -61,13 +69,15 @@ impl App {
         let facts = self.inner.facts.get();
         let person = facts.roster.person(&caller.person);
         if !person.is_some_and(|p| p.unlockers.contains(&request.unlocker)) {
-            return Err(AppError::NotAllowed("the unlocker named is not this person's".into()));
+            return Err(AppError::NotAllowed(
+                "the unlocker named is not this person's".into(),
+            ));
         }
-        let unlocker = Unlocker::parse(&request.unlocker)
-            .map_err(|e| AppError::BadDocument(e.to_string()))?;
+        let unlocker =
+            Unlocker::parse(&request.unlocker).map_err(|e| AppError::BadDocument(e.to_string()))?;
         let inside = chance::bytes::<32>()?;
-        let file = seal_test(&inside, &unlocker)
-            .map_err(|e| AppError::Inconsistent(e.to_string()))?;
+        let file =
+            seal_test(&inside, &unlocker).map_err(|e| AppError::Inconsistent(e.to_string()))?;
         // Kept as a single-use challenge by its hash: only who opened the file can answer it.
         let id = Digest::of(&inside).hex();
         let row = RowChange::PutChallenge {
@@ -77,7 +87,10 @@ impl App {
             expires_at_ms: self.now().plus_ms(super::login::CHALLENGE_MS * 5),
         };
         self.record(Vec::new(), vec![row], Vec::new(), None).await?;
-        Ok(TestEnvelope { id, envelope: BASE64.encode(file) })
+        Ok(TestEnvelope {
+            id,
+            envelope: BASE64.encode(file),
+        })
     }
 
     /// What was inside a test envelope: enrolment, step two.
@@ -92,7 +105,9 @@ impl App {
         let inside = hex::decode(&opened.opened)
             .map_err(|_| AppError::BadDocument("what was inside is hexadecimal".into()))?;
         if Digest::of(&inside).hex() != opened.id {
-            return Err(AppError::NotAllowed("that was not inside the test envelope".into()));
+            return Err(AppError::NotAllowed(
+                "that was not inside the test envelope".into(),
+            ));
         }
         let facts = self.inner.facts.get();
         let person = facts.roster.person(&caller.person);
@@ -130,7 +145,9 @@ impl App {
                 Err(error) => return Err(error),
             }
         }
-        Err(AppError::LoginNeeded("the test envelope is unknown, used or expired"))
+        Err(AppError::LoginNeeded(
+            "the test envelope is unknown, used or expired",
+        ))
     }
 
     /// A challenge for a proof.
@@ -180,15 +197,28 @@ impl App {
             || *roster_sha256 != facts.roster_sha256
             || *policy_sha256 != facts.policy_sha256
         {
-            return Err(Refusal::OtherManifest { epoch: manifest.epoch }.into());
+            return Err(Refusal::OtherManifest {
+                epoch: manifest.epoch,
+            }
+            .into());
         }
-        let own = current.holders.iter().find(|(_, p)| p == person).map(|(i, _)| *i);
+        let own = current
+            .holders
+            .iter()
+            .find(|(_, p)| p == person)
+            .map(|(i, _)| *i);
         let own = own.ok_or(Refusal::NoShare { epoch: *epoch })?;
         if *index != own {
             return Err(Refusal::OtherIndex { given: *index, own }.into());
         }
-        if !facts.roster.person(person).is_some_and(|p| p.unlockers.contains(unlocker)) {
-            return Err(AppError::NotAllowed("the unlocker named is not this person's".into()));
+        if !facts
+            .roster
+            .person(person)
+            .is_some_and(|p| p.unlockers.contains(unlocker))
+        {
+            return Err(AppError::NotAllowed(
+                "the unlocker named is not this person's".into(),
+            ));
         }
         check_possession(current, own, verified, possession)?;
         let now = self.now();
@@ -224,7 +254,8 @@ impl App {
                 ("act_sha256", Value::from(verified.sha256.hex())),
             ],
         ));
-        self.record(with.drafts, with.rows, Vec::new(), None).await?;
+        self.record(with.drafts, with.rows, Vec::new(), None)
+            .await?;
         self.inner.custody_changed.notify_waiters();
         self.retire_former_shares(current).await
     }
@@ -232,19 +263,33 @@ impl App {
     /// The predecessor's share files go when the new epoch is ready (PROTOCOL §3).
     async fn retire_former_shares(&self, current: &CurrentEpoch) -> Result<(), AppError> {
         let manifest = &current.manifest;
-        let proofs = self.inner.store.proofs(manifest.kind, manifest.epoch).await?;
-        let Some(former) = manifest.epoch.checked_sub(1).filter(|e| *e > 0) else { return Ok(()) };
+        let proofs = self
+            .inner
+            .store
+            .proofs(manifest.kind, manifest.epoch)
+            .await?;
+        let Some(former) = manifest.epoch.checked_sub(1).filter(|e| *e > 0) else {
+            return Ok(());
+        };
         if proofs.len() != usize::from(manifest.proofs_needed()) {
             return Ok(());
         }
         let entry = draft(
             "custody.epoch_ready",
-            [("kind", Value::from(manifest.kind.word())), ("epoch", Value::from(manifest.epoch))],
+            [
+                ("kind", Value::from(manifest.kind.word())),
+                ("epoch", Value::from(manifest.epoch)),
+            ],
         );
         let rows = (1..=former)
-            .map(|epoch| RowChange::EraseShares { kind: manifest.kind, epoch })
+            .map(|epoch| RowChange::EraseShares {
+                kind: manifest.kind,
+                epoch,
+            })
             .collect();
-        self.record(vec![entry], rows, Vec::new(), None).await.map(drop)
+        self.record(vec![entry], rows, Vec::new(), None)
+            .await
+            .map(drop)
     }
 }
 
@@ -255,7 +300,10 @@ fn check_possession(
     possession: &str,
 ) -> Result<(), AppError> {
     let wrong = crate::sealed::vault::ShareReject::Possession { index };
-    let key = current.manifest.possession_key(index).ok_or_else(|| wrong.clone())?;
+    let key = current
+        .manifest
+        .possession_key(index)
+        .ok_or_else(|| wrong.clone())?;
     let signature: [u8; 64] = BASE64
         .decode(possession)
         .ok()

@@ -40,7 +40,9 @@ impl App {
     /// A store that cannot be read or written; nothing is lost then, only late.
     pub async fn deliver_due(&self, told: &mut Told) -> Result<usize, AppError> {
         let due = self.inner.store.due_alerts(self.now(), BATCH).await?;
-        let sends = due.iter().map(|(alert, attempts)| self.deliver(alert, *attempts));
+        let sends = due
+            .iter()
+            .map(|(alert, attempts)| self.deliver(alert, *attempts));
         // Side by side: a channel that hangs must not hold up the others.
         let outcomes = futures_util::future::join_all(sends).await;
         for ((alert, attempts), outcome) in due.iter().zip(outcomes) {
@@ -53,7 +55,9 @@ impl App {
     }
 
     async fn deliver(&self, alert: &Alert, _attempts: u32) -> Result<(), String> {
-        let channel = self.channel(&alert.channel).ok_or("the channel is not configured")?;
+        let channel = self
+            .channel(&alert.channel)
+            .ok_or("the channel is not configured")?;
         let message = Message {
             id: alert.id.clone(),
             to: alert.to.clone(),
@@ -66,7 +70,11 @@ impl App {
             kind: alert.kind.clone(),
             event_at_ms: alert.at_ms.0,
         };
-        channel.send(&message, self.now().0).await.map(drop).map_err(|e: SendError| e.to_string())
+        channel
+            .send(&message, self.now().0)
+            .await
+            .map(drop)
+            .map_err(|e: SendError| e.to_string())
     }
 
     fn channel(&self, name: &str) -> Option<&Arc<dyn Channel>> {
@@ -83,8 +91,12 @@ impl App {
             ],
         );
         name_incident(&mut entry, alert);
-        let row = RowChange::AlertSent { id: alert.id.clone(), at_ms: self.now() };
-        self.record(vec![entry], vec![row], Vec::new(), None).await?;
+        let row = RowChange::AlertSent {
+            id: alert.id.clone(),
+            at_ms: self.now(),
+        };
+        self.record(vec![entry], vec![row], Vec::new(), None)
+            .await?;
         if let (Some(incident), "incident.opened") = (&alert.incident, alert.kind.as_str()) {
             // The gate of Opening: quorum may have waited for this (PROTOCOL §6).
             self.try_begin(incident);
@@ -100,7 +112,9 @@ impl App {
         told: &mut Told,
     ) -> Result<(), AppError> {
         let now = self.now();
-        let pause_ms = FIRST_RETRY_MS.saturating_mul(1_i64 << attempts.min(8)).min(LAST_RETRY_MS);
+        let pause_ms = FIRST_RETRY_MS
+            .saturating_mul(1_i64 << attempts.min(8))
+            .min(LAST_RETRY_MS);
         let row = RowChange::AlertFailed {
             id: alert.id.clone(),
             retry_at_ms: now.plus_ms(pause_ms),
@@ -124,7 +138,9 @@ impl App {
             told.0.insert(alert.channel.clone(), now);
             rows.extend(self.tell_others(alert, error, now)?);
         }
-        self.record(vec![entry], rows, Vec::new(), None).await.map(drop)
+        self.record(vec![entry], rows, Vec::new(), None)
+            .await
+            .map(drop)
     }
 
     /// Rows that tell people on the other channels.
@@ -135,11 +151,17 @@ impl App {
         now: Timestamp,
     ) -> Result<Vec<RowChange>, AppError> {
         let facts = self.inner.facts.get();
-        let attempt =
-            Attempt::ChannelFailed { channel: broken.channel.clone(), error: error.to_owned() };
+        let attempt = Attempt::ChannelFailed {
+            channel: broken.channel.clone(),
+            error: error.to_owned(),
+        };
         let mut rows = Vec::new();
         for draft in alert::for_attempt(&attempt, &facts.roster) {
-            let others = self.inner.channels.iter().filter(|c| c.name() != broken.channel);
+            let others = self
+                .inner
+                .channels
+                .iter()
+                .filter(|c| c.name() != broken.channel);
             for channel in others {
                 rows.push(RowChange::QueueAlert(Alert {
                     id: super::chance::short_id()?,
@@ -161,6 +183,8 @@ impl App {
 
 fn name_incident(entry: &mut crate::audit::entry::Draft, alert: &Alert) {
     if let Some(incident) = &alert.incident {
-        entry.members.insert("inc".to_owned(), Value::from(incident.as_str()));
+        entry
+            .members
+            .insert("inc".to_owned(), Value::from(incident.as_str()));
     }
 }

@@ -37,18 +37,30 @@ impl App {
         }
     }
 
-    async fn end_verified(&self, id: &IncidentId, verified: &Verified) -> Result<Incident, AppError> {
+    async fn end_verified(
+        &self,
+        id: &IncidentId,
+        verified: &Verified,
+    ) -> Result<Incident, AppError> {
         verified.about(id)?;
         self.first_time(verified).await?;
         let person = verified.act.person.clone();
         let act_sha256 = verified.sha256;
         let command = match &verified.act.deed {
-            Deed::Close {} => Command::Close { person: person.clone(), act_sha256 },
-            Deed::Stop { reason } => {
-                Command::Stop { person: person.clone(), reason: reason.clone(), act_sha256 }
-            }
+            Deed::Close {} => Command::Close {
+                person: person.clone(),
+                act_sha256,
+            },
+            Deed::Stop { reason } => Command::Stop {
+                person: person.clone(),
+                reason: reason.clone(),
+                act_sha256,
+            },
             other => {
-                return Err(AppError::BadDocument(format!("{} ends no session", other.word())));
+                return Err(AppError::BadDocument(format!(
+                    "{} ends no session",
+                    other.word()
+                )));
             }
         };
         let with = With::act(verified, self.now());
@@ -62,7 +74,10 @@ impl App {
     /// # Errors
     /// Only when the log cannot be written.
     pub async fn cut(&self, id: &IncidentId, cause: CloseCause) -> Result<(), AppError> {
-        match self.step(id, Command::Cut { cause }, None, With::default()).await {
+        match self
+            .step(id, Command::Cut { cause }, None, With::default())
+            .await
+        {
             Ok(stepped) if matches!(stepped.incident.phase, Phase::Closing(_)) => {
                 self.go_back(id);
                 Ok(())

@@ -106,12 +106,18 @@ impl AppError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Refused(refusal) => refusal.hint(),
-            Self::Share(_) => "nothing was counted; run `breakglass prove` to see whether your share still opens",
+            Self::Share(_) => {
+                "nothing was counted; run `breakglass prove` to see whether your share still opens"
+            }
             Self::LoginNeeded(_) => "run `breakglass login`",
-            Self::NotAllowed(_) => "check which key and person this machine uses: `breakglass status`",
+            Self::NotAllowed(_) => {
+                "check which key and person this machine uses: `breakglass status`"
+            }
             Self::BadDocument(_) => "use the same version of breakglass as the vault",
             Self::NotFound(_) => "see `breakglass status`",
-            Self::Sealed(_) => "see `breakglass status`; it will be asked again if it is still needed",
+            Self::Sealed(_) => {
+                "see `breakglass status`; it will be asked again if it is still needed"
+            }
             Self::Databricks(_) => "see whether Databricks answers from the vault's host",
             Self::LogLost(_) => "call the operator: the vault opens nothing without its log",
             Self::Overloaded => "try once more in a moment",

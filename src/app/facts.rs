@@ -46,7 +46,9 @@ impl Facts {
     /// # Errors
     /// [`AppError::Sealed`] while `init` has not ended.
     pub fn epoch(&self) -> Result<&CurrentEpoch, AppError> {
-        self.epoch.as_ref().ok_or(AppError::Sealed("no epoch has been dealt: run `breakglass init`"))
+        self.epoch.as_ref().ok_or(AppError::Sealed(
+            "no epoch has been dealt: run `breakglass init`",
+        ))
     }
 
     /// The live epoch as the rules see it.
@@ -75,12 +77,20 @@ impl FactsCell {
     }
 
     pub(super) fn get(&self) -> Arc<Facts> {
-        Arc::clone(&self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner))
+        Arc::clone(
+            &self
+                .0
+                .read()
+                .unwrap_or_else(std::sync::PoisonError::into_inner),
+        )
     }
 
     pub(super) async fn reload(&self, store: &Store, settings: &Settings) -> Result<(), AppError> {
         let facts = Arc::new(load(store, settings).await?);
-        *self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner) = facts;
+        *self
+            .0
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = facts;
         Ok(())
     }
 }
@@ -90,15 +100,24 @@ async fn load(store: &Store, settings: &Settings) -> Result<Facts, AppError> {
     let policy_sha256 = in_force(store, "policy").await?;
     let bytes = document(store, DocumentKind::Policy, &policy_sha256).await?;
     let policy: Policy = canonical::parse_exact(&bytes)?;
-    if policy.sha256()? != policy_sha256 || policy_sha256 != genesis(store, "policy_sha256").await? {
-        return Err(AppError::Inconsistent("the policy is not the one its hash approves".into()));
+    if policy.sha256()? != policy_sha256 || policy_sha256 != genesis(store, "policy_sha256").await?
+    {
+        return Err(AppError::Inconsistent(
+            "the policy is not the one its hash approves".into(),
+        ));
     }
     let epoch = match store.current_epoch(Kind::Live).await? {
         None => None,
         Some(row) => Some(check_epoch(store, row.manifest, row.manifest_sha256).await?),
     };
     check_switched(store, epoch.as_ref()).await?;
-    Ok(Facts { roster, roster_sha256, policy, policy_sha256, epoch })
+    Ok(Facts {
+        roster,
+        roster_sha256,
+        policy,
+        policy_sha256,
+        epoch,
+    })
 }
 
 /// The roster in force, believed only because `log.genesis` carries its hash: a changed row in
@@ -109,19 +128,28 @@ pub(super) async fn approved_roster(
 ) -> Result<(Roster, Digest), AppError> {
     let sha256 = genesis(store, "roster_sha256").await?;
     if in_force(store, "roster").await? != sha256 {
-        return Err(AppError::Inconsistent("the roster in force was never approved".into()));
+        return Err(AppError::Inconsistent(
+            "the roster in force was never approved".into(),
+        ));
     }
     let bytes = document(store, DocumentKind::Roster, &sha256).await?;
     let roster: Roster = canonical::parse_exact(&bytes)?;
     if roster.sha256()? != sha256 || roster.vault != settings.vault {
-        return Err(AppError::Inconsistent("the roster is not the one its hash approves".into()));
+        return Err(AppError::Inconsistent(
+            "the roster is not the one its hash approves".into(),
+        ));
     }
-    roster.check().map_err(|e| AppError::Inconsistent(e.to_string()))?;
+    roster
+        .check()
+        .map_err(|e| AppError::Inconsistent(e.to_string()))?;
     Ok((roster, sha256))
 }
 
 async fn genesis(store: &Store, member: &str) -> Result<Digest, AppError> {
-    let bytes = store.entry(0).await?.ok_or_else(|| AppError::NotFound("log.genesis".into()))?;
+    let bytes = store
+        .entry(0)
+        .await?
+        .ok_or_else(|| AppError::NotFound("log.genesis".into()))?;
     let entry = parse_entry(&bytes).map_err(|e| AppError::Inconsistent(e.to_string()))?;
     entry
         .text(member)
@@ -130,7 +158,10 @@ async fn genesis(store: &Store, member: &str) -> Result<Digest, AppError> {
 }
 
 async fn in_force(store: &Store, what: &str) -> Result<Digest, AppError> {
-    store.current(what).await?.ok_or_else(|| AppError::NotFound(format!("{what} in force")))
+    store
+        .current(what)
+        .await?
+        .ok_or_else(|| AppError::NotFound(format!("{what} in force")))
 }
 
 pub(super) async fn document(
@@ -150,7 +181,10 @@ async fn check_switched(store: &Store, epoch: Option<&CurrentEpoch>) -> Result<(
     let broken = |e: &dyn std::fmt::Display| AppError::Inconsistent(e.to_string());
     let newest = async |kind: &str, before: u64| -> Result<Option<Entry>, AppError> {
         let found = store.last_control_entry(kind, before).await?;
-        found.map(|(_, bytes)| parse_entry(&bytes)).transpose().map_err(|e| broken(&e))
+        found
+            .map(|(_, bytes)| parse_entry(&bytes))
+            .transpose()
+            .map_err(|e| broken(&e))
     };
     let switched = newest("rotate.switched", u64::MAX).await?;
     let sealed = match &switched {
@@ -158,15 +192,23 @@ async fn check_switched(store: &Store, epoch: Option<&CurrentEpoch>) -> Result<(
         None => None,
     };
     let said = sealed.as_ref().map(|entry| {
-        (entry.integer("epoch"), entry.text("manifest_sha256").map(str::to_owned))
+        (
+            entry.integer("epoch"),
+            entry.text("manifest_sha256").map(str::to_owned),
+        )
     });
     let found = epoch.map(|epoch| {
-        (Some(i64::from(epoch.manifest.epoch)), Some(epoch.manifest_sha256.hex()))
+        (
+            Some(i64::from(epoch.manifest.epoch)),
+            Some(epoch.manifest_sha256.hex()),
+        )
     });
     if said == found {
         return Ok(());
     }
-    Err(AppError::Inconsistent("the epoch in force is not the one the log switched to".into()))
+    Err(AppError::Inconsistent(
+        "the epoch in force is not the one the log switched to".into(),
+    ))
 }
 
 async fn check_epoch(
@@ -175,13 +217,24 @@ async fn check_epoch(
     manifest_sha256: Digest,
 ) -> Result<CurrentEpoch, AppError> {
     if manifest.sha256()? != manifest_sha256 {
-        return Err(AppError::Inconsistent("the manifest is not the one its hash names".into()));
+        return Err(AppError::Inconsistent(
+            "the manifest is not the one its hash names".into(),
+        ));
     }
     let bytes = document(store, DocumentKind::Roster, &manifest.roster_sha256).await?;
     let roster: Roster = canonical::parse_exact(&bytes)?;
     if roster.sha256()? != manifest.roster_sha256 {
-        return Err(AppError::Inconsistent("the epoch's roster does not match its hash".into()));
+        return Err(AppError::Inconsistent(
+            "the epoch's roster does not match its hash".into(),
+        ));
     }
-    let holders = roster.custodians().map(|(index, p)| (index, p.id.clone())).collect();
-    Ok(CurrentEpoch { manifest, manifest_sha256, holders })
+    let holders = roster
+        .custodians()
+        .map(|(index, p)| (index, p.id.clone()))
+        .collect();
+    Ok(CurrentEpoch {
+        manifest,
+        manifest_sha256,
+        holders,
+    })
 }

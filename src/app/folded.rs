@@ -19,11 +19,14 @@ impl App {
         let mut folded: Option<Incident> = None;
         let mut from = 0;
         loop {
-            let page =
-                self.inner.store.entries_of_incident(&incident.id, from, PAGE).await?;
+            let page = self
+                .inner
+                .store
+                .entries_of_incident(&incident.id, from, PAGE)
+                .await?;
             for (seq, bytes) in &page {
                 from = seq + 1;
-                let entry = 
+                let entry =
                     parse_entry(bytes).map_err(|e| AppError::Inconsistent(e.to_string()))?;
                 let Some((_, event)) = Event::from_entry(&entry.kind, &entry.members)? else {
                     continue;

@@ -54,13 +54,32 @@ pub fn first_commit(
         ],
     );
     let document = |kind, sha256, bytes| {
-        RowChange::PutDocument(Document { kind, sha256, bytes, signature: None })
+        RowChange::PutDocument(Document {
+            kind,
+            sha256,
+            bytes,
+            signature: None,
+        })
     };
     let rows = vec![
-        document(DocumentKind::Roster, roster_sha256, canonical::to_bytes(roster)?),
-        document(DocumentKind::Policy, policy_sha256, canonical::to_bytes(policy)?),
-        RowChange::SetCurrent { what: "roster".to_owned(), sha256: roster_sha256 },
-        RowChange::SetCurrent { what: "policy".to_owned(), sha256: policy_sha256 },
+        document(
+            DocumentKind::Roster,
+            roster_sha256,
+            canonical::to_bytes(roster)?,
+        ),
+        document(
+            DocumentKind::Policy,
+            policy_sha256,
+            canonical::to_bytes(policy)?,
+        ),
+        RowChange::SetCurrent {
+            what: "roster".to_owned(),
+            sha256: roster_sha256,
+        },
+        RowChange::SetCurrent {
+            what: "policy".to_owned(),
+            sha256: policy_sha256,
+        },
     ];
     Ok(Commit::control(vec![entry], rows))
 }
@@ -80,13 +99,19 @@ impl App {
         progress: &(dyn Fn(&str) + Send + Sync),
     ) -> Result<Initialised, AppError> {
         let saga = self.saga_of(None).await?;
-        if saga.as_ref().is_some_and(|s| s.rotation.state == State::Done) {
+        if saga
+            .as_ref()
+            .is_some_and(|s| s.rotation.state == State::Done)
+        {
             return Ok(Initialised::Already);
         }
         progress("asking databricks for a token with the secret given");
         let now = self.now().0;
-        let minted =
-            self.inner.databricks.mint(&Upstream::Account, &first.client_secret, now).await;
+        let minted = self
+            .inner
+            .databricks
+            .mint(&Upstream::Account, &first.client_secret, now)
+            .await;
         let bearer = match minted {
             Ok(bearer) => bearer,
             Err(error) if error.is_invalid_client() && saga.is_some() => {

@@ -34,8 +34,12 @@ impl App {
     /// a mail. What is beyond is counted in one entry, so that a flood is seen and fills nothing.
     fn knock(&self, from: &str) -> Result<(), AppError> {
         let noted = {
-            let mut knocks =
-                self.inner.memory.knocks.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut knocks = self
+                .inner
+                .memory
+                .knocks
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             if knocks.len() >= MAX_ADDRESSES && !knocks.contains_key(from) {
                 knocks.clear();
             }
@@ -56,13 +60,20 @@ impl App {
         self.spawn(async move {
             super::secrets::pause(WINDOW_MS.unsigned_abs()).await;
             let counted = {
-                let mut knocks =
-                    app.inner.memory.knocks.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut knocks = app
+                    .inner
+                    .memory
+                    .knocks
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
                 knocks.get_mut(&from).map_or(0, Burst::take)
             };
             let entry = draft(
                 "login.burst",
-                [("from", Value::from(from.as_str())), ("n", Value::from(counted))],
+                [
+                    ("from", Value::from(from.as_str())),
+                    ("n", Value::from(counted)),
+                ],
             );
             if let Err(error) = app.record(vec![entry], Vec::new(), Vec::new(), None).await {
                 tracing::error!(%error, "a burst of logins could not be logged");
@@ -94,7 +105,10 @@ impl App {
             expires_at_ms,
         };
         self.record(Vec::new(), vec![row], Vec::new(), None).await?;
-        Ok(Challenge { challenge, expires_ms: expires_at_ms.0 })
+        Ok(Challenge {
+            challenge,
+            expires_ms: expires_at_ms.0,
+        })
     }
 
     /// Checks a signed login and gives a token for the API.
@@ -118,22 +132,36 @@ impl App {
         };
         let id = person.id.clone();
         if login.origin != dialled {
-            return self.no_login(Some(id), from, "signed for another origin").await;
+            return self
+                .no_login(Some(id), from, "signed for another origin")
+                .await;
         }
         if self.now().since_ms(login.at_ms).abs() > CLOCK_APART_MS {
-            return self.no_login(Some(id), from, "signed at another time").await;
+            return self
+                .no_login(Some(id), from, "signed at another time")
+                .await;
         }
         let holds = SshPublicKey::parse(&comparable(&login.key)).is_ok_and(|key| {
-            key.verify(LOGIN_NAMESPACE, signed.document.as_bytes(), &signed.signature).is_ok()
+            key.verify(
+                LOGIN_NAMESPACE,
+                signed.document.as_bytes(),
+                &signed.signature,
+            )
+            .is_ok()
         });
         if !holds {
-            return self.no_login(Some(id), from, "the signature does not hold").await;
+            return self
+                .no_login(Some(id), from, "the signature does not hold")
+                .await;
         }
         let name = person.name.clone();
         match self.let_in(&login, &id, from).await {
-            Ok((token, expires_ms)) => {
-                Ok(LoginReply { token, expires_ms, person: id.to_string(), name })
-            }
+            Ok((token, expires_ms)) => Ok(LoginReply {
+                token,
+                expires_ms,
+                person: id.to_string(),
+                name,
+            }),
             Err(AppError::LoginNeeded(why)) => self.no_login(Some(id), from, why).await,
             Err(error) => Err(error),
         }
@@ -164,7 +192,10 @@ impl App {
         ];
         let entry = draft(
             "login",
-            [("person", Value::from(person.as_str())), ("from", Value::from(from))],
+            [
+                ("person", Value::from(person.as_str())),
+                ("from", Value::from(from)),
+            ],
         );
         self.record(vec![entry], rows, Vec::new(), None).await?;
         Ok((token, expires_at_ms.0))
@@ -186,13 +217,23 @@ impl App {
     /// # Errors
     /// [`AppError::LoginNeeded`].
     pub async fn caller(&self, token: &str, from: &str) -> Result<Caller, AppError> {
-        let found = self.inner.store.login(&Digest::of(token.as_bytes()), self.now()).await?;
+        let found = self
+            .inner
+            .store
+            .login(&Digest::of(token.as_bytes()), self.now())
+            .await?;
         let facts = self.inner.facts.get();
         let login = found.filter(|l| {
-            facts.roster.owner_of_key(&l.key).is_some_and(|p| p.id == l.person)
+            facts
+                .roster
+                .owner_of_key(&l.key)
+                .is_some_and(|p| p.id == l.person)
         });
         match login {
-            Some(login) => Ok(Caller { person: login.person, from: from.to_owned() }),
+            Some(login) => Ok(Caller {
+                person: login.person,
+                from: from.to_owned(),
+            }),
             None => Err(AppError::LoginNeeded("the login has ended or never was")),
         }
     }

@@ -29,7 +29,10 @@ impl App {
                     Ok(self.inner.databricks.list_secrets(bearer).await?)
                 })
                 .await?;
-            match self.post_secret(bearer, SecretUse::Probe, "measure", lifetime_s, &before).await? {
+            match self
+                .post_secret(bearer, SecretUse::Probe, "measure", lifetime_s, &before)
+                .await?
+            {
                 Posted::Made(made) => {
                     let measured = self.measure_one(bearer, &made, base_s, lifetime_s).await?;
                     return self.keep_measured(&measured).await;
@@ -41,7 +44,9 @@ impl App {
                     tracing::warn!(%error, "a probe's reply was lost; nothing was measured");
                     pause(self.inner.databricks.config().waits.reconcile_gap_ms).await;
                     return self
-                        .persist("delete a lost probe", None, || self.delete_our_secrets(bearer))
+                        .persist("delete a lost probe", None, || {
+                            self.delete_our_secrets(bearer)
+                        })
                         .await;
                 }
             }
@@ -58,10 +63,15 @@ impl App {
     ) -> Result<Measured, AppError> {
         let waits = &self.inner.databricks.config().waits;
         let begun = self.inner.clock.boot_ms();
-        let until_works = self.until(begun, waits.create_propagation_ms, |works| works, made).await;
-        self.persist("delete a probe", None, || self.delete_our_secrets(bearer)).await?;
+        let until_works = self
+            .until(begun, waits.create_propagation_ms, |works| works, made)
+            .await;
+        self.persist("delete a probe", None, || self.delete_our_secrets(bearer))
+            .await?;
         let deleted = self.inner.clock.boot_ms();
-        let until_dies = self.until(deleted, waits.delete_proof_ms, |works| !works, made).await;
+        let until_dies = self
+            .until(deleted, waits.delete_proof_ms, |works| !works, made)
+            .await;
         let given = made.record.lifetime_s().unwrap_or(lifetime_s);
         Ok(Measured {
             shortest_lifetime_s: if base_s == SHORT_SESSION_S { 0 } else { base_s },
@@ -83,8 +93,11 @@ impl App {
     ) -> u64 {
         let step_ms = self.inner.databricks.config().waits.propagation_step_ms;
         loop {
-            let minted =
-                self.inner.databricks.mint(&Upstream::Account, &made.secret, self.now().0).await;
+            let minted = self
+                .inner
+                .databricks
+                .mint(&Upstream::Account, &made.secret, self.now().0)
+                .await;
             let passed = u64::try_from(self.inner.clock.boot_ms() - begun).unwrap_or(0);
             let answer = match &minted {
                 Ok(_) => Some(true),
@@ -99,18 +112,32 @@ impl App {
     }
 
     async fn keep_measured(&self, measured: &Measured) -> Result<(), AppError> {
-        let text = serde_json::to_string(measured)
-            .map_err(|e| AppError::Inconsistent(e.to_string()))?;
+        let text =
+            serde_json::to_string(measured).map_err(|e| AppError::Inconsistent(e.to_string()))?;
         let entry = draft(
             "rotate.measured",
             [
-                ("shortest_lifetime_s", Value::from(measured.shortest_lifetime_s)),
+                (
+                    "shortest_lifetime_s",
+                    Value::from(measured.shortest_lifetime_s),
+                ),
                 ("lifetime_slack_s", Value::from(measured.lifetime_slack_s)),
-                ("create_propagation_ms", Value::from(measured.create_propagation_ms)),
-                ("delete_propagation_ms", Value::from(measured.delete_propagation_ms)),
+                (
+                    "create_propagation_ms",
+                    Value::from(measured.create_propagation_ms),
+                ),
+                (
+                    "delete_propagation_ms",
+                    Value::from(measured.delete_propagation_ms),
+                ),
             ],
         );
-        let row = RowChange::SetFact { name: MEASURED.to_owned(), value: Some(text) };
-        self.record(vec![entry], vec![row], Vec::new(), None).await.map(drop)
+        let row = RowChange::SetFact {
+            name: MEASURED.to_owned(),
+            value: Some(text),
+        };
+        self.record(vec![entry], vec![row], Vec::new(), None)
+            .await
+            .map(drop)
     }
 }

@@ -103,7 +103,10 @@ impl Memory {
 
     /// True the first time somebody says that this incident's row was changed by hand.
     pub(super) fn first_distrust(&self, incident: &IncidentId) -> bool {
-        let mut told = self.distrusted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self
+            .distrusted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         told.insert(incident.clone())
     }
 
@@ -121,11 +124,17 @@ impl Memory {
 
     pub(super) fn credential(&self, incident: &IncidentId) -> Option<Arc<Credential>> {
         let unsealed = self.unsealed.lock().unwrap_or_else(PoisonError::into_inner);
-        unsealed.as_ref().filter(|u| u.incident == *incident).map(|u| Arc::clone(&u.credential))
+        unsealed
+            .as_ref()
+            .filter(|u| u.incident == *incident)
+            .map(|u| Arc::clone(&u.credential))
     }
 
     pub(super) fn is_unsealed(&self) -> bool {
-        self.unsealed.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.unsealed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_some()
     }
 
     pub(super) fn wipe_credential(&self) {
@@ -137,12 +146,19 @@ impl Memory {
     }
 
     pub(super) fn session(&self) -> Option<Arc<LiveSession>> {
-        self.session.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.session
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Cuts the session's calls and forgets its secret. Never needs the log.
     pub(super) fn end_session(&self) -> Option<Arc<LiveSession>> {
-        let session = self.session.write().unwrap_or_else(PoisonError::into_inner).take();
+        let session = self
+            .session
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(session) = &session {
             session.cut.cancel();
         }

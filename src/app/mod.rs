@@ -16,20 +16,20 @@ mod folded;
 mod step;
 
 // The walk.
-pub mod login;
-pub mod open;
 mod answer;
-mod unseal;
-mod measure;
-mod session;
 mod claim;
-pub mod permit;
 mod end;
-mod way_back;
+pub mod login;
+mod measure;
+pub mod open;
+pub mod permit;
+mod review;
 mod rotate;
 mod secrets;
+mod session;
 mod successor;
-mod review;
+mod unseal;
+mod way_back;
 
 // Around it.
 mod custody;

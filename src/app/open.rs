@@ -48,7 +48,8 @@ impl App {
         self.check_workspace(&opening.target)?;
         let requester = Requester::Person(verified.act.person.clone());
         let with = With::act(verified, now);
-        self.open_incident(requester, Some(verified.sha256), (**opening).clone(), with).await
+        self.open_incident(requester, Some(verified.sha256), (**opening).clone(), with)
+            .await
     }
 
     fn check_workspace(&self, target: &Target) -> Result<(), AppError> {
@@ -81,7 +82,8 @@ impl App {
             claim_key: None,
             client_nonce: chance::hex32()?,
         };
-        self.open_incident(Requester::Vault, None, opening, With::default()).await
+        self.open_incident(Requester::Vault, None, opening, With::default())
+            .await
     }
 
     async fn open_incident(
@@ -104,20 +106,27 @@ impl App {
                 opening: opening.clone(),
                 fresh,
             };
-            let data = self.rules_data(&facts, None, requester.person(), now).await?;
+            let data = self
+                .rules_data(&facts, None, requester.person(), now)
+                .await?;
             let events = opening::open(&request, &data.rules(&facts)?, now)?;
             let opened = Incident::from_opened(&events[0])?;
             // In memory before the commit: the moment it is durable, custodians may answer.
             self.inner.memory.put_key(&incident, key);
-            match self.write(0, &opened, &events, with.clone(), &facts, now).await {
+            match self
+                .write(0, &opened, &events, with.clone(), &facts, now)
+                .await
+            {
                 Ok(_) => {
                     self.tell_watchers();
                     return Ok(opened);
                 }
                 Err(error) => {
                     self.inner.memory.forget_key(&incident);
-                    if !matches!(error, CommitError::Conflict(Conflict::Version | Conflict::Exists))
-                    {
+                    if !matches!(
+                        error,
+                        CommitError::Conflict(Conflict::Version | Conflict::Exists)
+                    ) {
                         return Err(self.not_committed(error));
                     }
                 }
@@ -131,5 +140,11 @@ impl App {
 pub(super) fn fresh_key() -> Result<(IncidentKey, Fresh), AppError> {
     let key = IncidentKey::generate().map_err(|e| AppError::Inconsistent(e.to_string()))?;
     let recipient = key.recipient().to_owned();
-    Ok((key, Fresh { recipient, nonce: chance::hex32()? }))
+    Ok((
+        key,
+        Fresh {
+            recipient,
+            nonce: chance::hex32()?,
+        },
+    ))
 }

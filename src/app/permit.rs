@@ -196,7 +196,10 @@ impl App {
         if call.judged.outcome.is_err() {
             return Err(PermitRefusal::NotAllowed);
         }
-        let seat = session.desk.seat(call.most_under_way).ok_or(PermitRefusal::Busy)?;
+        let seat = session
+            .desk
+            .seat(call.most_under_way)
+            .ok_or(PermitRefusal::Busy)?;
         let at = upstream(session, call.target).ok_or(PermitRefusal::NotAllowed)?;
         let cid = chance::short_id().map_err(|_| PermitRefusal::NotLogged)?;
         let entry = begin_draft(session, &call, &at, &cid);
@@ -232,7 +235,10 @@ impl App {
             if self.is_over(session) {
                 return Err(PermitRefusal::Ended);
             }
-            self.inner.store.commit(Commit::call_until(entry, session.exp)).await
+            self.inner
+                .store
+                .commit(Commit::call_until(entry, session.exp))
+                .await
         };
         match committed {
             // A crash from here on leaves a begun call, which the restart turns into `call.lost`.
@@ -254,7 +260,9 @@ impl App {
         target: &Target,
         refused_number: u64,
     ) -> bool {
-        let Some(at) = upstream(session, target) else { return false };
+        let Some(at) = upstream(session, target) else {
+            return false;
+        };
         let source = session.forwarder.credential();
         tokio::select! {
             biased;
@@ -290,7 +298,10 @@ fn begin_draft(session: &LiveSession, call: &Call<'_>, at: &Upstream, cid: &str)
             ("host", Value::from(host_word(at))),
             ("inc", Value::from(session.incident.as_str())),
             ("method", Value::from(call.method.as_str())),
-            ("path_sha256", Value::from(Digest::of(call.target.as_str().as_bytes()).hex())),
+            (
+                "path_sha256",
+                Value::from(Digest::of(call.target.as_str().as_bytes()).hex()),
+            ),
             ("pol", Value::from(session.policy_sha256.hex())),
             ("req", call.request.to_value()),
             ("route", Value::from(call.judged.template.unwrap_or("-"))),
@@ -298,7 +309,9 @@ fn begin_draft(session: &LiveSession, call: &Call<'_>, at: &Upstream, cid: &str)
         ],
     );
     if let Some(method) = &call.judged.thrift_method {
-        entry.members.insert("thrift".to_owned(), Value::from(method.as_str()));
+        entry
+            .members
+            .insert("thrift".to_owned(), Value::from(method.as_str()));
     }
     entry
 }

@@ -45,7 +45,8 @@ impl App {
                 ("live", Value::from(live.len())),
             ],
         );
-        self.record(vec![entry], Vec::new(), Vec::new(), None).await?;
+        self.record(vec![entry], Vec::new(), Vec::new(), None)
+            .await?;
         for (incident, _) in &live {
             self.recover_incident(incident).await?;
         }
@@ -59,18 +60,24 @@ impl App {
             .saga_of(None)
             .await?
             .filter(|saga| saga.rotation.has_switched() && saga.rotation.state != State::Done);
-        let Some(saga) = unfinished else { return Ok(()) };
+        let Some(saga) = unfinished else {
+            return Ok(());
+        };
         let known = self.inner.store.fact(ROTATION_OWED).await?.is_some();
         if known || saga.rotation.incident.is_some() {
             return Ok(());
         }
         let since = saga.rotation.begun_at_ms;
         let entry = draft("rotate.owed", [("since_ms", Value::from(since.0))]);
-        let row =
-            RowChange::SetFact { name: ROTATION_OWED.to_owned(), value: Some(since.0.to_string()) };
+        let row = RowChange::SetFact {
+            name: ROTATION_OWED.to_owned(),
+            value: Some(since.0.to_string()),
+        };
         let attempt = Attempt::RotationOwed { since };
         let alerts = alert::for_attempt(&attempt, &self.inner.facts.get().roster);
-        self.record(vec![entry], vec![row], alerts, None).await.map(drop)
+        self.record(vec![entry], vec![row], alerts, None)
+            .await
+            .map(drop)
     }
 
     async fn recover_incident(&self, incident: &Incident) -> Result<(), AppError> {
@@ -80,7 +87,10 @@ impl App {
                 let (key, fresh) = fresh_key()?;
                 self.inner.memory.put_key(id, key);
                 let command = Command::Restarted { fresh };
-                let after = self.step(id, command, None, With::default()).await?.incident;
+                let after = self
+                    .step(id, command, None, With::default())
+                    .await?
+                    .incident;
                 if !after.is_collecting() {
                     self.inner.memory.forget_key(id);
                 }
@@ -88,7 +98,8 @@ impl App {
             }
             Phase::Open(_) => {
                 let (_, fresh) = fresh_key()?;
-                self.step(id, Command::Restarted { fresh }, None, With::default()).await?;
+                self.step(id, Command::Restarted { fresh }, None, With::default())
+                    .await?;
                 self.memory_lost(id).await
             }
             Phase::Closing(_) => self.recover_closing(incident).await,
@@ -108,7 +119,10 @@ impl App {
             // before the crash die within the hour.
             let tokens_dead_at_ms = self.now().plus_ms(HOUR_MS);
             let command = Command::Rotated { tokens_dead_at_ms };
-            return self.step(id, command, None, With::default()).await.map(drop);
+            return self
+                .step(id, command, None, With::default())
+                .await
+                .map(drop);
         }
         self.memory_lost(id).await
     }
@@ -118,12 +132,18 @@ impl App {
         let mut open: BTreeMap<String, u64> = BTreeMap::new();
         let mut from = 0;
         loop {
-            let page = self.inner.store.entries_of_incident(&incident.id, from, PAGE).await?;
+            let page = self
+                .inner
+                .store
+                .entries_of_incident(&incident.id, from, PAGE)
+                .await?;
             for (_, bytes) in &page {
                 let entry =
                     parse_entry(bytes).map_err(|e| AppError::Inconsistent(e.to_string()))?;
                 from = entry.seq + 1;
-                let Some(cid) = entry.text("cid").map(str::to_owned) else { continue };
+                let Some(cid) = entry.text("cid").map(str::to_owned) else {
+                    continue;
+                };
                 match entry.kind.as_str() {
                     "call.begin" => drop(open.insert(cid, entry.seq)),
                     "call.end" | "call.abort" | "call.lost" => drop(open.remove(&cid)),
@@ -148,7 +168,8 @@ impl App {
             })
             .collect();
         for batch in lost.chunks(LOST_BATCH) {
-            self.record(batch.to_vec(), Vec::new(), Vec::new(), None).await?;
+            self.record(batch.to_vec(), Vec::new(), Vec::new(), None)
+                .await?;
         }
         Ok(())
     }

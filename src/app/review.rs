@@ -9,7 +9,9 @@ use super::App;
 use super::acts::{Caller, Verified};
 use super::error::AppError;
 use super::step::With;
-use crate::api::{AnswerRequest, FindingRequest, ReviewList, ReviewSummary, ReviewView, SignedDocument};
+use crate::api::{
+    AnswerRequest, FindingRequest, ReviewList, ReviewSummary, ReviewView, SignedDocument,
+};
 use crate::audit::entry::{Entry, parse_entry};
 use crate::domain::act::Deed;
 use crate::domain::canonical;
@@ -50,7 +52,10 @@ impl App {
         caller: &Caller,
         text: String,
     ) -> Result<(), AppError> {
-        let command = Command::Note { person: caller.person.clone(), text };
+        let command = Command::Note {
+            person: caller.person.clone(),
+            text,
+        };
         self.written(id, caller, "note", command).await
     }
 
@@ -61,15 +66,19 @@ impl App {
     pub async fn reviews(&self) -> Result<ReviewList, AppError> {
         let now = self.now();
         let live = self.inner.store.live_incidents().await?;
-        let reviews = live.iter().filter_map(|(incident, _)| match &incident.phase {
-            Phase::InReview(review) => Some(ReviewSummary {
-                incident: incident.id.to_string(),
-                due_ms: review.due_ms.0,
-                overdue: now >= review.due_ms,
-            }),
-            _ => None,
-        });
-        Ok(ReviewList { reviews: reviews.collect() })
+        let reviews = live
+            .iter()
+            .filter_map(|(incident, _)| match &incident.phase {
+                Phase::InReview(review) => Some(ReviewSummary {
+                    incident: incident.id.to_string(),
+                    due_ms: review.due_ms.0,
+                    overdue: now >= review.due_ms,
+                }),
+                _ => None,
+            });
+        Ok(ReviewList {
+            reviews: reviews.collect(),
+        })
     }
 
     /// Everything a reviewer is shown.
@@ -80,9 +89,11 @@ impl App {
         let (incident, _) = self.load(id).await?;
         let case = self.case_record(&incident).await?;
         let (answers, findings, due_ms) = match &incident.phase {
-            Phase::InReview(review) => {
-                (json!(review.answers), json!(review.findings), Some(review.due_ms.0))
-            }
+            Phase::InReview(review) => (
+                json!(review.answers),
+                json!(review.findings),
+                Some(review.due_ms.0),
+            ),
             _ => (json!({}), json!([]), None),
         };
         Ok(ReviewView {
@@ -95,7 +106,11 @@ impl App {
             answers,
             findings,
             due_ms,
-            participants: incident.participants.iter().map(ToString::to_string).collect(),
+            participants: incident
+                .participants
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
         })
     }
 
@@ -111,7 +126,11 @@ impl App {
     ) -> Result<(), AppError> {
         let person = caller.person.clone();
         let (answer, text) = (request.id.clone(), request.text.clone());
-        let command = Command::Answer { person, id: answer, text };
+        let command = Command::Answer {
+            person,
+            id: answer,
+            text,
+        };
         self.written(id, caller, "review", command).await
     }
 
@@ -127,8 +146,14 @@ impl App {
     ) -> Result<(), AppError> {
         let severity: Severity = serde_json::from_value(json!(request.severity))
             .map_err(|_| AppError::BadDocument("severity is note, minor or major".into()))?;
-        let finding = Finding { severity, text: request.text.clone() };
-        let command = Command::Find { person: caller.person.clone(), finding };
+        let finding = Finding {
+            severity,
+            text: request.text.clone(),
+        };
+        let command = Command::Find {
+            person: caller.person.clone(),
+            finding,
+        };
         self.written(id, caller, "review", command).await
     }
 
@@ -140,7 +165,10 @@ impl App {
         word: &'static str,
         command: Command,
     ) -> Result<(), AppError> {
-        match self.step(id, command, Some(&caller.person), With::default()).await {
+        match self
+            .step(id, command, Some(&caller.person), With::default())
+            .await
+        {
             Ok(_) => Ok(()),
             Err(error) => Err(self.forged(caller, word, Some(id), error).await),
         }
@@ -173,7 +201,13 @@ impl App {
     ) -> Result<Incident, AppError> {
         verified.about(id)?;
         self.first_time(verified).await?;
-        let Deed::Review { answers, findings, verdict, record_sha256 } = &verified.act.deed else {
+        let Deed::Review {
+            answers,
+            findings,
+            verdict,
+            record_sha256,
+        } = &verified.act.deed
+        else {
             return Err(AppError::BadDocument("not an act of review".into()));
         };
         let (incident, _) = self.load(id).await?;
@@ -189,7 +223,10 @@ impl App {
             items: case.items,
         };
         let with = With::act(verified, self.now());
-        Ok(self.step(id, command, Some(&verified.act.person), with).await?.incident)
+        Ok(self
+            .step(id, command, Some(&verified.act.person), with)
+            .await?
+            .incident)
     }
 
     /// Reads an incident's entries up to its close, and notes after it, into one document.
@@ -198,7 +235,11 @@ impl App {
         let mut from = 0;
         let mut closed = false;
         loop {
-            let page = self.inner.store.entries_of_incident(&incident.id, from, PAGE).await?;
+            let page = self
+                .inner
+                .store
+                .entries_of_incident(&incident.id, from, PAGE)
+                .await?;
             for (_, bytes) in &page {
                 let entry =
                     parse_entry(bytes).map_err(|e| AppError::Inconsistent(e.to_string()))?;
@@ -238,12 +279,28 @@ impl Tally {
                 *self.statuses.entry(format!("s{status}")).or_default() += 1;
             }
             "call.lost" => self.item("call_lost", "a call", "its outcome is unknown"),
-            "deny" => self.item("deny", &format!("{} {}", text("method"), text("route")), &text("why")),
+            "deny" => self.item(
+                "deny",
+                &format!("{} {}", text("method"), text("route")),
+                &text("why"),
+            ),
             "share.reject" => self.item("share_rejected", &text("person"), &text("why")),
-            "act.refused" => self.item("act_refused", &format!("{} by {}", text("act"), text("person")), &text("code")),
+            "act.refused" => self.item(
+                "act_refused",
+                &format!("{} by {}", text("act"), text("person")),
+                &text("code"),
+            ),
             "approve.mismatch" => self.item("mismatch", &text("person"), &text("pick")),
-            "rotate.foreign" => self.item("foreign_secret", "a secret that is not ours", "reported, never deleted"),
-            "session.address" => self.item("second_address", &text("now"), "the token came from a second address"),
+            "rotate.foreign" => self.item(
+                "foreign_secret",
+                "a secret that is not ours",
+                "reported, never deleted",
+            ),
+            "session.address" => self.item(
+                "second_address",
+                &text("now"),
+                "the token came from a second address",
+            ),
             kind if kind.starts_with("call.") || kind.starts_with("alert.") => {}
             _ => self.timeline.push(json!({
                 "seq": entry.seq, "ts": entry.ts_ms, "kind": entry.kind, "person": text("person"),
@@ -281,7 +338,13 @@ impl Tally {
             .map(|((kind, about, why), count)| {
                 let number = numbers.entry(kind.clone()).or_default();
                 *number += 1;
-                OpenItem { id: format!("{kind}_{number}"), kind, about, why, count }
+                OpenItem {
+                    id: format!("{kind}_{number}"),
+                    kind,
+                    about,
+                    why,
+                    count,
+                }
             })
             .collect();
         let calls: Vec<Value> = self
@@ -306,6 +369,10 @@ impl Tally {
             "last_seq": self.last_seq,
         });
         let sha256 = Digest::of(&canonical::value_to_bytes(&record)?);
-        Ok(CaseRecord { record, sha256, items })
+        Ok(CaseRecord {
+            record,
+            sha256,
+            items,
+        })
     }
 }

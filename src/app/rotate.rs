@@ -67,13 +67,28 @@ impl App {
         cause: Cause,
     ) -> Result<Saga, AppError> {
         let number = self.inner.store.next_rotation_number().await?;
-        let from_epoch = self.inner.facts.get().epoch.as_ref().map_or(0, |e| e.manifest.epoch);
+        let from_epoch = self
+            .inner
+            .facts
+            .get()
+            .epoch
+            .as_ref()
+            .map_or(0, |e| e.manifest.epoch);
         let at_ms = self.now();
         let id = RotationId::numbered(number);
         let rotation = Rotation::begun(id, incident.clone(), cause, from_epoch, at_ms);
-        let mut saga = Saga { rotation, version: 0 };
-        let begun = Event::Begun { incident, cause, from_epoch, at_ms };
-        self.move_on(&mut saga, begun, Vec::new(), Vec::new()).await?;
+        let mut saga = Saga {
+            rotation,
+            version: 0,
+        };
+        let begun = Event::Begun {
+            incident,
+            cause,
+            from_epoch,
+            at_ms,
+        };
+        self.move_on(&mut saga, begun, Vec::new(), Vec::new())
+            .await?;
         Ok(saga)
     }
 
@@ -122,7 +137,9 @@ impl App {
         more: Vec<Draft>,
     ) -> Result<(), AppError> {
         let mut after = saga.rotation.clone();
-        after.apply(&event).map_err(|e| AppError::Inconsistent(e.to_string()))?;
+        after
+            .apply(&event)
+            .map_err(|e| AppError::Inconsistent(e.to_string()))?;
         let facts = self.inner.facts.get();
         rows.push(RowChange::SaveRotation {
             expected_version: saga.version,
@@ -132,14 +149,22 @@ impl App {
         let mut commit = Commit::control([vec![Draft { kind, members }], more].concat(), rows);
         let alerts = alert::for_rotation(&event, &after, &facts.roster);
         self.queue(&mut commit, alerts, None, &facts, self.now());
-        self.inner.store.commit(commit).await.map_err(|e| self.not_committed(e))?;
+        self.inner
+            .store
+            .commit(commit)
+            .await
+            .map_err(|e| self.not_committed(e))?;
         saga.rotation = after;
         saga.version += 1;
         self.tell_watchers();
         Ok(())
     }
 
-    async fn token(&self, credential: &Arc<Credential>, hands: &mut Hands) -> Result<Minted, AppError> {
+    async fn token(
+        &self,
+        credential: &Arc<Credential>,
+        hands: &mut Hands,
+    ) -> Result<Minted, AppError> {
         let bearer = self
             .persist("mint a token for the rotation", None, || async {
                 Ok(self.mint(credential).await?)
@@ -152,7 +177,8 @@ impl App {
     /// The one in memory that may speak before the switch.
     async fn predecessors_token(&self, hands: &mut Hands) -> Result<Minted, AppError> {
         let predecessor = hands.predecessor.clone();
-        let predecessor = predecessor.ok_or(AppError::Sealed("the predecessor is not in memory"))?;
+        let predecessor =
+            predecessor.ok_or(AppError::Sealed("the predecessor is not in memory"))?;
         self.token(&predecessor, hands).await
     }
 

@@ -9,7 +9,9 @@ use serde_json::Value;
 use super::error::AppError;
 use super::step::draft;
 use super::{App, chance};
-use crate::databricks::{CallError, CreateOutcome, DeleteOutcome, Minted, NewSecret, SecretRecord, Upstream};
+use crate::databricks::{
+    CallError, CreateOutcome, DeleteOutcome, Minted, NewSecret, SecretRecord, Upstream,
+};
 use crate::domain::time::Timestamp;
 use crate::sealed::secret::Credential;
 use crate::store::change::{RowChange, SecretPost, SecretUse};
@@ -49,13 +51,18 @@ impl App {
     /// A token of this credential for the account host.
     pub(super) async fn mint(&self, credential: &Credential) -> Result<Minted, CallError> {
         let now = self.now().0;
-        self.inner.databricks.mint(&Upstream::Account, &credential.client_secret, now).await
+        self.inner
+            .databricks
+            .mint(&Upstream::Account, &credential.client_secret, now)
+            .await
     }
 
     /// What was measured last; zeros where nothing was.
     pub(super) async fn measured(&self) -> Result<Measured, AppError> {
         let fact = self.inner.store.fact(MEASURED).await?;
-        Ok(fact.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+        Ok(fact
+            .and_then(|text| serde_json::from_str(&text).ok())
+            .unwrap_or_default())
     }
 
     /// The larger of the configured wait and twice the measured one (PROTOCOL §7).
@@ -75,9 +82,15 @@ impl App {
         lifetime_s: u64,
         before: &[SecretRecord],
     ) -> Result<Posted, AppError> {
-        let id = self.record_post(used_for, owner, lifetime_s, before).await?;
+        let id = self
+            .record_post(used_for, owner, lifetime_s, before)
+            .await?;
         // The row is durable: whatever happens to the reply, recovery looks for this lifetime.
-        let outcome = self.inner.databricks.create_secret(bearer, lifetime_s).await;
+        let outcome = self
+            .inner
+            .databricks
+            .create_secret(bearer, lifetime_s)
+            .await;
         self.record_outcome(&id, used_for, outcome).await
     }
 
@@ -91,7 +104,8 @@ impl App {
     ) -> Result<String, AppError> {
         let id = chance::short_id()?;
         let (post, entry) = self.post_row(&id, used_for, owner, lifetime_s, before);
-        self.record(vec![entry], vec![post], Vec::new(), None).await?;
+        self.record(vec![entry], vec![post], Vec::new(), None)
+            .await?;
         Ok(id)
     }
 
@@ -133,7 +147,9 @@ impl App {
         outcome: CreateOutcome,
     ) -> Result<Posted, AppError> {
         let (state, secret_id, posted) = match outcome {
-            CreateOutcome::Created(made) => ("made", Some(made.record.id.clone()), Posted::Made(made)),
+            CreateOutcome::Created(made) => {
+                ("made", Some(made.record.id.clone()), Posted::Made(made))
+            }
             CreateOutcome::Refused(error) => ("refused", None, Posted::Refused(error)),
             CreateOutcome::Unknown(error) => ("unknown", None, Posted::Unknown(error)),
         };
@@ -146,19 +162,32 @@ impl App {
             ],
         );
         if let Some(secret_id) = &secret_id {
-            entry.members.insert("secret_id".to_owned(), Value::from(secret_id.as_str()));
+            entry
+                .members
+                .insert("secret_id".to_owned(), Value::from(secret_id.as_str()));
         }
-        let row = RowChange::SetSecretPost { id: id.to_owned(), state: state.to_owned(), secret_id };
-        self.record(vec![entry], vec![row], Vec::new(), None).await?;
+        let row = RowChange::SetSecretPost {
+            id: id.to_owned(),
+            state: state.to_owned(),
+            secret_id,
+        };
+        self.record(vec![entry], vec![row], Vec::new(), None)
+            .await?;
         Ok(posted)
     }
 
     /// Deletes every session secret and probe that is or may be alive, found by its id or by the
     /// tag of a POST whose reply was lost. Somebody else's secret is never touched.
     pub(super) async fn delete_our_secrets(&self, bearer: &Minted) -> Result<(), AppError> {
-        let posts = self.inner.store.secret_posts(&["sent", "made", "unknown"]).await?;
-        let posts: Vec<_> =
-            posts.into_iter().filter(|p| p.used_for != SecretUse::Successor).collect();
+        let posts = self
+            .inner
+            .store
+            .secret_posts(&["sent", "made", "unknown"])
+            .await?;
+        let posts: Vec<_> = posts
+            .into_iter()
+            .filter(|p| p.used_for != SecretUse::Successor)
+            .collect();
         if posts.is_empty() {
             return Ok(());
         }
@@ -189,7 +218,9 @@ impl App {
     /// lags behind: then it is looked for again, at the latest when the session closes.
     fn may_still_show(&self, post: &SecretPost) -> bool {
         let waits = &self.inner.databricks.config().waits;
-        let lag_ms = waits.reconcile_wait_ms.saturating_add(waits.reconcile_gap_ms);
+        let lag_ms = waits
+            .reconcile_wait_ms
+            .saturating_add(waits.reconcile_gap_ms);
         self.now().since_ms(post.at_ms) < i64::try_from(lag_ms).unwrap_or(i64::MAX)
     }
 
@@ -207,7 +238,8 @@ impl App {
             state: "deleted".to_owned(),
             secret_id: ids.first().cloned(),
         };
-        self.record(vec![entry], vec![row], Vec::new(), None).await?;
+        self.record(vec![entry], vec![row], Vec::new(), None)
+            .await?;
         Ok(())
     }
 
@@ -221,7 +253,13 @@ impl App {
     where
         F: Future<Output = Result<T, AppError>>,
     {
-        let longest = self.inner.databricks.config().waits.delete_retry_max_ms.min(LAST_PAUSE_MS);
+        let longest = self
+            .inner
+            .databricks
+            .config()
+            .waits
+            .delete_retry_max_ms
+            .min(LAST_PAUSE_MS);
         let mut pause_ms = FIRST_PAUSE_MS.min(longest.max(1));
         loop {
             match call().await {
@@ -259,7 +297,9 @@ pub(super) fn tagged(listed: &[SecretRecord], post: &SecretPost, slack_s: u64) -
 /// Whether a listed secret has this lifetime, within the slack measured.
 pub(super) fn bears(record: &SecretRecord, lifetime_s: i64, slack_s: u64) -> bool {
     let wanted = u64::try_from(lifetime_s).unwrap_or(0);
-    record.lifetime_s().is_some_and(|given| given.abs_diff(wanted) <= slack_s)
+    record
+        .lifetime_s()
+        .is_some_and(|given| given.abs_diff(wanted) <= slack_s)
 }
 
 /// The secret value of a fresh reply, moved into locked memory.
@@ -267,5 +307,8 @@ pub(super) fn into_credential(
     client_id: &str,
     made: &NewSecret,
 ) -> Result<Arc<Credential>, AppError> {
-    Ok(Arc::new(made.credential(client_id).map_err(|e| AppError::Inconsistent(e.to_string()))?))
+    Ok(Arc::new(
+        made.credential(client_id)
+            .map_err(|e| AppError::Inconsistent(e.to_string()))?,
+    ))
 }

@@ -47,10 +47,14 @@ impl App {
             })
             .await?;
         // Leftovers of a session that a crash ended: they would take the new secret's place.
-        self.persist("delete leftover secrets", Some(end), || self.delete_our_secrets(&bearer))
-            .await?;
+        self.persist("delete leftover secrets", Some(end), || {
+            self.delete_our_secrets(&bearer)
+        })
+        .await?;
         let made = self.make_session_secret(incident, &bearer, end).await?;
-        let session = self.live_session(incident, &credential, &bearer, made, end).await?;
+        let session = self
+            .live_session(incident, &credential, &bearer, made, end)
+            .await?;
         self.start_session(incident, session).await
     }
 
@@ -67,7 +71,10 @@ impl App {
         let mut last = AppError::Sealed("no lifetime was tried");
         for base_s in std::iter::once(shortest).chain(longer) {
             for _ in 0..LOST_REPLIES {
-                match self.try_session_secret(incident, bearer, base_s, end).await? {
+                match self
+                    .try_session_secret(incident, bearer, base_s, end)
+                    .await?
+                {
                     Posted::Made(made) => return Ok(made),
                     Posted::Refused(error) => {
                         last = error.into();
@@ -95,8 +102,9 @@ impl App {
             })
             .await?;
         let owner = incident.id.as_str();
-        let posted =
-            self.post_secret(bearer, SecretUse::Session, owner, lifetime_s, &before).await?;
+        let posted = self
+            .post_secret(bearer, SecretUse::Session, owner, lifetime_s, &before)
+            .await?;
         if let Posted::Unknown(error) = &posted {
             // Perhaps it was made: its value is lost, so it is found by its tag and deleted.
             tracing::warn!(%error, "the session secret's reply was lost");
@@ -118,7 +126,10 @@ impl App {
         end: i64,
     ) -> Result<LiveSession, AppError> {
         let principal = self.principal_facts(incident, bearer, end).await?;
-        let source = Arc::new(SessionCredential::new(self.inner.databricks.clone(), made.secret));
+        let source = Arc::new(SessionCredential::new(
+            self.inner.databricks.clone(),
+            made.secret,
+        ));
         source.also_guard(&credential.client_secret);
         self.usable(incident, &source).await?;
         let scope = Scope::parse(&incident.terms.scope)
@@ -212,12 +223,19 @@ impl App {
         let id = session.id.clone();
         self.inner.memory.put_session(Arc::new(session));
         let command = Command::SessionReady { session: id };
-        match self.step(&incident.id, command, None, With::default()).await {
+        match self
+            .step(&incident.id, command, None, With::default())
+            .await
+        {
             Ok(_) => Ok(()),
             Err(error) => {
                 drop(self.inner.memory.end_session());
                 // Stopped while it was being opened: the way back takes over from here.
-                if self.is_closing(&incident.id).await { Ok(()) } else { Err(error) }
+                if self.is_closing(&incident.id).await {
+                    Ok(())
+                } else {
+                    Err(error)
+                }
             }
         }
     }

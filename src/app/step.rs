@@ -33,7 +33,10 @@ pub(super) struct With {
 impl With {
     /// An act's document, its use, and the checkpoint its signer had seen.
     pub(super) fn act(verified: &Verified, now: Timestamp) -> Self {
-        Self { rows: verified.rows(now), drafts: vec![seen(verified)] }
+        Self {
+            rows: verified.rows(now),
+            drafts: vec![seen(verified)],
+        }
     }
 }
 
@@ -45,9 +48,14 @@ pub(super) struct Stepped {
 
 /// A draft of one entry.
 pub(super) fn draft<const N: usize>(kind: &str, members: [(&str, Value); N]) -> Draft {
-    let members: Map<String, Value> =
-        members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    Draft { kind: kind.to_owned(), members }
+    let members: Map<String, Value> = members
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
+    Draft {
+        kind: kind.to_owned(),
+        members,
+    }
 }
 
 fn seen(verified: &Verified) -> Draft {
@@ -99,7 +107,10 @@ impl App {
                 after.apply(event)?;
             }
             self.cut_early(&events).await;
-            match self.write(version, &after, &events, with.clone(), &facts, now).await {
+            match self
+                .write(version, &after, &events, with.clone(), &facts, now)
+                .await
+            {
                 Ok(_) => {
                     self.tell_watchers();
                     return Ok(Stepped { incident: after });
@@ -115,7 +126,10 @@ impl App {
     /// never needs the log (PROTOCOL §11). The entry about it waits for the calls that are being
     /// begun, also where another closer did the cutting.
     async fn cut_early(&self, events: &[Event]) {
-        if events.iter().any(|e| matches!(e, Event::SessionClosed { .. })) {
+        if events
+            .iter()
+            .any(|e| matches!(e, Event::SessionClosed { .. }))
+        {
             drop(self.inner.memory.end_session());
             self.inner.memory.begun_calls_are_logged().await;
         }
@@ -143,8 +157,12 @@ impl App {
                 .map_err(|e| CommitError::Unknown(format!("an event has no entry: {e}")))?;
             commit.drafts.push(Draft { kind, members });
             commit.rows.extend(rows_of(event, after, now));
-            let alerts =
-                alert::for_event(event, after, &facts.roster, &self.inner.settings.console_url);
+            let alerts = alert::for_event(
+                event,
+                after,
+                &facts.roster,
+                &self.inner.settings.console_url,
+            );
             self.queue(&mut commit, alerts, Some(after), facts, now);
         }
         self.inner.store.commit(commit).await
@@ -163,7 +181,9 @@ impl App {
         for alert in alerts {
             let mut ids = Vec::new();
             for channel in &self.inner.channels {
-                let Ok(id) = super::chance::short_id() else { continue };
+                let Ok(id) = super::chance::short_id() else {
+                    continue;
+                };
                 ids.push(Value::from(format!("{}:{id}", channel.name())));
                 commit.rows.push(RowChange::QueueAlert(Alert {
                     id,
@@ -183,7 +203,9 @@ impl App {
                 [("kind", Value::from(alert.kind)), ("ids", Value::from(ids))],
             );
             if let Some(incident) = incident {
-                entry.members.insert("inc".to_owned(), Value::from(incident.id.as_str()));
+                entry
+                    .members
+                    .insert("inc".to_owned(), Value::from(incident.id.as_str()));
             }
             commit.drafts.push(entry);
         }
@@ -240,17 +262,26 @@ impl App {
         let store = &self.inner.store;
         let others = store.live_incidents().await?;
         let mine = incident.map(|i| &i.id);
-        let review_overdue = others.iter().any(|(i, _)| {
-            matches!(&i.phase, Phase::InReview(r) if now >= r.due_ms)
-        });
+        let review_overdue = others
+            .iter()
+            .any(|(i, _)| matches!(&i.phase, Phase::InReview(r) if now >= r.due_ms));
         let owed = store.fact(ROTATION_OWED).await?.is_some();
-        let gates = [(review_overdue, Gate::ReviewOverdue), (owed, Gate::RotationOwed)];
-        let busy = others.iter().find(|(i, _)| i.phase.holds_vault() && Some(&i.id) != mine);
+        let gates = [
+            (review_overdue, Gate::ReviewOverdue),
+            (owed, Gate::RotationOwed),
+        ];
+        let busy = others
+            .iter()
+            .find(|(i, _)| i.phase.holds_vault() && Some(&i.id) != mine);
         let (openings, stops) = match actor {
             None => (0, 0),
             Some(actor) => (
-                store.acts_since(actor, "open", now.plus_ms(-HOUR_MS)).await?,
-                store.acts_since(actor, "stop", now.plus_ms(-DAY_MS)).await?,
+                store
+                    .acts_since(actor, "open", now.plus_ms(-HOUR_MS))
+                    .await?,
+                store
+                    .acts_since(actor, "stop", now.plus_ms(-DAY_MS))
+                    .await?,
             ),
         };
         let alert_confirmed = match mine {
@@ -258,7 +289,11 @@ impl App {
             Some(id) => store.alert_confirmed(id, "incident.opened").await?,
         };
         Ok(RulesData {
-            gates: gates.iter().filter(|(closed, _)| *closed).map(|(_, gate)| *gate).collect(),
+            gates: gates
+                .iter()
+                .filter(|(closed, _)| *closed)
+                .map(|(_, gate)| *gate)
+                .collect(),
             busy: busy.map(|(i, _)| i.id.clone()),
             alert_confirmed,
             openings_last_hour: openings,
@@ -319,30 +354,62 @@ fn rows_of(event: &Event, after: &Incident, now: Timestamp) -> Vec<RowChange> {
                     signature: None,
                 }))
             });
-            [Some(RowChange::DropEnvelopes { incident }), document].into_iter().flatten().collect()
+            [Some(RowChange::DropEnvelopes { incident }), document]
+                .into_iter()
+                .flatten()
+                .collect()
         }
         Event::ShareWithdrawn { index, .. } => {
-            vec![RowChange::DropEnvelope { incident, index: *index }]
+            vec![RowChange::DropEnvelope {
+                incident,
+                index: *index,
+            }]
         }
-        Event::Unsealed {} | Event::Withdrawn { .. } | Event::Refused { .. } | Event::Lapsed { .. } => {
+        Event::Unsealed {}
+        | Event::Withdrawn { .. }
+        | Event::Refused { .. }
+        | Event::Lapsed { .. } => {
             vec![RowChange::DropEnvelopes { incident }]
         }
         Event::UnsealFailed { combined: true, .. } | Event::MemoryLost {} => {
             vec![RowChange::DropEnvelopes { incident }, owed()]
         }
         Event::SessionOpened { sid, exp_ms, .. } => {
-            vec![RowChange::PutSession { session: sid.clone(), incident, exp_ms: *exp_ms }]
+            vec![RowChange::PutSession {
+                session: sid.clone(),
+                incident,
+                exp_ms: *exp_ms,
+            }]
         }
-        Event::Claimed { sid, token_sha256, .. } => {
-            vec![RowChange::SetToken { session: sid.clone(), token_sha256: *token_sha256 }]
+        Event::Claimed {
+            sid, token_sha256, ..
+        } => {
+            vec![RowChange::SetToken {
+                session: sid.clone(),
+                token_sha256: *token_sha256,
+            }]
         }
-        Event::SessionClosed { sid, memory_lost, at_ms, .. } => {
-            let end = sid.clone().map(|session| RowChange::EndSession { session, at_ms: *at_ms });
+        Event::SessionClosed {
+            sid,
+            memory_lost,
+            at_ms,
+            ..
+        } => {
+            let end = sid.clone().map(|session| RowChange::EndSession {
+                session,
+                at_ms: *at_ms,
+            });
             let owed = memory_lost.then(owed);
-            [Some(RowChange::DropEnvelopes { incident }), end, owed].into_iter().flatten().collect()
+            [Some(RowChange::DropEnvelopes { incident }), end, owed]
+                .into_iter()
+                .flatten()
+                .collect()
         }
         Event::Closed { .. } => {
-            vec![RowChange::SetFact { name: ROTATION_OWED.to_owned(), value: None }]
+            vec![RowChange::SetFact {
+                name: ROTATION_OWED.to_owned(),
+                value: None,
+            }]
         }
         _ => Vec::new(),
     }

@@ -65,16 +65,22 @@ impl App {
         let mut people = Vec::new();
         let mut holders = Vec::new();
         for (index, person) in roster.custodians() {
-            let unlockers: Result<Vec<Unlocker>, _> =
-                person.unlockers.iter().map(|text| Unlocker::parse(text)).collect();
-            holders.push(Holder { index, unlockers: unlockers.map_err(|e| broken(&e))? });
+            let unlockers: Result<Vec<Unlocker>, _> = person
+                .unlockers
+                .iter()
+                .map(|text| Unlocker::parse(text))
+                .collect();
+            holders.push(Holder {
+                index,
+                unlockers: unlockers.map_err(|e| broken(&e))?,
+            });
             people.push((index, person.id.clone()));
         }
         let files = dealt
             .seal_shares(*manifest_sha256.bytes(), &holders)
             .map_err(|e| broken(&e))?;
-        let sealed_credential = seal_credential(&name, successor, dealt.recipient())
-            .map_err(|e| broken(&e))?;
+        let sealed_credential =
+            seal_credential(&name, successor, dealt.recipient()).map_err(|e| broken(&e))?;
         // k random shares must open it before anything is durable (facts §2.4, SEALED).
         dealt.trial(&sealed_credential).map_err(|e| broken(&e))?;
         let shares = files
@@ -82,7 +88,12 @@ impl App {
             .zip(people)
             .map(|(share, (index, person))| (index, person, share.file))
             .collect();
-        Ok(SealedSuccessor { manifest, manifest_sha256, sealed_credential, shares })
+        Ok(SealedSuccessor {
+            manifest,
+            manifest_sha256,
+            sealed_credential,
+            shares,
+        })
     }
 }
 
@@ -101,7 +112,10 @@ impl SealedSuccessor {
         };
         let number = self.manifest.epoch.to_string();
         Ok(vec![
-            RowChange::SetFact { name: LAST_EPOCH.to_owned(), value: Some(number) },
+            RowChange::SetFact {
+                name: LAST_EPOCH.to_owned(),
+                value: Some(number),
+            },
             RowChange::PutDocument(document),
             RowChange::PutEpoch {
                 manifest: Box::new(self.manifest),

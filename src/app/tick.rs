@@ -25,10 +25,16 @@ impl App {
 
     /// The deadline holds by the wall clock and by the boot clock, whichever says so first.
     async fn end_overdue_session(&self) -> Result<(), AppError> {
-        let Some(session) = self.inner.memory.session() else { return Ok(()) };
+        let Some(session) = self.inner.memory.session() else {
+            return Ok(());
+        };
         let boot_over = self.inner.clock.boot_ms() >= session.exp_boot_ms;
         if boot_over && self.now() < session.exp {
-            self.cut(&session.incident, crate::domain::incident::CloseCause::Deadline).await?;
+            self.cut(
+                &session.incident,
+                crate::domain::incident::CloseCause::Deadline,
+            )
+            .await?;
         }
         Ok(())
     }
@@ -39,7 +45,9 @@ impl App {
     /// A log that cannot be written.
     pub async fn beat(&self) -> Result<(), AppError> {
         let entry = super::step::draft("log.tick", []);
-        self.record(vec![entry], Vec::new(), Vec::new(), None).await.map(drop)
+        self.record(vec![entry], Vec::new(), Vec::new(), None)
+            .await
+            .map(drop)
     }
 
     async fn tick_incident(&self, incident: &Incident) -> Result<(), AppError> {
@@ -47,7 +55,8 @@ impl App {
         match &incident.phase {
             Phase::Collecting(gathering) => {
                 if now >= incident.terms.expires_ms {
-                    self.step(&incident.id, Command::Time, None, With::default()).await?;
+                    self.step(&incident.id, Command::Time, None, With::default())
+                        .await?;
                     self.inner.memory.forget_key(&incident.id);
                 } else if gathering.approvals.len() >= usize::from(incident.terms.needed) {
                     self.try_begin(&incident.id);
@@ -56,11 +65,13 @@ impl App {
             Phase::Opening { begun_ms, .. } if now.since_ms(*begun_ms) >= OPENING_MS => {
                 // Nobody is opening any more if the hand is free: the step that did has died.
                 if let Ok(_hand) = Arc::clone(&self.inner.memory.vault_hand).try_lock_owned() {
-                    self.opening_broke(&incident.id, "opening took too long", true).await?;
+                    self.opening_broke(&incident.id, "opening took too long", true)
+                        .await?;
                 }
             }
             Phase::Open(session) if now >= session.exp_ms => {
-                self.step(&incident.id, Command::Time, None, With::default()).await?;
+                self.step(&incident.id, Command::Time, None, With::default())
+                    .await?;
                 self.go_back(&incident.id);
             }
             _ => {}

@@ -56,9 +56,14 @@ impl App {
         match self.combine(&begun).await {
             Ok(credential) => {
                 let credential = Arc::new(credential);
-                let unsealed = Unsealed { incident: id.clone(), credential };
+                let unsealed = Unsealed {
+                    incident: id.clone(),
+                    credential,
+                };
                 self.inner.memory.put_unsealed(unsealed);
-                let done = self.step(id, Command::Unsealed, None, With::default()).await;
+                let done = self
+                    .step(id, Command::Unsealed, None, With::default())
+                    .await;
                 match done {
                     Ok(stepped) => Ok(Some(stepped.incident)),
                     Err(error) => {
@@ -80,9 +85,18 @@ impl App {
         if self.inner.memory.first_distrust(id) {
             let entry = draft(
                 "incident.row_changed",
-                [("inc", Value::from(id.as_str())), ("why", Value::from(error.to_string()))],
+                [
+                    ("inc", Value::from(id.as_str())),
+                    ("why", Value::from(error.to_string())),
+                ],
             );
-            self.note_attempt(entry, &Attempt::LogBroken { why: error.to_string() }).await;
+            self.note_attempt(
+                entry,
+                &Attempt::LogBroken {
+                    why: error.to_string(),
+                },
+            )
+            .await;
         }
         error
     }
@@ -103,8 +117,10 @@ impl App {
         let (label, keys) = (release_label(incident)?, epoch_keys(&manifest));
         // CPU work of a few milliseconds, off the threads that serve others.
         tokio::task::spawn_blocking(move || {
-            let lent: Vec<(u8, &[u8])> =
-                envelopes.iter().map(|(index, _, file)| (*index, file.as_slice())).collect();
+            let lent: Vec<(u8, &[u8])> = envelopes
+                .iter()
+                .map(|(index, _, file)| (*index, file.as_slice()))
+                .collect();
             key.unseal(&lent, &label, &keys, &sealed)
         })
         .await
@@ -123,7 +139,11 @@ impl App {
         drop(self.inner.memory.end_session());
         let (key, fresh) = fresh_key()?;
         self.inner.memory.put_key(id, key);
-        let command = Command::OpeningBroke { why: why.to_owned(), fresh, combined };
+        let command = Command::OpeningBroke {
+            why: why.to_owned(),
+            fresh,
+            combined,
+        };
         match self.step(id, command, None, With::default()).await {
             Ok(stepped) if stepped.incident.is_collecting() => Ok(()),
             Ok(_) => {
@@ -142,9 +162,10 @@ impl App {
         let rotates = incident.terms.purpose == Purpose::Rotate;
         let outcome = match &incident.phase {
             Phase::Closing(_) => Ok(()),
-            Phase::Opening { .. } if rotates => {
-                self.step(&id, Command::RotationBegun, None, With::default()).await.map(drop)
-            }
+            Phase::Opening { .. } if rotates => self
+                .step(&id, Command::RotationBegun, None, With::default())
+                .await
+                .map(drop),
             _ => self.open_session(&incident).await,
         };
         match outcome {
@@ -163,7 +184,10 @@ impl App {
 
     /// Reads roster, policy and epoch again after a switch.
     pub(super) async fn reload_facts(&self) -> Result<Arc<facts::Facts>, AppError> {
-        self.inner.facts.reload(&self.inner.store, &self.inner.settings).await?;
+        self.inner
+            .facts
+            .reload(&self.inner.store, &self.inner.settings)
+            .await?;
         Ok(self.inner.facts.get())
     }
 }

@@ -26,11 +26,7 @@ impl App {
     }
 
     /// The way back of one incident; whoever calls it holds the vault's one hand.
-    pub(super) async fn way_back(
-        &self,
-        id: &IncidentId,
-        _hand: &tokio::sync::OwnedMutexGuard<()>,
-    ) {
+    pub(super) async fn way_back(&self, id: &IncidentId, _hand: &tokio::sync::OwnedMutexGuard<()>) {
         let result = self.try_way_back(id).await;
         if let Err(error) = result {
             tracing::error!(incident = %id, %error, "the way back stopped: not safe yet");
@@ -44,7 +40,9 @@ impl App {
 
     async fn try_way_back(&self, id: &IncidentId) -> Result<(), AppError> {
         let (incident, _) = self.load(id).await?;
-        let Phase::Closing(closing) = &incident.phase else { return Ok(()) };
+        let Phase::Closing(closing) = &incident.phase else {
+            return Ok(());
+        };
         if closing.memory_lost {
             return self.memory_lost(id).await;
         }
@@ -60,7 +58,14 @@ impl App {
     }
 
     async fn rotated(&self, id: &IncidentId, tokens_dead_at_ms: Timestamp) -> Result<(), AppError> {
-        self.step(id, Command::Rotated { tokens_dead_at_ms }, None, With::default()).await.map(drop)
+        self.step(
+            id,
+            Command::Rotated { tokens_dead_at_ms },
+            None,
+            With::default(),
+        )
+        .await
+        .map(drop)
     }
 
     /// Deletes the session secret, finishes an interrupted saga and rotates what was unsealed.
@@ -71,7 +76,11 @@ impl App {
         credential: Arc<Credential>,
     ) -> Result<Timestamp, AppError> {
         let id = &incident.id;
-        let cause = if incident.purpose == Purpose::Rotate { Cause::Rotate } else { Cause::Close };
+        let cause = if incident.purpose == Purpose::Rotate {
+            Cause::Rotate
+        } else {
+            Cause::Close
+        };
         let mut hands = Hands::with_predecessor(Arc::clone(&credential));
         hands.tokens_dead_at_ms = self.session_tokens_dead(closing);
         let bearer = self
@@ -80,7 +89,10 @@ impl App {
             })
             .await?;
         hands.tokens_dead_at_ms = hands.tokens_dead_at_ms.max(Timestamp(bearer.expires_at_ms));
-        self.persist("delete the session secret", None, || self.delete_our_secrets(&bearer)).await?;
+        self.persist("delete the session secret", None, || {
+            self.delete_our_secrets(&bearer)
+        })
+        .await?;
         if incident.purpose == Purpose::Rotate {
             self.measure(&bearer).await?;
         }
@@ -119,13 +131,26 @@ impl App {
     /// The credential is gone from memory: ask k custodians for the owed rotation.
     pub(super) async fn memory_lost(&self, id: &IncidentId) -> Result<(), AppError> {
         let (incident, _) = self.load(id).await?;
-        let Phase::Closing(closing) = &incident.phase else { return Ok(()) };
+        let Phase::Closing(closing) = &incident.phase else {
+            return Ok(());
+        };
         let (key, fresh) = super::open::fresh_key()?;
         if !closing.memory_lost {
-            self.step(id, Command::Restarted { fresh: fresh.clone() }, None, With::default()).await?;
+            self.step(
+                id,
+                Command::Restarted {
+                    fresh: fresh.clone(),
+                },
+                None,
+                With::default(),
+            )
+            .await?;
         }
         self.inner.memory.put_key(id, key);
-        match self.step(id, Command::AskRotation { fresh }, None, With::default()).await {
+        match self
+            .step(id, Command::AskRotation { fresh }, None, With::default())
+            .await
+        {
             Ok(_) => Ok(()),
             Err(error) => {
                 self.inner.memory.forget_key(id);
@@ -156,6 +181,8 @@ impl App {
     async fn ask_again_for_new_epoch(&self, id: &IncidentId) -> Result<(), AppError> {
         let (key, fresh) = super::open::fresh_key()?;
         self.inner.memory.put_key(id, key);
-        self.step(id, Command::EpochEnded { fresh }, None, With::default()).await.map(drop)
+        self.step(id, Command::EpochEnded { fresh }, None, With::default())
+            .await
+            .map(drop)
     }
 }

@@ -21,9 +21,11 @@ use stage::Stage;
 
 /// Arguments of `demo`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  breakglass demo\n  breakglass demo --dir ./demo\n  \
+#[command(
+    after_help = "Examples:\n  breakglass demo\n  breakglass demo --dir ./demo\n  \
     breakglass demo --once --json\n\nWaits towards the simulated Databricks are hundredths of the \
-    real ones. Nothing leaves this machine.")]
+    real ones. Nothing leaves this machine."
+)]
 pub struct Args {
     /// Keep everything here instead of in a new temporary folder
     #[arg(long, value_name = "DIR")]
@@ -47,7 +49,10 @@ pub async fn run(args: Args, _globals: &Globals, out: &Output) -> Result<Exit, C
         let enrolled = scene::enrol(&stage, out).await;
         stage.strike().await;
         enrolled?;
-        out.result(stage.describe(), &format!("the stage is set in {}", stage.dir.display()));
+        out.result(
+            stage.describe(),
+            &format!("the stage is set in {}", stage.dir.display()),
+        );
         return Ok(Exit::DONE);
     }
     let played = scene::play(&mut stage, out).await;
@@ -75,7 +80,10 @@ fn report(stage: &Stage, promises: &Promises, seconds: f64, out: &Output) {
     for (name, held) in promises.list() {
         text.push_str(&format!("  {} {name}\n", if held { "✓" } else { "✗" }));
     }
-    text.push_str(&format!("\n{seconds:.1} s; everything is kept in {}", stage.dir.display()));
+    text.push_str(&format!(
+        "\n{seconds:.1} s; everything is kept in {}",
+        stage.dir.display()
+    ));
     out.result(object, &text);
 }
 

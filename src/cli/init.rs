@@ -24,11 +24,13 @@ use crate::store::{Genesis, Store, StoreError};
 
 /// Arguments of `init`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  breakglass init --config breakglass.toml --roster roster.toml \
+#[command(
+    after_help = "Examples:\n  breakglass init --config breakglass.toml --roster roster.toml \
     --policy policy.toml --credential-file secret.txt\n  breakglass init --config breakglass.toml \
     --roster roster.toml --policy policy.toml --credential-file -\n\nThe file holds the OAuth \
     secret of the break-glass principal and nothing else, readable by nobody else. `init` proves \
-    it dead; delete the file afterwards. Safe to run again after a crash.")]
+    it dead; delete the file afterwards. Safe to run again after a crash."
+)]
 pub struct Args {
     /// The people: roster.toml
     #[arg(long, value_name = "FILE")]
@@ -64,7 +66,9 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
     let app = parts.app(store.clone()).await?;
     let credential = credential(&parts, &secret)?;
     let result = app
-        .initialise(credential, args.secret_id.as_deref(), &|text| out.talk(&format!("  … {text}")))
+        .initialise(credential, args.secret_id.as_deref(), &|text| {
+            out.talk(&format!("  … {text}"))
+        })
         .await;
     store.close().await;
     match result.map_err(|e| init_error(&e))? {
@@ -86,9 +90,8 @@ fn read_text(path: &Path) -> Result<String, CliError> {
 }
 
 fn read_roster(args: &Args, parts: &Parts) -> Result<(Roster, Vec<String>), CliError> {
-    let wrong = |e: &dyn std::fmt::Display| {
-        CliError::usage(format!("{}: {e}", args.roster.display()))
-    };
+    let wrong =
+        |e: &dyn std::fmt::Display| CliError::usage(format!("{}: {e}", args.roster.display()));
     let file = RosterFile::parse(&read_text(&args.roster)?).map_err(|e| wrong(&e))?;
     let waived: Vec<String> = file.waivers().into_iter().map(str::to_owned).collect();
     if !waived.is_empty() && !args.allow_single_unlocker {
@@ -100,7 +103,10 @@ fn read_roster(args: &Args, parts: &Parts) -> Result<(Roster, Vec<String>), CliE
     let mut id_for = |person: &PersonEntry| opaque_id(vault.as_str(), &person.name);
     let roster = file.into_roster(&mut id_for).map_err(|e| wrong(&e))?;
     if roster.vault != parts.config.vault {
-        return Err(wrong(&format!("vault is {}, the configuration's is {}", roster.vault, parts.config.vault)));
+        return Err(wrong(&format!(
+            "vault is {}, the configuration's is {}",
+            roster.vault, parts.config.vault
+        )));
     }
     Ok((roster, waived))
 }
@@ -108,7 +114,9 @@ fn read_roster(args: &Args, parts: &Parts) -> Result<(Roster, Vec<String>), CliE
 fn opaque_id(vault: &str, name: &str) -> PersonId {
     let hex = Digest::of(format!("{vault}\n{name}").as_bytes()).hex();
     // `u_` and eight hexadecimal digits always parse.
-    format!("u_{}", &hex[..8]).parse().expect("u_ and hexadecimal digits are a person id")
+    format!("u_{}", &hex[..8])
+        .parse()
+        .expect("u_ and hexadecimal digits are a person id")
 }
 
 fn read_policy(path: &Path, parts: &Parts) -> Result<Policy, CliError> {
@@ -134,7 +142,10 @@ async fn ask_hidden(out: &Output) -> Result<SecretString, CliError> {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the secret given moves into locked memory")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the secret given moves into locked memory"
+)]
 fn credential(parts: &Parts, secret: &SecretString) -> Result<Credential, CliError> {
     use secrecy::ExposeSecret as _;
     let client_secret = SecretText::copied_from(secret.expose_secret())
@@ -170,8 +181,13 @@ async fn open_or_create(
     let identity = parts.log_identity()?;
     let first = first_commit(&identity.origin, &parts.log_vkey()?, roster, policy, waived)
         .map_err(|e| CliError::failed(e.code(), e.to_string()))?;
-    let genesis = Genesis { log: identity, first };
-    Store::create(&config, genesis, clock).await.map_err(|e| store_error(&e))
+    let genesis = Genesis {
+        log: identity,
+        first,
+    };
+    Store::create(&config, genesis, clock)
+        .await
+        .map_err(|e| store_error(&e))
 }
 
 fn make_log_seed(path: &Path) -> Result<(), CliError> {
@@ -194,12 +210,7 @@ fn init_error(error: &AppError) -> CliError {
         .hint("run `breakglass init` again with the same files: it goes on where it stopped")
 }
 
-fn report(
-    parts: &Parts,
-    app: &App,
-    done: Initialised,
-    out: &Output,
-) -> Result<(), CliError> {
+fn report(parts: &Parts, app: &App, done: Initialised, out: &Output) -> Result<(), CliError> {
     let roster = app.roster();
     let ca = parts.ca_pem()?;
     let ca = ca.map_or_else(|| "-".to_owned(), |pem| Digest::of(pem.as_bytes()).hex());
@@ -216,9 +227,15 @@ fn report(
             (person.name.clone(), link)
         })
         .collect();
-    let people: Vec<_> =
-        lines.iter().map(|(name, link)| json!({"name": name, "link": link})).collect();
-    let custodians = roster.people.iter().filter(|p| p.is(Role::Custodian)).count();
+    let people: Vec<_> = lines
+        .iter()
+        .map(|(name, link)| json!({"name": name, "link": link}))
+        .collect();
+    let custodians = roster
+        .people
+        .iter()
+        .filter(|p| p.is(Role::Custodian))
+        .count();
     let head = match done {
         Initialised::Already => "this vault was initialised before; nothing was changed",
         _ => "the secret given is dead; its successor is sealed",

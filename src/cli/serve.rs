@@ -23,9 +23,11 @@ const LOG_LOST: u8 = 70;
 
 /// Arguments of `serve`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  breakglass serve --config /etc/breakglass/breakglass.toml\n  \
+#[command(
+    after_help = "Examples:\n  breakglass serve --config /etc/breakglass/breakglass.toml\n  \
     breakglass serve --config ./breakglass.toml --json\n\nThe process prints one line when it \
-    listens. SIGTERM ends a session in order, rotates, then exits; a second SIGTERM exits at once.")]
+    listens. SIGTERM ends a session in order, rotates, then exits; a second SIGTERM exits at once."
+)]
 pub struct Args {
     /// Let the process be dumped and traced; for the project's own memory tests
     #[arg(long, hide = true)]
@@ -47,18 +49,27 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
     })?;
     let parts = Parts::read(&path)?;
     let listeners = Listeners::bind(&parts.config).await?;
-    let store = Store::open(&parts.config.store(), parts.log_identity()?, Arc::clone(&parts.clock))
-        .await
-        .map_err(|e| store_error(&e))?;
+    let store = Store::open(
+        &parts.config.store(),
+        parts.log_identity()?,
+        Arc::clone(&parts.clock),
+    )
+    .await
+    .map_err(|e| store_error(&e))?;
     let app = parts.app(store.clone()).await?;
     check_channels(&app, &parts.config)?;
     let broken = |e: crate::app::AppError| CliError::failed(e.code(), e.to_string());
-    app.recover(&parts.config_sha256.hex()).await.map_err(broken)?;
+    app.recover(&parts.config_sha256.hex())
+        .await
+        .map_err(broken)?;
     // The record is in order: from here on the vault answers.
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let addresses = listeners.serve(&app, &parts.config, &stop, &tasks)?;
     workers::start(&app, &stop, &tasks);
-    out.result(ready(&addresses, &parts.config), &format!("listening: {}", parts.config.console.url));
+    out.result(
+        ready(&addresses, &parts.config),
+        &format!("listening: {}", parts.config.console.url),
+    );
     let exit = wait(&app, out).await;
     stop.cancel();
     tasks.close();
@@ -75,7 +86,11 @@ fn speak_up(json: bool) {
         .with_env_filter(tracing_subscriber::EnvFilter::new("warn,breakglass=info"))
         .with_ansi(false);
     // A subscriber that is set already (a test's) stays.
-    let set = if json { lines.json().try_init() } else { lines.try_init() };
+    let set = if json {
+        lines.json().try_init()
+    } else {
+        lines.try_init()
+    };
     drop(set);
 }
 
@@ -84,8 +99,10 @@ fn check_channels(app: &App, config: &Config) -> Result<(), CliError> {
     if app.policy().channels == config.channel_rules() {
         return Ok(());
     }
-    Err(CliError::usage("the channels of the configuration are not those of the signed policy")
-        .hint("restore them, or change the policy by signatures"))
+    Err(
+        CliError::usage("the channels of the configuration are not those of the signed policy")
+            .hint("restore them, or change the policy by signatures"),
+    )
 }
 
 fn ready(addresses: &Addresses, config: &Config) -> serde_json::Value {
@@ -171,14 +188,21 @@ impl Listeners {
             }
         };
         let bind = |address, tls| async move {
-            Bound::bind(address, tls).await.map_err(|e| CliError::failed("listen", e.to_string()))
+            Bound::bind(address, tls)
+                .await
+                .map_err(|e| CliError::failed("listen", e.to_string()))
         };
         let console = url(&config.console.url)?;
         let for_proxy = config.proxy.listen.filter(|a| *a != config.console.listen);
         let secure = |what: &str| {
-            tls.clone().ok_or_else(|| CliError::usage(format!("{what} needs [tls]")))
+            tls.clone()
+                .ok_or_else(|| CliError::usage(format!("{what} needs [tls]")))
         };
-        let console_tls = if console.https { Some(secure("console.url")?) } else { None };
+        let console_tls = if console.https {
+            Some(secure("console.url")?)
+        } else {
+            None
+        };
         Ok(Self {
             console: bind(config.console.listen, console_tls).await?,
             proxy: match for_proxy {
@@ -215,7 +239,9 @@ impl Listeners {
         }
         let plain_hosts = ["127.0.0.1", "localhost", "[::1]"]
             .iter()
-            .fold(Hosts::new(), |hosts, name| hosts.with(name, Arc::clone(&door)));
+            .fold(Hosts::new(), |hosts, name| {
+                hosts.with(name, Arc::clone(&door))
+            });
         let addresses = Addresses {
             console: self.console.address(),
             proxy: self.proxy.as_ref().map(Bound::address),
@@ -238,7 +264,9 @@ fn console_url_text(config: &Config) -> String {
 }
 
 fn proxy_names(hosts: Hosts, name: &str, door: &Handler) -> Hosts {
-    hosts.with(name, Arc::clone(door)).with(&format!("accounts.{name}"), Arc::clone(door))
+    hosts
+        .with(name, Arc::clone(door))
+        .with(&format!("accounts.{name}"), Arc::clone(door))
 }
 
 fn url(text: &str) -> Result<HostUrl, CliError> {

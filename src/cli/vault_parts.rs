@@ -24,12 +24,17 @@ pub(super) struct Parts {
 impl Parts {
     pub(super) fn read(path: &Path) -> Result<Self, CliError> {
         let (config, config_sha256) = Config::read(path).map_err(|e| config_error(&e))?;
-        Ok(Self { config, config_sha256, clock: Arc::new(SystemClock) })
+        Ok(Self {
+            config,
+            config_sha256,
+            clock: Arc::new(SystemClock),
+        })
     }
 
     /// The log's name and key for this process.
     pub(super) fn log_identity(&self) -> Result<LogIdentity, CliError> {
-        let seed = config::read_log_seed(&self.config.log_seed_file()).map_err(|e| config_error(&e))?;
+        let seed =
+            config::read_log_seed(&self.config.log_seed_file()).map_err(|e| config_error(&e))?;
         let mut boot = [0_u8; 4];
         getrandom::fill(&mut boot)
             .map_err(|_| CliError::failed("no_randomness", "the system gives no randomness"))?;
@@ -43,7 +48,8 @@ impl Parts {
 
     /// The log's public key as a C2SP vkey.
     pub(super) fn log_vkey(&self) -> Result<String, CliError> {
-        let seed = config::read_log_seed(&self.config.log_seed_file()).map_err(|e| config_error(&e))?;
+        let seed =
+            config::read_log_seed(&self.config.log_seed_file()).map_err(|e| config_error(&e))?;
         let origin = self.config.origin().map_err(|e| config_error(&e))?;
         let signer = NoteSigner::from_seed(&origin, &seed)
             .map_err(|e| CliError::failed("log_key", e.to_string()))?;
@@ -57,9 +63,15 @@ impl Parts {
             .map_err(|e| CliError::usage(format!("databricks: {e}")))?;
         let channels = alerts::build(&config.channels, &mut config::channel_secret)
             .map_err(|e| CliError::usage(e.to_string()))?;
-        App::new(store, Arc::clone(&self.clock), databricks, channels, self.settings()?)
-            .await
-            .map_err(|e| CliError::failed(e.code(), e.to_string()))
+        App::new(
+            store,
+            Arc::clone(&self.clock),
+            databricks,
+            channels,
+            self.settings()?,
+        )
+        .await
+        .map_err(|e| CliError::failed(e.code(), e.to_string()))
     }
 
     fn settings(&self) -> Result<Settings, CliError> {
@@ -70,16 +82,27 @@ impl Parts {
             origin: config.origin().map_err(|e| config_error(&e))?,
             log_vkey: self.log_vkey()?,
             console_url: config.console.url.trim_end_matches('/').to_owned(),
-            proxy_url: config.proxy.url.as_ref().map(|u| u.trim_end_matches('/').to_owned()),
+            proxy_url: config
+                .proxy
+                .url
+                .as_ref()
+                .map(|u| u.trim_end_matches('/').to_owned()),
             account_proxy_url: account,
-            plain_url: config.proxy.plain_listen.map(|address| format!("http://{address}")),
+            plain_url: config
+                .proxy
+                .plain_listen
+                .map(|address| format!("http://{address}")),
             ca_pem: self.ca_pem()?,
         })
     }
 
     /// PEM of our own CA, if clients need it.
     pub(super) fn ca_pem(&self) -> Result<Option<String>, CliError> {
-        let file = self.config.tls.as_ref().and_then(|tls| tls.ca_file.as_ref());
+        let file = self
+            .config
+            .tls
+            .as_ref()
+            .and_then(|tls| tls.ca_file.as_ref());
         file.map(|path| {
             std::fs::read_to_string(path)
                 .map_err(|e| CliError::usage(format!("cannot read {}: {e}", path.display())))

@@ -137,8 +137,10 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] with the key and what is wrong with it.
     pub fn read(path: &Path) -> Result<(Self, Digest), ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
         let mut config: Self = toml::from_str(&text).map_err(|e| ConfigError::Syntax {
             path: path.to_owned(),
             message: e.to_string().trim_end().to_owned(),
@@ -154,9 +156,13 @@ impl Config {
         let data = self.data.clone();
         let paths = self.log_seed_file.iter_mut();
         let tls = self.tls.iter_mut().flat_map(|tls| {
-            [Some(&mut tls.cert_file), Some(&mut tls.key_file), tls.ca_file.as_mut()]
-                .into_iter()
-                .flatten()
+            [
+                Some(&mut tls.cert_file),
+                Some(&mut tls.key_file),
+                tls.ca_file.as_mut(),
+            ]
+            .into_iter()
+            .flatten()
         });
         let ca = self.databricks.ca_file.iter_mut();
         for path in paths.chain(tls).chain(ca) {
@@ -165,9 +171,10 @@ impl Config {
         for channel in &mut self.channels {
             channel.make_absolute(folder);
         }
-        let store = self
-            .store
-            .get_or_insert(store::Config { sqlite: None, postgres_url_file: None });
+        let store = self.store.get_or_insert(store::Config {
+            sqlite: None,
+            postgres_url_file: None,
+        });
         if store.sqlite.is_none() && store.postgres_url_file.is_none() {
             store.sqlite = Some(data.join("vault.db"));
         }
@@ -178,7 +185,9 @@ impl Config {
 
     fn check(&self) -> Result<(), ConfigError> {
         let value = |key, why: String| ConfigError::Value { key, why };
-        self.databricks.check().map_err(|e| value("databricks", e.to_string()))?;
+        self.databricks
+            .check()
+            .map_err(|e| value("databricks", e.to_string()))?;
         let console =
             HostUrl::parse(&self.console.url).map_err(|e| value("console.url", e.to_string()))?;
         if let Some(url) = &self.proxy.url {
@@ -193,10 +202,16 @@ impl Config {
             return Err(value("proxy", "listen and url belong together".to_owned()));
         }
         if self.proxy.listen.is_none() && self.proxy.plain_listen.is_none() {
-            return Err(value("proxy", "needs listen with url, or plain_listen".to_owned()));
+            return Err(value(
+                "proxy",
+                "needs listen with url, or plain_listen".to_owned(),
+            ));
         }
         if self.proxy.calls_in_flight == 0 || self.proxy.calls_in_flight > 512 {
-            return Err(value("proxy.calls_in_flight", "must be 1 to 512".to_owned()));
+            return Err(value(
+                "proxy.calls_in_flight",
+                "must be 1 to 512".to_owned(),
+            ));
         }
         Ok(())
     }
@@ -204,7 +219,9 @@ impl Config {
     /// Where the log's seed is.
     #[must_use]
     pub fn log_seed_file(&self) -> PathBuf {
-        self.log_seed_file.clone().unwrap_or_else(|| self.data.join("log.seed"))
+        self.log_seed_file
+            .clone()
+            .unwrap_or_else(|| self.data.join("log.seed"))
     }
 
     /// The store's own table; `read` has filled it in.
@@ -221,8 +238,10 @@ impl Config {
     /// # Errors
     /// Never after [`Config::read`].
     pub fn origin(&self) -> Result<String, ConfigError> {
-        let url = HostUrl::parse(&self.console.url)
-            .map_err(|e| ConfigError::Value { key: "console.url", why: e.to_string() })?;
+        let url = HostUrl::parse(&self.console.url).map_err(|e| ConfigError::Value {
+            key: "console.url",
+            why: e.to_string(),
+        })?;
         Ok(format!("{}/log/{}/e1", url.host, self.vault))
     }
 

@@ -22,7 +22,9 @@ pub fn read_secret(path: &Path) -> Result<SecretString, ConfigError> {
         key: "secret file",
         why: format!("{} is not text", path.display()),
     })?;
-    Ok(SecretString::from(text.trim_end_matches(['\r', '\n']).to_owned()))
+    Ok(SecretString::from(
+        text.trim_end_matches(['\r', '\n']).to_owned(),
+    ))
 }
 
 /// Reads the bytes of a secret file.
@@ -30,27 +32,36 @@ pub fn read_secret(path: &Path) -> Result<SecretString, ConfigError> {
 /// # Errors
 /// As [`read_secret`].
 pub fn read_secret_bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
-    let broken = |source| ConfigError::Read { path: path.to_owned(), source };
+    let broken = |source| ConfigError::Read {
+        path: path.to_owned(),
+        source,
+    };
     let file = std::fs::File::open(path).map_err(broken)?;
     private(path, &file)?;
     let length = file.metadata().map_err(broken)?.len().min(MAX_BYTES);
     // One buffer of the right size: a growing one would leave copies behind.
     let capacity = usize::try_from(length).unwrap_or(0) + 1;
     let mut bytes = Zeroizing::new(Vec::with_capacity(capacity));
-    file.take(MAX_BYTES).read_to_end(&mut bytes).map_err(broken)?;
+    file.take(MAX_BYTES)
+        .read_to_end(&mut bytes)
+        .map_err(broken)?;
     Ok(bytes)
 }
 
 #[cfg(unix)]
 fn private(path: &Path, file: &std::fs::File) -> Result<(), ConfigError> {
     use std::os::unix::fs::PermissionsExt as _;
-    let metadata = file
-        .metadata()
-        .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+    let metadata = file.metadata().map_err(|source| ConfigError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
     let mode = metadata.permissions().mode() & 0o777;
     // Devices and pipes (a terminal, a systemd credential through a descriptor) have no such mode.
     if metadata.is_file() && mode & 0o077 != 0 {
-        return Err(ConfigError::Readable { path: path.to_owned(), mode });
+        return Err(ConfigError::Readable {
+            path: path.to_owned(),
+            mode,
+        });
     }
     Ok(())
 }
@@ -65,7 +76,10 @@ fn private(_path: &Path, _file: &std::fs::File) -> Result<(), ConfigError> {
 /// # Errors
 /// What the system said.
 pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), ConfigError> {
-    let broken = |source| ConfigError::Read { path: path.to_owned(), source };
+    let broken = |source| ConfigError::Read {
+        path: path.to_owned(),
+        source,
+    };
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

@@ -26,7 +26,11 @@ impl HostUrl {
         let https = match uri.scheme_str() {
             Some("https") => true,
             Some("http") => false,
-            _ => return Err(UrlError("must begin with https:// (or http:// on loopback)")),
+            _ => {
+                return Err(UrlError(
+                    "must begin with https:// (or http:// on loopback)",
+                ));
+            }
         };
         if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
             return Err(UrlError("must have no path"));
@@ -61,7 +65,13 @@ mod tests {
 
     #[test]
     fn urls_with_paths_or_users_are_refused() {
-        for text in ["https://h/x", "https://u@h", "ftp://h", "h", "https://h?x=1"] {
+        for text in [
+            "https://h/x",
+            "https://u@h",
+            "ftp://h",
+            "h",
+            "https://h?x=1",
+        ] {
             assert!(HostUrl::parse(text).is_err(), "{text}");
         }
     }

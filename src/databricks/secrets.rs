@@ -61,7 +61,10 @@ impl NewSecret {
     ///
     /// # Errors
     /// [`MemoryError`] when locked memory cannot be had.
-    #[expect(clippy::disallowed_methods, reason = "moves the value into locked memory")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "moves the value into locked memory"
+    )]
     pub fn credential(&self, client_id: &str) -> Result<Credential, MemoryError> {
         Ok(Credential {
             client_id: client_id.to_owned(),

@@ -189,7 +189,10 @@ impl FromStr for Digest {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, IdError> {
-        let wrong = IdError { kind: "sha-256", rule: "64 lower-case hexadecimal characters" };
+        let wrong = IdError {
+            kind: "sha-256",
+            rule: "64 lower-case hexadecimal characters",
+        };
         if text.len() != 64 || text.bytes().any(|b| b.is_ascii_uppercase()) {
             return Err(wrong);
         }

@@ -70,7 +70,9 @@ impl Manifest {
     /// The possession key of one share, as 32 bytes.
     #[must_use]
     pub fn possession_key(&self, index: u8) -> Option<[u8; 32]> {
-        let text = self.possession_keys.get(usize::from(index).checked_sub(1)?)?;
+        let text = self
+            .possession_keys
+            .get(usize::from(index).checked_sub(1)?)?;
         let mut key = [0; 32];
         hex::decode_to_slice(text, &mut key).ok()?;
         Some(key)

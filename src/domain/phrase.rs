@@ -61,7 +61,10 @@ pub fn normalise(typed: &str) -> String {
 }
 
 fn word(byte: u8) -> &'static str {
-    WORDS.split_ascii_whitespace().nth(usize::from(byte)).unwrap_or("able")
+    WORDS
+        .split_ascii_whitespace()
+        .nth(usize::from(byte))
+        .unwrap_or("able")
 }
 
 #[cfg(test)]

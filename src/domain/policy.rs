@@ -9,8 +9,8 @@ use super::VERSION;
 use super::canonical::{self, CanonicalError};
 use super::ids::{Digest, VaultId};
 use super::roster::Role;
-use super::time::{DAY_MS, HOUR_MS, Timestamp};
 use super::scope::{Scope, ScopeError};
+use super::time::{DAY_MS, HOUR_MS, Timestamp};
 
 mod built_in;
 pub mod file;
@@ -288,7 +288,10 @@ impl Policy {
         unique("question", self.tree.iter().map(|q| q.id.as_str()))?;
         unique("use case", self.use_cases.iter().map(|u| u.id.as_str()))?;
         unique("channel", self.channels.iter().map(|c| c.name.as_str()))?;
-        unique("review question", self.review_questions.iter().map(|q| q.id.as_str()))?;
+        unique(
+            "review question",
+            self.review_questions.iter().map(|q| q.id.as_str()),
+        )?;
         if self.channels.len() < 2 {
             return Err(PolicyError::Channels);
         }
@@ -301,17 +304,26 @@ impl Policy {
     /// Answers are members of signed documents, so their ids must be member names.
     fn check_ids(&self) -> Result<(), PolicyError> {
         let questions = self.tree.iter().map(|q| ("question", q.id.as_str()));
-        let reviews = self.review_questions.iter().map(|q| ("review question", q.id.as_str()));
+        let reviews = self
+            .review_questions
+            .iter()
+            .map(|q| ("review question", q.id.as_str()));
         for (what, id) in questions.chain(reviews) {
             well_formed(what, id, "[a-z][a-z0-9_]{0,39}", |b| b == b'_')?;
         }
         self.use_cases.iter().try_for_each(|u| {
-            well_formed("use case", &u.id, "[a-z][a-z0-9_-]{0,39}", |b| b == b'_' || b == b'-')
+            well_formed("use case", &u.id, "[a-z][a-z0-9_-]{0,39}", |b| {
+                b == b'_' || b == b'-'
+            })
         })
     }
 
     fn check_limits(&self) -> Result<(), PolicyError> {
-        limit("review_due_hours", self.review_due_hours, MAX_REVIEW_DUE_HOURS)?;
+        limit(
+            "review_due_hours",
+            self.review_due_hours,
+            MAX_REVIEW_DUE_HOURS,
+        )?;
         let hours = &self.office_hours;
         let days = hours.days.iter().all(|d| (1..=7).contains(d));
         if hours.from_hour >= hours.to_hour || hours.to_hour > 24 || !days {
@@ -321,7 +333,10 @@ impl Policy {
             limit("max_minutes", u.max_minutes, MAX_SESSION_MINUTES)?;
             Scope::parse(&u.scope)
                 .map(|_| ())
-                .map_err(|error| PolicyError::Scope { use_case: u.id.clone(), error })
+                .map_err(|error| PolicyError::Scope {
+                    use_case: u.id.clone(),
+                    error,
+                })
         })
     }
 
@@ -365,14 +380,14 @@ impl Policy {
     }
 }
 
-fn unique<'a>(
-    what: &'static str,
-    ids: impl Iterator<Item = &'a str>,
-) -> Result<(), PolicyError> {
+fn unique<'a>(what: &'static str, ids: impl Iterator<Item = &'a str>) -> Result<(), PolicyError> {
     let mut seen = BTreeSet::new();
     for id in ids {
         if !seen.insert(id) {
-            return Err(PolicyError::NotUnique { what, id: id.to_owned() });
+            return Err(PolicyError::NotUnique {
+                what,
+                id: id.to_owned(),
+            });
         }
     }
     Ok(())
@@ -385,11 +400,17 @@ fn well_formed(
     extra: fn(u8) -> bool,
 ) -> Result<(), PolicyError> {
     let first = id.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
-    let rest = id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || extra(b));
+    let rest = id
+        .bytes()
+        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || extra(b));
     if first && rest && id.len() <= 40 {
         return Ok(());
     }
-    Err(PolicyError::Id { what, id: id.to_owned(), rule })
+    Err(PolicyError::Id {
+        what,
+        id: id.to_owned(),
+        rule,
+    })
 }
 
 fn limit(what: &'static str, value: u32, limit: u32) -> Result<(), PolicyError> {

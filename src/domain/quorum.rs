@@ -38,13 +38,19 @@ pub fn excluded<'a>(
 pub fn needed(k: u8, eligible: usize, gates: &[Gate], purpose: Purpose) -> Result<u8, Refusal> {
     let available = u8::try_from(eligible).unwrap_or(u8::MAX);
     if available < k {
-        return Err(Refusal::TooFewEligible { eligible: available, k });
+        return Err(Refusal::TooFewEligible {
+            eligible: available,
+            k,
+        });
     }
     if purpose == Purpose::Rotate || gates.is_empty() {
         return Ok(k);
     }
     if available == k {
-        return Err(Refusal::GateNeedsAnother { gates: gates.to_vec(), k });
+        return Err(Refusal::GateNeedsAnother {
+            gates: gates.to_vec(),
+            k,
+        });
     }
     Ok(k + 1)
 }

@@ -106,8 +106,14 @@ pub fn complete(
     }
     let stray = answers.keys().find(|id| !wanted.contains(id.as_str()));
     let long = answers.values().chain(findings.iter().map(|f| &f.text));
-    if stray.is_some() || long.into_iter().any(|t| t.chars().count() > MAX_ANSWER_CHARS) {
-        return Err(Refusal::BadText { what: "review answer" });
+    if stray.is_some()
+        || long
+            .into_iter()
+            .any(|t| t.chars().count() > MAX_ANSWER_CHARS)
+    {
+        return Err(Refusal::BadText {
+            what: "review answer",
+        });
     }
     Ok(())
 }

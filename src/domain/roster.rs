@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::VERSION;
 use super::canonical::{self, CanonicalError};
 use super::ids::{Digest, PersonId, VaultId};
-use super::VERSION;
 use super::terms::VAULT;
 
 pub mod file;
@@ -208,17 +208,33 @@ impl Roster {
         }
         let custodians = self.custodians().count();
         if custodians < usize::from(self.k) {
-            return Err(RosterError::TooFewCustodians { custodians, k: self.k });
+            return Err(RosterError::TooFewCustodians {
+                custodians,
+                k: self.k,
+            });
         }
         if self.k < MIN_THRESHOLD || self.k > self.n || self.n > MAX_SHARES {
-            return Err(RosterError::Threshold { k: self.k, n: self.n });
+            return Err(RosterError::Threshold {
+                k: self.k,
+                n: self.n,
+            });
         }
         if usize::from(self.n) != custodians {
-            return Err(RosterError::CountMismatch { n: self.n, custodians });
+            return Err(RosterError::CountMismatch {
+                n: self.n,
+                custodians,
+            });
         }
         self.people.iter().try_for_each(check_person)?;
-        if let Some(reason) = self.auditor_recipients.iter().find_map(|r| unlocker_fault(r)) {
-            return Err(RosterError::Key { who: "auditor_recipients".to_owned(), reason });
+        if let Some(reason) = self
+            .auditor_recipients
+            .iter()
+            .find_map(|r| unlocker_fault(r))
+        {
+            return Err(RosterError::Key {
+                who: "auditor_recipients".to_owned(),
+                reason,
+            });
         }
         self.check_unique()?;
         self.check_roles()
@@ -244,12 +260,19 @@ impl Roster {
                 let both = [p.id.as_str(), p.name.as_str()].map(str::to_ascii_lowercase);
                 BTreeSet::from(both).into_iter().collect()
             }),
-            ("login key", |p| p.login_keys.iter().map(|k| comparable(k)).collect()),
-            ("unlocker", |p| p.unlockers.iter().map(|k| comparable(k)).collect()),
+            ("login key", |p| {
+                p.login_keys.iter().map(|k| comparable(k)).collect()
+            }),
+            ("unlocker", |p| {
+                p.unlockers.iter().map(|k| comparable(k)).collect()
+            }),
             // One key may log in and unlock for the same person, never for two.
             ("key", |p| {
                 let keys = p.login_keys.iter().chain(&p.unlockers);
-                keys.map(|k| comparable(k)).collect::<BTreeSet<_>>().into_iter().collect()
+                keys.map(|k| comparable(k))
+                    .collect::<BTreeSet<_>>()
+                    .into_iter()
+                    .collect()
             }),
         ];
         for (what, texts) in kinds {
@@ -278,7 +301,9 @@ impl Roster {
     /// The share index of a custodian in an epoch dealt to this roster.
     #[must_use]
     pub fn index_of(&self, person: &PersonId) -> Option<u8> {
-        self.custodians().find(|(_, p)| p.id == *person).map(|(index, _)| index)
+        self.custodians()
+            .find(|(_, p)| p.id == *person)
+            .map(|(index, _)| index)
     }
 
     /// The custodian who holds this share index.
@@ -296,14 +321,18 @@ impl Roster {
     /// The person whose id or name is this text; names are compared without regard to case.
     #[must_use]
     pub fn find(&self, text: &str) -> Option<&Person> {
-        self.people.iter().find(|p| p.id.as_str() == text || p.name.eq_ignore_ascii_case(text))
+        self.people
+            .iter()
+            .find(|p| p.id.as_str() == text || p.name.eq_ignore_ascii_case(text))
     }
 
     /// The owner of a login key (`ssh-ed25519 AAAA…`; a comment is ignored).
     #[must_use]
     pub fn owner_of_key(&self, key: &str) -> Option<&Person> {
         let wanted = comparable(key);
-        self.people.iter().find(|p| p.login_keys.iter().any(|k| comparable(k) == wanted))
+        self.people
+            .iter()
+            .find(|p| p.login_keys.iter().any(|k| comparable(k) == wanted))
     }
 
     /// Mail addresses of everybody who holds one of the roles.
@@ -319,7 +348,8 @@ impl Roster {
     /// A person's name, or the id itself when the roster does not know it.
     #[must_use]
     pub fn name_of(&self, id: &PersonId) -> String {
-        self.person(id).map_or_else(|| id.to_string(), |p| p.name.clone())
+        self.person(id)
+            .map_or_else(|| id.to_string(), |p| p.name.clone())
     }
 }
 
@@ -335,7 +365,9 @@ fn check_person(person: &Person) -> Result<(), RosterError> {
         return Err(RosterError::ReservedId);
     }
     let texts = [&person.name, &person.contacts.mail, &person.time_zone];
-    if texts.iter().any(|t| t.trim().is_empty() || t.chars().any(char::is_control))
+    if texts
+        .iter()
+        .any(|t| t.trim().is_empty() || t.chars().any(char::is_control))
         || !person.contacts.mail.contains('@')
     {
         return Err(RosterError::Text(person.id.to_string()));
@@ -362,7 +394,9 @@ pub fn login_key_fault(key: &str) -> Option<&'static str> {
     match key.split_whitespace().next() {
         Some("ssh-ed25519") => None,
         Some(
-            "ssh-rsa" | "ecdsa-sha2-nistp256" | "sk-ssh-ed25519@openssh.com"
+            "ssh-rsa"
+            | "ecdsa-sha2-nistp256"
+            | "sk-ssh-ed25519@openssh.com"
             | "sk-ecdsa-sha2-nistp256@openssh.com",
         ) => Some("this kind of login key comes with a later version; use ssh-ed25519"),
         _ => Some("a login key must be an ssh public key such as ssh-ed25519"),
@@ -381,7 +415,11 @@ pub fn unlocker_fault(unlocker: &str) -> Option<&'static str> {
         }
         // A plugin recipient's human-readable part ends in a second `1`; X25519's data part,
         // after `age1`, cannot hold one (BIP-173 leaves `1` out of its alphabet).
-        Some(text) if text.strip_prefix("age1").is_some_and(|data| data.contains('1')) => {
+        Some(text)
+            if text
+                .strip_prefix("age1")
+                .is_some_and(|data| data.contains('1')) =>
+        {
             Some("the server would have to start a plugin for this recipient, which it never does")
         }
         Some(text) if text.starts_with("age1") => None,

@@ -316,7 +316,14 @@ impl Rotation {
     pub fn apply(&mut self, event: &Event) -> Result<(), OutOfOrder> {
         let state = match (self.state, event) {
             (State::Idle, Event::Begun { .. }) => State::Idle,
-            (State::Idle | State::Prepared, Event::Prepared { old_secret_id, pre_ids, lifetime_s }) => {
+            (
+                State::Idle | State::Prepared,
+                Event::Prepared {
+                    old_secret_id,
+                    pre_ids,
+                    lifetime_s,
+                },
+            ) => {
                 self.old_secret_id.clone_from(old_secret_id);
                 self.pre_ids.clone_from(pre_ids);
                 self.lifetime_s = *lifetime_s;
@@ -327,7 +334,14 @@ impl Rotation {
             (State::CreateSent | State::Reconcile, Event::Reconcile { .. }) => State::Reconcile,
             (State::CreateSent | State::Reconcile, Event::Reconciled { .. }) => State::Idle,
             (state, Event::Foreign { .. }) => state,
-            (State::CreateSent, Event::Sealed { new_secret_id, manifest_sha256, .. }) => {
+            (
+                State::CreateSent,
+                Event::Sealed {
+                    new_secret_id,
+                    manifest_sha256,
+                    ..
+                },
+            ) => {
                 self.new_secret_id = Some(new_secret_id.clone());
                 self.manifest_sha256 = Some(*manifest_sha256);
                 State::Sealed
@@ -359,7 +373,11 @@ impl Rotation {
                 State::Idle
             }
             (state, event) => {
-                return Err(OutOfOrder { id: self.id.clone(), state, event: event.kind() });
+                return Err(OutOfOrder {
+                    id: self.id.clone(),
+                    state,
+                    event: event.kind(),
+                });
             }
         };
         self.state = state;
@@ -398,8 +416,7 @@ impl Event {
         &self,
         id: &RotationId,
     ) -> Result<(String, Map<String, Value>), CanonicalError> {
-        let value =
-            serde_json::to_value(self).map_err(|e| CanonicalError::Shape(e.to_string()))?;
+        let value = serde_json::to_value(self).map_err(|e| CanonicalError::Shape(e.to_string()))?;
         let Value::Object(mut members) = value else {
             return Err(CanonicalError::Shape("event without members".to_owned()));
         };
@@ -420,7 +437,9 @@ impl Event {
         else {
             return Ok(None);
         };
-        let id = id.parse().map_err(|_| CanonicalError::Shape("rot is not an id".to_owned()))?;
+        let id = id
+            .parse()
+            .map_err(|_| CanonicalError::Shape("rot is not an id".to_owned()))?;
         let mut members = members.clone();
         members.remove("rot");
         members.insert("t".to_owned(), Value::String(kind.to_owned()));
@@ -436,12 +455,24 @@ mod tests {
 
     fn saga(state: State) -> Rotation {
         let id = RotationId::numbered(1);
-        Rotation { state, ..Rotation::begun(id, None, Cause::Close, 1, Timestamp(0)) }
+        Rotation {
+            state,
+            ..Rotation::begun(id, None, Cause::Close, 1, Timestamp(0))
+        }
     }
 
-    const NOTHING: InMemory = InMemory { predecessor: false, successor: false };
-    const OLD: InMemory = InMemory { predecessor: true, successor: false };
-    const NEW: InMemory = InMemory { predecessor: false, successor: true };
+    const NOTHING: InMemory = InMemory {
+        predecessor: false,
+        successor: false,
+    };
+    const OLD: InMemory = InMemory {
+        predecessor: true,
+        successor: false,
+    };
+    const NEW: InMemory = InMemory {
+        predecessor: false,
+        successor: true,
+    };
 
     #[test]
     fn a_restart_after_the_post_never_posts_again() {
@@ -456,7 +487,14 @@ mod tests {
     #[test]
     fn nothing_is_deleted_before_the_successor_is_current() {
         use State as S;
-        for state in [S::Idle, S::Prepared, S::CreateSent, S::Sealed, S::Verified, S::Acked] {
+        for state in [
+            S::Idle,
+            S::Prepared,
+            S::CreateSent,
+            S::Sealed,
+            S::Verified,
+            S::Acked,
+        ] {
             for memory in [NOTHING, OLD, NEW] {
                 assert_ne!(saga(state).next(memory), Next::Delete, "{state:?}");
             }
@@ -473,9 +511,15 @@ mod tests {
     #[test]
     fn with_nothing_in_memory_only_custodians_can_go_on() {
         use State as S;
-        for state in
-            [S::Idle, S::Prepared, S::CreateSent, S::Sealed, S::Acked, S::Switched, S::Deleted]
-        {
+        for state in [
+            S::Idle,
+            S::Prepared,
+            S::CreateSent,
+            S::Sealed,
+            S::Acked,
+            S::Switched,
+            S::Deleted,
+        ] {
             assert_eq!(saga(state).next(NOTHING), Next::NeedsQuorum, "{state:?}");
         }
     }

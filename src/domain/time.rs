@@ -37,8 +37,10 @@ impl Timestamp {
     /// RFC 3339 in UTC, to the second, as `--json` prints times.
     #[must_use]
     pub fn rfc3339(self) -> String {
-        DateTime::<Utc>::from_timestamp_millis(self.0)
-            .map_or_else(|| self.0.to_string(), |t| t.to_rfc3339_opts(SecondsFormat::Secs, true))
+        DateTime::<Utc>::from_timestamp_millis(self.0).map_or_else(
+            || self.0.to_string(),
+            |t| t.to_rfc3339_opts(SecondsFormat::Secs, true),
+        )
     }
 
     /// `HH:MM UTC`, for sentences about today.
@@ -51,8 +53,10 @@ impl Timestamp {
     /// `YYYY-MM-DD HH:MM UTC`, for sentences about other days.
     #[must_use]
     pub fn date_clock_utc(self) -> String {
-        DateTime::<Utc>::from_timestamp_millis(self.0)
-            .map_or_else(|| self.0.to_string(), |t| t.format("%Y-%m-%d %H:%M UTC").to_string())
+        DateTime::<Utc>::from_timestamp_millis(self.0).map_or_else(
+            || self.0.to_string(),
+            |t| t.format("%Y-%m-%d %H:%M UTC").to_string(),
+        )
     }
 }
 

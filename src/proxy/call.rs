@@ -62,17 +62,27 @@ impl Door {
             Ok(inbound) => inbound,
             Err(Unread::Cut) => return refused(&Refusal::session_ended(), true),
             Err(Unread::Client) => {
-                self.app.deny(&session, &Denial::unjudged(&parts.method, "body_unread")).await;
+                self.app
+                    .deny(&session, &Denial::unjudged(&parts.method, "body_unread"))
+                    .await;
                 return refused(&Refusal::malformed("the body could not be read"), true);
             }
         };
         let judged = self.judged(&session, &parts, target, &inbound);
         if let Err(denied) = &judged.outcome {
-            self.app.deny(&session, &Denial::judged(&parts.method, &judged, denied)).await;
+            self.app
+                .deny(&session, &Denial::judged(&parts.method, &judged, denied))
+                .await;
             return refused(&Refusal::of(denied), !matches!(inbound, Inbound::Whole(_)));
         }
         let request = facts(&parts, &inbound);
-        let judgment = Judgment { session: &session, parts: &parts, target, judged: &judged, request };
+        let judgment = Judgment {
+            session: &session,
+            parts: &parts,
+            target,
+            judged: &judged,
+            request,
+        };
         match inbound {
             Inbound::Whole(bytes) => self.replayable(&judgment, &bytes).await,
             Inbound::Streaming(body) => self.once(&judgment, body).await,
@@ -109,7 +119,8 @@ impl Door {
             account_id: Some(self.app.account_id()),
         };
         let mut judged = judge::judge(&asked, &rights);
-        if matches!(inbound, Inbound::TooLarge) && !matches!(judged.outcome, Err(Denied::Never(_))) {
+        if matches!(inbound, Inbound::TooLarge) && !matches!(judged.outcome, Err(Denied::Never(_)))
+        {
             let (_, most_bytes) = judge::need(parts.method.as_str(), target);
             judged.outcome = Err(Denied::TooLarge(most_bytes));
         }
@@ -118,15 +129,25 @@ impl Door {
 
     /// A call whose body is at hand: a refused token costs one more try, with its own entries.
     async fn replayable(&self, call: &Judgment<'_>, bytes: &Bytes) -> Response<ReplyBody> {
-        let body = || Full::new(bytes.clone()).map_err(|never| match never {}).boxed_unsync();
+        let body = || {
+            Full::new(bytes.clone())
+                .map_err(|never| match never {})
+                .boxed_unsync()
+        };
         match self.attempt(call, body(), None).await {
             Received::Answer(response) => response,
             Received::TokenRefused { number, response } => {
-                if !self.app.renew_token(call.session, call.target, number).await {
+                if !self
+                    .app
+                    .renew_token(call.session, call.target, number)
+                    .await
+                {
                     return response;
                 }
                 match self.attempt(call, body(), None).await {
-                    Received::Answer(response) | Received::TokenRefused { response, .. } => response,
+                    Received::Answer(response) | Received::TokenRefused { response, .. } => {
+                        response
+                    }
                 }
             }
         }
@@ -140,7 +161,9 @@ impl Door {
         match self.attempt(call, body, Some(sent)).await {
             Received::Answer(response) => response,
             Received::TokenRefused { number, response } => {
-                self.app.renew_token(call.session, call.target, number).await;
+                self.app
+                    .renew_token(call.session, call.target, number)
+                    .await;
                 response
             }
         }
@@ -176,8 +199,11 @@ impl Door {
     }
 
     async fn headers(&self, call: &Judgment<'_>) -> Result<HeaderMap, Refusal> {
-        let suffix =
-            format!("breakglass/{} bg-session/{}", env!("CARGO_PKG_VERSION"), call.session.incident);
+        let suffix = format!(
+            "breakglass/{} bg-session/{}",
+            env!("CARGO_PKG_VERSION"),
+            call.session.incident
+        );
         let upstream = call.target.upstream();
         let workspace = call.session.target.workspace.as_deref();
         let passed = request_headers(&call.parts.headers, upstream, workspace, &suffix);
@@ -192,7 +218,9 @@ impl Door {
                         ("repeated_header", Refusal::malformed(error.to_string()))
                     }
                 };
-                self.app.deny(call.session, &Denial::unjudged(&call.parts.method, why)).await;
+                self.app
+                    .deny(call.session, &Denial::unjudged(&call.parts.method, why))
+                    .await;
                 Err(refusal)
             }
         }
@@ -243,7 +271,9 @@ async fn inbound(
 async fn read(mut body: RequestBody, most_bytes: usize) -> Result<Inbound, Unread> {
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let Ok(piece) = frame.map_err(|_| Unread::Client)?.into_data() else { continue };
+        let Ok(piece) = frame.map_err(|_| Unread::Client)?.into_data() else {
+            continue;
+        };
         if whole.len() + piece.len() > most_bytes {
             return Ok(Inbound::TooLarge);
         }
@@ -261,15 +291,15 @@ fn declared(headers: &HeaderMap) -> Option<u64> {
 
 fn facts(parts: &Parts, inbound: &Inbound) -> BodyFacts {
     match inbound {
-        Inbound::Whole(bytes) if bytes.is_empty() => {
-            BodyFacts { bytes: Some(0), sha256: None }
-        }
-        Inbound::Whole(bytes) => {
-            BodyFacts::seen(bytes.len() as u64, Sha256::digest(bytes).into())
-        }
-        Inbound::Streaming(_) | Inbound::TooLarge => {
-            BodyFacts { bytes: declared(&parts.headers), sha256: None }
-        }
+        Inbound::Whole(bytes) if bytes.is_empty() => BodyFacts {
+            bytes: Some(0),
+            sha256: None,
+        },
+        Inbound::Whole(bytes) => BodyFacts::seen(bytes.len() as u64, Sha256::digest(bytes).into()),
+        Inbound::Streaming(_) | Inbound::TooLarge => BodyFacts {
+            bytes: declared(&parts.headers),
+            sha256: None,
+        },
     }
 }
 
@@ -295,7 +325,12 @@ async fn unanswered(flight: InFlight, error: &SendError, sent: Option<&Sent>) ->
                 false => Ending::UpstreamError,
             };
             let request = uploaded(sent);
-            flight.end(Outcome { request, ..Outcome::without_reply(ending) }).await
+            flight
+                .end(Outcome {
+                    request,
+                    ..Outcome::without_reply(ending)
+                })
+                .await
         }
     };
     match (logged, error) {

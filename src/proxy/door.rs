@@ -12,8 +12,8 @@ use hyper::body::Body as _;
 use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{HeaderMap, Request, Response, StatusCode};
 
-use super::local::{LocalCall, SessionToken, TokenAsk, TokenAskError, discovery, local_call};
 use super::local::token_reply;
+use super::local::{LocalCall, SessionToken, TokenAsk, TokenAskError, discovery, local_call};
 use super::refusal::Refusal;
 use crate::app::App;
 use crate::app::permit::{Denial, LiveSession, SessionLookup};
@@ -36,7 +36,11 @@ pub(super) struct Door {
 /// The proxy as `listen` serves it; the same for the workspace's and the account's name.
 #[must_use]
 pub fn handler(app: App, calls_in_flight: usize) -> Handler {
-    let door = Arc::new(Door { app, most_under_way: calls_in_flight, idle: IDLE });
+    let door = Arc::new(Door {
+        app,
+        most_under_way: calls_in_flight,
+        idle: IDLE,
+    });
     listen::handler(move |request, peer| Arc::clone(&door).answer(request, peer))
 }
 
@@ -56,7 +60,10 @@ impl Door {
         request: Request<RequestBody>,
         peer: Peer,
     ) -> Response<ReplyBody> {
-        let raw = request.uri().path_and_query().map_or("/", |path| path.as_str());
+        let raw = request
+            .uri()
+            .path_and_query()
+            .map_or("/", |path| path.as_str());
         let target = canonicalise(raw);
         if let Ok(target) = &target
             && let Some(local) = local_call(request.method(), target)
@@ -66,7 +73,8 @@ impl Door {
         let app = self.app.clone();
         let call = app.carry(async move { self.authenticated(request, peer, target).await });
         // A panic: nobody can tell whether it was sent. The log says `call.lost`.
-        call.await.unwrap_or_else(|_| refused(&Refusal::outcome_unknown(), true))
+        call.await
+            .unwrap_or_else(|_| refused(&Refusal::outcome_unknown(), true))
     }
 
     async fn authenticated(
@@ -86,18 +94,20 @@ impl Door {
         match target {
             Ok(target) => self.call(session, request, &target).await,
             Err(refusal) => {
-                self.app.deny(&session, &Denial::unjudged(request.method(), "target")).await;
+                self.app
+                    .deny(&session, &Denial::unjudged(request.method(), "target"))
+                    .await;
                 refused(&Refusal::malformed(refusal.to_string()), close)
             }
         }
     }
 
-    async fn session(
-        &self,
-        token: &SessionToken,
-        peer: Peer,
-    ) -> Result<Arc<LiveSession>, Refusal> {
-        match self.app.session_for(token.as_bytes(), peer.address.ip()).await {
+    async fn session(&self, token: &SessionToken, peer: Peer) -> Result<Arc<LiveSession>, Refusal> {
+        match self
+            .app
+            .session_for(token.as_bytes(), peer.address.ip())
+            .await
+        {
             SessionLookup::Open(session) => Ok(session),
             SessionLookup::Ended { incident, reason } => {
                 Err(Refusal::session_over(incident.as_str(), reason))
@@ -132,11 +142,21 @@ impl Door {
     }
 
     /// The token endpoint gives the session token back to whoever has it already.
-    async fn give_token(&self, headers: &HeaderMap, form: &[u8], peer: Peer) -> Response<ReplyBody> {
+    async fn give_token(
+        &self,
+        headers: &HeaderMap,
+        form: &[u8],
+        peer: Peer,
+    ) -> Response<ReplyBody> {
         let answer = match TokenAsk::read(text(headers, AUTHORIZATION.as_str()), form) {
             Err(error) => Err(error),
             Ok(ask) => match self.session(&ask.token, peer).await {
-                Ok(live) if ask.session.as_deref().is_none_or(|id| id == live.id.as_str()) => {
+                Ok(live)
+                    if ask
+                        .session
+                        .as_deref()
+                        .is_none_or(|id| id == live.id.as_str()) =>
+                {
                     let seconds = self.app.remaining_seconds(&live);
                     Ok(token_reply(&ask.token, seconds))
                 }

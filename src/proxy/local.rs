@@ -53,10 +53,13 @@ pub fn local_call(method: &Method, target: &Target) -> Option<LocalCall> {
         }
         ("POST", ["telemetry-ext" | "telemetry-unauth"]) => Some(LocalCall::Telemetry),
         ("POST", ["api", "2.0", "fs", "files", _, ..]) => {
-            let begins = |(name, value): &(String, String)| {
-                name == "action" && value == "initiate-upload"
-            };
-            target.pairs().iter().any(begins).then_some(LocalCall::BeginUpload)
+            let begins =
+                |(name, value): &(String, String)| name == "action" && value == "initiate-upload";
+            target
+                .pairs()
+                .iter()
+                .any(begins)
+                .then_some(LocalCall::BeginUpload)
         }
         _ => None,
     }

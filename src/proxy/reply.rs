@@ -21,9 +21,7 @@ use super::held::{Ended, Finish, Held, HeldError, How};
 use super::refusal::Refusal;
 use super::upload::Sent;
 use crate::app::App;
-use crate::app::permit::{
-    BodyFacts, Ending, InFlight, LiveSession, Outcome, Reply, token_refused,
-};
+use crate::app::permit::{BodyFacts, Ending, InFlight, LiveSession, Outcome, Reply, token_refused};
 use crate::listen::ReplyBody;
 
 /// Replies up to this size wait until they are whole, bytes.
@@ -67,7 +65,12 @@ impl Door {
         let passed = reply_headers(&parts.headers, flight.authority());
         let is_chunked = parts.headers.contains_key(TRANSFER_ENCODING);
         parts.headers = passed;
-        let open = Open { app: self.app.clone(), flight, status, sent };
+        let open = Open {
+            app: self.app.clone(),
+            flight,
+            status,
+            sent,
+        };
         if leaks(open.flight.session(), &parts.headers) {
             return Received::Answer(open.early(How::Leaked, &VecDeque::new()).await);
         }
@@ -151,7 +154,9 @@ impl Open {
             Box::pin(async move {
                 let app = self.app.clone();
                 // Carried on if the connection is gone before the disk has answered.
-                app.carry(self.ended(ended)).await.unwrap_or(Err(HeldError::NotLogged))
+                app.carry(self.ended(ended))
+                    .await
+                    .unwrap_or(Err(HeldError::NotLogged))
             })
         });
         let scan = Box::new(move |piece: &[u8]| scanner.feed(piece));
@@ -165,7 +170,10 @@ impl Open {
             self.app.token_seen(self.flight.session());
         }
         let outcome = self.outcome(ended.how, BodyFacts::seen(ended.bytes, ended.sha256));
-        self.flight.end(outcome).await.map_err(|_| HeldError::NotLogged)
+        self.flight
+            .end(outcome)
+            .await
+            .map_err(|_| HeldError::NotLogged)
     }
 
     fn outcome(&self, how: How, reply: BodyFacts) -> Outcome {
@@ -264,7 +272,9 @@ fn joined(mut pieces: VecDeque<Bytes>, bytes: usize) -> Bytes {
         return pieces.pop_front().unwrap_or_default();
     }
     let mut whole = BytesMut::with_capacity(bytes);
-    pieces.iter().for_each(|piece| whole.extend_from_slice(piece));
+    pieces
+        .iter()
+        .for_each(|piece| whole.extend_from_slice(piece));
     whole.freeze()
 }
 

@@ -26,13 +26,20 @@ impl Drop for Door {
 
 impl Door {
     async fn open(rig: Rig) -> Self {
-        let bound = Bound::bind(SocketAddr::from(([127, 0, 0, 1], 0)), None).await.unwrap();
+        let bound = Bound::bind(SocketAddr::from(([127, 0, 0, 1], 0)), None)
+            .await
+            .unwrap();
         let address = bound.address();
         let hosts = Hosts::new().with("127.0.0.1", handler(rig.app.clone(), 256));
         let stop = CancellationToken::new();
         tokio::spawn(bound.serve(hosts, Limits::default(), stop.clone()));
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { rig, address, client, stop }
+        Self {
+            rig,
+            address,
+            client,
+            stop,
+        }
     }
 
     async fn new() -> Self {
@@ -68,36 +75,64 @@ async fn a_call_has_one_begin_and_one_end_and_goes_out_under_the_real_bearer() {
     let seen = door.rig.seen();
     assert_eq!((seen.len(), seen[0].method.as_str()), (1, "GET"));
     assert!(seen[0].target.ends_with("/api/2.0/clusters/list?b=1&a=2"));
-    assert_eq!(seen[0].headers["authorization"], "Bearer canary-bearer-0001");
+    assert_eq!(
+        seen[0].headers["authorization"],
+        "Bearer canary-bearer-0001"
+    );
     let agent = seen[0].headers["user-agent"].to_str().unwrap();
-    assert!(agent.contains("breakglass/") && agent.contains(" bg-session/"), "{agent}");
+    assert!(
+        agent.contains("breakglass/") && agent.contains(" bg-session/"),
+        "{agent}"
+    );
     let log = door.rig.log_of(&["call.begin", "call.end"]).await;
     assert_eq!(log.len(), 2);
     assert_eq!(log[0].text("route"), Some("/api/2/clusters/list"));
-    assert_eq!((log[0].text("cls"), log[0].text("host")), (Some("read"), Some("ws:42")));
-    assert_eq!((log[1].text("ended"), log[1].integer("status")), (Some("complete"), Some(200)));
+    assert_eq!(
+        (log[0].text("cls"), log[0].text("host")),
+        (Some("read"), Some("ws:42"))
+    );
+    assert_eq!(
+        (log[1].text("ended"), log[1].integer("status")),
+        (Some("complete"), Some(200))
+    );
     assert_eq!(log[1].members["res"]["len"], 15);
 }
 
 #[tokio::test]
 async fn a_long_reply_streams_and_its_hash_is_in_the_log() {
     let door = Door::new().await;
-    let body = door.get("/api/2.0/fs/files/Volumes/long").await.bytes().await.unwrap();
+    let body = door
+        .get("/api/2.0/fs/files/Volumes/long")
+        .await
+        .bytes()
+        .await
+        .unwrap();
     assert_eq!(body.len(), 3 << 20);
-    assert_eq!(door.rig.call_kinds().await, ["call.begin", "call.head", "call.end"]);
+    assert_eq!(
+        door.rig.call_kinds().await,
+        ["call.begin", "call.head", "call.end"]
+    );
     let end = &door.rig.log_of(&["call.end"]).await[0];
-    assert_eq!(end.members["res"]["sha256"], hex::encode(Sha256::digest(&body)));
+    assert_eq!(
+        end.members["res"]["sha256"],
+        hex::encode(Sha256::digest(&body))
+    );
 }
 
 #[tokio::test]
 async fn an_upload_streams_and_its_hash_is_in_the_log() {
     let door = Door::new().await;
     let body = vec![5_u8; 2 << 20];
-    let put = door.call("PUT", "/api/2.0/fs/files/Volumes/up").body(body.clone());
+    let put = door
+        .call("PUT", "/api/2.0/fs/files/Volumes/up")
+        .body(body.clone());
     assert_eq!(put.send().await.unwrap().status(), 204);
     assert_eq!(door.rig.seen()[0].body_bytes, body.len());
     let end = &door.rig.log_of(&["call.end"]).await[0];
-    assert_eq!(end.members["req"]["sha256"], hex::encode(Sha256::digest(&body)));
+    assert_eq!(
+        end.members["req"]["sha256"],
+        hex::encode(Sha256::digest(&body))
+    );
     assert_eq!(end.members["req"]["len"], body.len());
 }
 
@@ -115,7 +150,9 @@ async fn close_cuts_streams_and_waiting_calls_within_a_second() {
         while let Ok(Some(_)) = stream.chunk().await {}
         waiting.await.unwrap().unwrap()
     };
-    let reply = tokio::time::timeout(Duration::from_secs(1), cut).await.unwrap();
+    let reply = tokio::time::timeout(Duration::from_secs(1), cut)
+        .await
+        .unwrap();
     assert_eq!(reply.status(), 403);
     let later = door.get("/api/2.0/clusters/list").await;
     assert_eq!(later.status(), 401, "no row knows the token of this test");
@@ -130,7 +167,10 @@ async fn a_session_whose_time_is_up_is_refused_in_a_way_that_ends_clients() {
     door.rig.clock.set_wall(door.rig.session.exp);
     let reply = door.get("/api/2.0/clusters/list").await;
     assert_eq!(reply.status(), 403);
-    assert_eq!(reply.headers()["x-databricks-reason-phrase"], "Break-glass session ended");
+    assert_eq!(
+        reply.headers()["x-databricks-reason-phrase"],
+        "Break-glass session ended"
+    );
     assert!(door.rig.seen().is_empty());
 }
 
@@ -155,20 +195,35 @@ async fn a_refused_token_costs_one_new_one_and_a_second_pair_of_entries() {
     assert_eq!(reply.status(), 200);
     assert_eq!((door.rig.mints(), door.rig.seen().len()), (2, 2));
     let ends = door.rig.log_of(&["call.end"]).await;
-    let statuses: Vec<_> = ends.iter().map(|end| end.integer("status").unwrap()).collect();
+    let statuses: Vec<_> = ends
+        .iter()
+        .map(|end| end.integer("status").unwrap())
+        .collect();
     assert_eq!(statuses, [401, 200]);
 }
 
 #[tokio::test]
 async fn calls_beyond_the_scope_are_logged_and_go_nowhere() {
     let door = Door::new().await;
-    let reply = door.call("DELETE", "/api/2.0/fs/files/Volumes/x").send().await.unwrap();
+    let reply = door
+        .call("DELETE", "/api/2.0/fs/files/Volumes/x")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(reply.status(), 403);
     assert_eq!(code(&reply.text().await.unwrap()), "PERMISSION_DENIED");
-    let encoded = door.call("GET", "/api/2.0/clusters/list%2f..").send().await.unwrap();
+    let encoded = door
+        .call("GET", "/api/2.0/clusters/list%2f..")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(encoded.status(), 400);
     let foreign = door.call("GET", "/api/2.0/clusters/list");
-    let foreign = foreign.header("x-databricks-workspace-id", "43").send().await.unwrap();
+    let foreign = foreign
+        .header("x-databricks-workspace-id", "43")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(foreign.status(), 403);
     assert!(door.rig.seen().is_empty());
     let log = door.rig.log_of(&["deny"]).await;
@@ -180,32 +235,65 @@ async fn calls_beyond_the_scope_are_logged_and_go_nowhere() {
 #[tokio::test]
 async fn strangers_are_counted_and_told_nothing() {
     let door = Door::new().await;
-    let without = door.request("GET", "/api/2.0/clusters/list").send().await.unwrap();
+    let without = door
+        .request("GET", "/api/2.0/clusters/list")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(without.status(), 401);
     for _ in 0..5 {
-        let other = door.request("GET", "/api/2.0/clusters/list").bearer_auth("bgt_other");
+        let other = door
+            .request("GET", "/api/2.0/clusters/list")
+            .bearer_auth("bgt_other");
         assert_eq!(other.send().await.unwrap().status(), 401);
     }
     let log = door.rig.log_of(&["deny"]).await;
     assert_eq!(log.len(), 1);
-    assert_eq!((log[0].text("why"), log[0].integer("n")), (Some("unknown_token"), Some(5)));
+    assert_eq!(
+        (log[0].text("why"), log[0].integer("n")),
+        (Some("unknown_token"), Some(5))
+    );
 }
 
 #[tokio::test]
 async fn the_token_endpoint_and_discovery_are_answered_without_databricks() {
     let door = Door::new().await;
-    let config = door.request("GET", "/.well-known/databricks-config").send().await.unwrap();
-    assert!(config.text().await.unwrap().contains(&format!("http://{}/oidc", door.address)));
+    let config = door
+        .request("GET", "/.well-known/databricks-config")
+        .send()
+        .await
+        .unwrap();
+    assert!(
+        config
+            .text()
+            .await
+            .unwrap()
+            .contains(&format!("http://{}/oidc", door.address))
+    );
     let ask = |id: &'static str, secret: &'static str| {
         let form = [("grant_type", "client_credentials"), ("scope", "all-apis")];
-        door.request("POST", "/oidc/v1/token").basic_auth(id, Some(secret)).form(&form).send()
+        door.request("POST", "/oidc/v1/token")
+            .basic_auth(id, Some(secret))
+            .form(&form)
+            .send()
     };
     let good = ask("ses-test1", TOKEN).await.unwrap();
     assert_eq!(good.status(), 200);
     assert!(good.text().await.unwrap().contains(TOKEN));
-    assert_eq!(ask("ses-other", TOKEN).await.unwrap().status(), StatusCode::UNAUTHORIZED);
-    assert_eq!(ask("ses-test1", "bgt_no").await.unwrap().status(), StatusCode::UNAUTHORIZED);
-    let telemetry = door.request("POST", "/telemetry-ext").body("{}").send().await.unwrap();
+    assert_eq!(
+        ask("ses-other", TOKEN).await.unwrap().status(),
+        StatusCode::UNAUTHORIZED
+    );
+    assert_eq!(
+        ask("ses-test1", "bgt_no").await.unwrap().status(),
+        StatusCode::UNAUTHORIZED
+    );
+    let telemetry = door
+        .request("POST", "/telemetry-ext")
+        .body("{}")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(telemetry.status(), 200);
     assert!(door.rig.seen().is_empty());
     assert_eq!(door.rig.call_kinds().await, Vec::<String>::new());
@@ -226,7 +314,10 @@ async fn an_upstream_that_hangs_up_may_have_acted() {
     let reply = door.get("/api/2.0/clusters/get?cluster_id=1").await;
     assert_eq!(reply.status(), 502);
     let end = &door.rig.log_of(&["call.end"]).await[0];
-    assert_eq!((end.text("ended"), end.integer("status")), (Some("upstream_error"), Some(0)));
+    assert_eq!(
+        (end.text("ended"), end.integer("status")),
+        (Some("upstream_error"), Some(0))
+    );
 }
 
 #[tokio::test]
@@ -241,7 +332,9 @@ async fn a_client_that_goes_away_leaves_an_ended_call() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(5), ended).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(5), ended)
+        .await
+        .unwrap();
     let end = &door.rig.log_of(&["call.end"]).await[0];
     assert_eq!(end.text("ended"), Some("client_gone"));
 }

@@ -108,7 +108,9 @@ impl Store {
         before_seq: u64,
     ) -> Read<Option<(u64, Vec<u8>)>> {
         let query = sqlx::query(sql::log::LAST_CONTROL_ENTRY);
-        let query = query.bind(kind).bind(i64::try_from(before_seq).unwrap_or(i64::MAX));
+        let query = query
+            .bind(kind)
+            .bind(i64::try_from(before_seq).unwrap_or(i64::MAX));
         let found = query.fetch_optional(self.reader()).await?;
         found.as_ref().map(numbered).transpose()
     }

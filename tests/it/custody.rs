@@ -13,7 +13,9 @@ use crate::support::{Person, TestVault};
 
 fn prove(vault: &TestVault, person: &Person) {
     let proof = person.proof(vault);
-    vault.block(vault.app().prove(&proof, &person.caller(vault))).unwrap();
+    vault
+        .block(vault.app().prove(&proof, &person.caller(vault)))
+        .unwrap();
 }
 
 #[test]
@@ -21,22 +23,38 @@ fn enrolment_opens_a_test_envelope_with_each_unlocker_once() {
     let vault = TestVault::new();
     for person in [&vault.people.ada, &vault.people.emil] {
         let caller = person.caller(&vault);
-        let request = TestEnvelopeRequest { unlocker: person.unlocker() };
-        let test = vault.block(vault.app().test_envelope(&caller, &request)).unwrap();
+        let request = TestEnvelopeRequest {
+            unlocker: person.unlocker(),
+        };
+        let test = vault
+            .block(vault.app().test_envelope(&caller, &request))
+            .unwrap();
         let inside = open_test(&BASE64.decode(test.envelope).unwrap(), person.opener()).unwrap();
-        let opened = TestEnvelopeOpened { id: test.id, opened: hex::encode(inside) };
+        let opened = TestEnvelopeOpened {
+            id: test.id,
+            opened: hex::encode(inside),
+        };
         let post = || vault.block(vault.app().test_opened(&caller, &opened));
         post().unwrap();
         let entry = vault.last_entry("custody.unlocker_opened").unwrap();
         assert_eq!(entry.text("unlocker"), Some(person.unlocker().as_str()));
         assert_eq!(post().unwrap_err().code(), "login_needed", "once");
-        let wrong = TestEnvelopeOpened { opened: hex::encode([0; 32]), ..opened.clone() };
-        let error = vault.block(vault.app().test_opened(&caller, &wrong)).unwrap_err();
+        let wrong = TestEnvelopeOpened {
+            opened: hex::encode([0; 32]),
+            ..opened.clone()
+        };
+        let error = vault
+            .block(vault.app().test_opened(&caller, &wrong))
+            .unwrap_err();
         assert_eq!(error.code(), "not_allowed");
     }
     let ada = vault.people.ada.caller(&vault);
-    let bens = TestEnvelopeRequest { unlocker: vault.people.ben.unlocker() };
-    let error = vault.block(vault.app().test_envelope(&ada, &bens)).unwrap_err();
+    let bens = TestEnvelopeRequest {
+        unlocker: vault.people.ben.unlocker(),
+    };
+    let error = vault
+        .block(vault.app().test_envelope(&ada, &bens))
+        .unwrap_err();
     assert_eq!(error.code(), "not_allowed");
 }
 
@@ -46,7 +64,11 @@ fn former_shares_go_when_the_new_epoch_is_ready_and_not_before() {
     let (incident, _) = vault.opened();
     vault.close(&incident).unwrap();
     vault.settle();
-    let former = |index| vault.block(vault.store().share(Kind::Live, 1, index)).unwrap();
+    let former = |index| {
+        vault
+            .block(vault.store().share(Kind::Live, 1, index))
+            .unwrap()
+    };
     let custodians = vault.people.custodians();
     for person in &custodians[..4] {
         prove(&vault, person);
@@ -70,11 +92,17 @@ fn a_close_waits_for_proofs_when_too_few_unlockers_were_proved_lately() {
     vault.wait_for_entry("rotate.waits_for_proofs");
     vault.wait_for_rotation(State::Verified);
     assert_eq!(vault.alerts_queued("rotate.acked"), 1);
-    assert!(matches!(vault.incident(&incident.id).phase, Phase::Closing(_)), "not safe yet");
+    assert!(
+        matches!(vault.incident(&incident.id).phase, Phase::Closing(_)),
+        "not safe yet"
+    );
     for person in &vault.people.custodians()[..3] {
         prove(&vault, person);
     }
     vault.settle();
-    assert!(matches!(vault.incident(&incident.id).phase, Phase::InReview(_)));
+    assert!(matches!(
+        vault.incident(&incident.id).phase,
+        Phase::InReview(_)
+    ));
     all_is_well(&vault);
 }

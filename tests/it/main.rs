@@ -4,7 +4,10 @@
 //! end of a process does. Nothing here knows HTTP of ours: doors have their own tests.
 
 #![cfg(feature = "simulator")]
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test they help")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail the test they help"
+)]
 
 mod custody;
 mod opening;

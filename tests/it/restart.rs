@@ -34,10 +34,19 @@ pub fn bring_home(vault: &TestVault, incident: &Incident) {
 /// Everything is as if nothing had ever broken.
 pub fn all_is_well(vault: &TestVault) {
     let epoch = vault.current_epoch();
-    assert_eq!(vault.live_secrets(), [epoch.secret_id], "exactly one live secret");
+    assert_eq!(
+        vault.live_secrets(),
+        [epoch.secret_id],
+        "exactly one live secret"
+    );
     assert!(!vault.first_secret_mints());
     assert_eq!(vault.rotation().state, State::Done);
-    assert_eq!(vault.block(vault.store().fact("rotation_owed_since_ms")).unwrap(), None);
+    assert_eq!(
+        vault
+            .block(vault.store().fact("rotation_owed_since_ms"))
+            .unwrap(),
+        None
+    );
     vault.verify_log();
 }
 
@@ -51,7 +60,13 @@ fn break_and_restart(vault: &mut TestVault) {
 
 #[test]
 fn a_crash_before_any_entry_of_opening_leads_to_new_terms_and_then_to_the_review() {
-    for kind in ["unseal.begin", "unseal.done", "secret.post", "secret.result", "session.open"] {
+    for kind in [
+        "unseal.begin",
+        "unseal.done",
+        "secret.post",
+        "secret.result",
+        "session.open",
+    ] {
         let mut vault = TestVault::new();
         let (incident, _) = vault.open();
         vault.deliver();
@@ -59,7 +74,11 @@ fn a_crash_before_any_entry_of_opening_leads_to_new_terms_and_then_to_the_review
         vault.approve_by_three(&incident.id);
         break_and_restart(&mut vault);
         let again = vault.incident(&incident.id);
-        assert!(matches!(again.phase, Phase::Collecting(_)), "{kind}: {:?}", again.phase);
+        assert!(
+            matches!(again.phase, Phase::Collecting(_)),
+            "{kind}: {:?}",
+            again.phase
+        );
         assert_ne!(again.terms_sha256, incident.terms_sha256, "{kind}");
         assert_ne!(again.terms.recipient, incident.terms.recipient, "{kind}");
         assert_eq!(again.rotation_owed, kind != "unseal.begin", "{kind}");
@@ -124,7 +143,11 @@ fn a_second_crash_while_the_debt_is_settled_loses_nothing() {
         break_and_restart(&mut vault);
         let now = vault.incident(&incident.id);
         let over = second == "incident.closed";
-        assert_eq!(matches!(now.phase, Phase::InReview(_)), over, "{first}, {second}: {now:#?}");
+        assert_eq!(
+            matches!(now.phase, Phase::InReview(_)),
+            over,
+            "{first}, {second}: {now:#?}"
+        );
         bring_home(&vault, &incident);
         all_is_well(&vault);
     }
@@ -142,9 +165,16 @@ fn a_restart_while_collecting_asks_again_and_former_approvals_are_void() {
     assert!(again.approvals().is_empty());
     assert_ne!(again.terms.nonce, incident.terms.nonce);
     assert_eq!(again.request_sha256, incident.request_sha256);
-    assert!(vault.block(vault.store().envelopes(&incident.id)).unwrap().is_empty());
+    assert!(
+        vault
+            .block(vault.store().envelopes(&incident.id))
+            .unwrap()
+            .is_empty()
+    );
     let ada = vault.people.ada.caller(&vault);
-    let error = vault.block(vault.app().approve(&incident.id, &former, &ada)).unwrap_err();
+    let error = vault
+        .block(vault.app().approve(&incident.id, &former, &ada))
+        .unwrap_err();
     assert_eq!(error.code(), "other_terms");
     bring_home(&vault, &incident);
     all_is_well(&vault);
@@ -159,7 +189,10 @@ fn a_fourth_restart_while_collecting_ends_the_incident() {
         assert_eq!(vault.incident(&incident.id).restarts, restarts);
     }
     vault.restart();
-    assert!(matches!(vault.incident(&incident.id).phase, Phase::Lapsed { .. }));
+    assert!(matches!(
+        vault.incident(&incident.id).phase,
+        Phase::Lapsed { .. }
+    ));
     vault.verify_log();
 }
 
@@ -171,11 +204,16 @@ fn a_restart_with_an_open_session_ends_it_and_three_custodians_settle_the_rotati
     assert_eq!(vault.live_secrets().len(), 2);
     vault.restart();
     let now = vault.incident(&incident.id);
-    let Phase::Closing(closing) = &now.phase else { panic!("{:?}", now.phase) };
+    let Phase::Closing(closing) = &now.phase else {
+        panic!("{:?}", now.phase)
+    };
     assert!(closing.memory_lost && closing.rotate.is_some());
     assert_eq!((now.terms.purpose, now.terms.needed), (Purpose::Rotate, 3));
     assert_eq!((now.terms.scope.len(), now.terms.max_minutes), (0, 0));
-    assert_eq!(vault.claim(&now, &claim_key).err().unwrap().code(), "session_ended");
+    assert_eq!(
+        vault.claim(&now, &claim_key).err().unwrap().code(),
+        "session_ended"
+    );
     vault.approve_by_three(&incident.id);
     vault.settle();
     bring_home(&vault, &incident);
@@ -192,7 +230,11 @@ fn an_owed_rotation_does_not_lapse_and_is_asked_again_without_limit() {
         vault.pass_ms(3_600_000);
         vault.tick();
         let now = vault.incident(&incident.id);
-        assert!(matches!(&now.phase, Phase::Closing(c) if c.rotate.is_some()), "{:?}", now.phase);
+        assert!(
+            matches!(&now.phase, Phase::Closing(c) if c.rotate.is_some()),
+            "{:?}",
+            now.phase
+        );
     }
     bring_home(&vault, &incident);
     all_is_well(&vault);
@@ -209,19 +251,28 @@ fn a_debt_that_no_incident_settles_is_asked_for_by_the_vault_itself() {
     // Nobody answers the new terms: the incident lapses, the debt stays.
     vault.pass_ms(31 * 60_000);
     vault.tick();
-    assert!(matches!(vault.incident(&incident.id).phase, Phase::Lapsed { .. }));
+    assert!(matches!(
+        vault.incident(&incident.id).phase,
+        Phase::Lapsed { .. }
+    ));
     // Whoever opens now needs one approval more; the vault asks for its rotation at k.
     let (gated, _) = vault.open();
     assert_eq!(gated.terms.needed, 4);
     vault.tick();
     let asked = vault.incidents().remove(0);
     assert_eq!(String::from(asked.requester.clone()), "vault");
-    assert_eq!((asked.terms.purpose, asked.terms.needed), (Purpose::Rotate, 3));
+    assert_eq!(
+        (asked.terms.purpose, asked.terms.needed),
+        (Purpose::Rotate, 3)
+    );
     vault.tick();
     assert_eq!(vault.incidents().len(), 3, "asked once");
     vault.approve_by_three(&asked.id);
     vault.settle();
-    assert!(matches!(vault.incident(&asked.id).phase, Phase::Reviewed { .. }));
+    assert!(matches!(
+        vault.incident(&asked.id).phase,
+        Phase::Reviewed { .. }
+    ));
     // The collecting incident was asked again for the new epoch, without the gate.
     let again = vault.incident(&gated.id);
     assert_eq!((again.terms.epoch, again.restarts), (2, 0));
@@ -235,17 +286,25 @@ fn an_incident_that_collects_while_another_ends_the_epoch_is_asked_again() {
     let otto = &vault.people.otto;
     let deed = Deed::Open(Box::new(rotation_opening()));
     let signed = otto.sign(&vault, deed);
-    let waiting = vault.block(vault.app().open(&signed, &otto.caller(&vault))).unwrap();
+    let waiting = vault
+        .block(vault.app().open(&signed, &otto.caller(&vault)))
+        .unwrap();
     vault.approve_by_three(&waiting.id);
     vault.settle();
-    assert!(matches!(vault.incident(&waiting.id).phase, Phase::Collecting(_)), "one at a time");
+    assert!(
+        matches!(vault.incident(&waiting.id).phase, Phase::Collecting(_)),
+        "one at a time"
+    );
     vault.close(&incident).unwrap();
     vault.settle();
     let again = vault.incident(&waiting.id);
     assert_eq!((again.terms.epoch, again.approvals().len()), (2, 0));
     vault.approve_by_three(&waiting.id);
     vault.settle();
-    assert!(matches!(vault.incident(&waiting.id).phase, Phase::Reviewed { .. }));
+    assert!(matches!(
+        vault.incident(&waiting.id).phase,
+        Phase::Reviewed { .. }
+    ));
     assert_eq!(vault.current_epoch().manifest.epoch, 3);
     all_is_well(&vault);
 }
@@ -255,6 +314,9 @@ fn an_orderly_end_closes_the_session_and_rotates_before_the_process_goes() {
     let vault = TestVault::new();
     let (incident, _) = vault.opened();
     vault.block(vault.app().shut_down());
-    assert!(matches!(vault.incident(&incident.id).phase, Phase::InReview(_)));
+    assert!(matches!(
+        vault.incident(&incident.id).phase,
+        Phase::InReview(_)
+    ));
     all_is_well(&vault);
 }

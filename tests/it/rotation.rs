@@ -94,8 +94,16 @@ fn a_successor_whose_reply_is_lost_is_found_by_its_lifetime_and_deleted() {
         });
         ends_well(&vault, &incident);
         let reconciled = vault.last_entry("rotate.reconciled").unwrap();
-        assert_eq!(reconciled.members["orphans"].as_array().unwrap().len(), 1, "{knob}");
-        assert_eq!(vault.count("rotate.create_sent"), 3, "{knob}: one at init, two here");
+        assert_eq!(
+            reconciled.members["orphans"].as_array().unwrap().len(),
+            1,
+            "{knob}"
+        );
+        assert_eq!(
+            vault.count("rotate.create_sent"),
+            3,
+            "{knob}: one at init, two here"
+        );
     }
 }
 
@@ -121,7 +129,10 @@ fn no_room_for_a_successor_is_told_and_waits_for_people_to_make_some() {
     // Somebody takes one of the three away.
     vault.pass_ms(61_000);
     vault.settle();
-    assert!(matches!(vault.incident(&incident.id).phase, Phase::InReview(_)));
+    assert!(matches!(
+        vault.incident(&incident.id).phase,
+        Phase::InReview(_)
+    ));
     let mut expected = vec![foreign[0].clone(), foreign[1].clone()];
     expected.push(vault.current_epoch().secret_id);
     assert_eq!(sorted(vault.live_secrets()), sorted(expected));
@@ -139,7 +150,11 @@ fn a_full_list_breaks_the_opening_and_new_terms_open_once_there_is_room() {
     vault.approve_by_three(&incident.id);
     vault.settle();
     let broken = vault.incident(&incident.id);
-    assert!(matches!(broken.phase, Phase::Collecting(_)), "{:?}", broken.phase);
+    assert!(
+        matches!(broken.phase, Phase::Collecting(_)),
+        "{:?}",
+        broken.phase
+    );
     assert!(broken.rotation_owed && broken.terms.gates.is_empty());
     assert_ne!(broken.terms.recipient, incident.terms.recipient);
     assert!(vault.alerts_queued("unseal.failed") == 1);
@@ -158,10 +173,31 @@ fn a_foreign_secret_is_reported_and_never_deleted() {
     vault.wait_for_rotation(State::Reconcile);
     let foreign = vault.foreign_secret(86_400);
     vault.settle();
-    assert!(matches!(vault.incident(&incident.id).phase, Phase::InReview(_)));
+    assert!(matches!(
+        vault.incident(&incident.id).phase,
+        Phase::InReview(_)
+    ));
     let reported = vault.last_entry("rotate.foreign").unwrap();
     assert_eq!(reported.members["ids"][0], foreign.as_str());
     assert_eq!(vault.alerts_queued("rotate.foreign"), 1);
+    let expected = vec![foreign, vault.current_epoch().secret_id];
+    assert_eq!(sorted(vault.live_secrets()), sorted(expected));
+    vault.verify_log();
+}
+
+#[test]
+fn a_foreign_secret_that_was_there_before_is_reported_at_the_close() {
+    let vault = TestVault::new();
+    let foreign = vault.foreign_secret(86_400);
+    let (incident, _) = vault.opened();
+    vault.close(&incident).unwrap();
+    vault.settle();
+    assert!(matches!(
+        vault.incident(&incident.id).phase,
+        Phase::InReview(_)
+    ));
+    let reported = vault.last_entry("rotate.foreign").unwrap();
+    assert_eq!(reported.members["ids"], serde_json::json!([foreign]));
     let expected = vec![foreign, vault.current_epoch().secret_id];
     assert_eq!(sorted(vault.live_secrets()), sorted(expected));
     vault.verify_log();
@@ -266,7 +302,10 @@ fn a_kill_while_databricks_is_being_asked_is_settled_by_three_custodians() {
         vault.knobs(|knobs| knobs.first_byte_delay_ms = 0);
         vault.start();
         let now = vault.incident(&incident.id);
-        assert!(matches!(&now.phase, Phase::Closing(c) if c.rotate.is_some()), "{state:?}");
+        assert!(
+            matches!(&now.phase, Phase::Closing(c) if c.rotate.is_some()),
+            "{state:?}"
+        );
         bring_home(&vault, &incident);
         all_is_well(&vault);
     }

@@ -341,7 +341,9 @@ fn epoch(first: &mut Commit, roster: &Roster, policy: &Policy, vkey: &str) {
         kind: Kind::Live,
         epoch: 1,
     };
-    first.rows.extend([RowChange::PutDocument(document), put, current]);
+    first
+        .rows
+        .extend([RowChange::PutDocument(document), put, current]);
     let sealed = rotation::Event::Sealed {
         new_secret_id: "secret-1".to_owned(),
         epoch: 1,

@@ -25,7 +25,9 @@ pub(in crate::app) enum Noted {
 impl Burst {
     /// Notes an event; the first `most` of a window are to be written.
     pub(in crate::app) fn note(&mut self, now_ms: i64, most: u32) -> Noted {
-        let is_over = self.began_ms.is_none_or(|began| now_ms - began >= WINDOW_MS);
+        let is_over = self
+            .began_ms
+            .is_none_or(|began| now_ms - began >= WINDOW_MS);
         if is_over {
             self.began_ms = Some(now_ms);
             self.seen = 0;
@@ -35,7 +37,11 @@ impl Burst {
             return Noted::Write;
         }
         self.counted += 1;
-        if self.counted == 1 { Noted::First } else { Noted::Counted }
+        if self.counted == 1 {
+            Noted::First
+        } else {
+            Noted::Counted
+        }
     }
 
     /// Takes the count out.

@@ -37,7 +37,13 @@ impl<'a> Denial<'a> {
     /// A call refused before it was judged.
     #[must_use]
     pub fn unjudged(method: &'a Method, why: &'static str) -> Self {
-        Self { method, template: None, class: None, why, is_told: false }
+        Self {
+            method,
+            template: None,
+            class: None,
+            why,
+            is_told: false,
+        }
     }
 
     /// A judged call. What clients try by themselves before they fall back is not told.
@@ -70,12 +76,19 @@ impl App {
             Noted::First => self.count_denials(session),
             Noted::Write => {
                 let entry = deny_draft(session, denial);
-                let tell = denial.is_told.then(|| session.desk.to_tell(now_ms)).flatten();
+                let tell = denial
+                    .is_told
+                    .then(|| session.desk.to_tell(now_ms))
+                    .flatten();
                 match tell {
                     None => self.log_refusal(entry).await,
                     Some(count) => {
                         let (incident, actor) = (session.incident.clone(), session.actor.clone());
-                        let attempt = Attempt::ScopeRefused { incident, actor, count };
+                        let attempt = Attempt::ScopeRefused {
+                            incident,
+                            actor,
+                            count,
+                        };
                         self.note_attempt(entry, &attempt).await;
                     }
                 }
@@ -127,7 +140,8 @@ impl App {
                 ],
             );
             let incident = session.incident.clone();
-            app.note_attempt(entry, &Attempt::TokenSeen { incident }).await;
+            app.note_attempt(entry, &Attempt::TokenSeen { incident })
+                .await;
             // A crash before this leaves an open session in the log; the restart closes it.
             if let Err(error) = app.cut(&session.incident, CloseCause::TokenSeen).await {
                 tracing::error!(%error, "a session that leaked could not be closed");

@@ -47,7 +47,9 @@ impl Desk {
     /// A seat for one call, while fewer than `most` are taken.
     pub(super) fn seat(&self, most: usize) -> Option<Seat> {
         let one_more = |taken: usize| (taken < most).then_some(taken + 1);
-        self.under_way.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).ok()?;
+        self.under_way
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more)
+            .ok()?;
         Some(Seat(Arc::clone(&self.under_way)))
     }
 
@@ -80,7 +82,9 @@ impl Desk {
     pub(super) fn to_tell(&self, now_ms: i64) -> Option<u64> {
         let mut untold = locked(&self.untold);
         untold.count += 1;
-        let is_due = untold.told_at_ms.is_none_or(|told| now_ms - told >= TELL_EVERY_MS);
+        let is_due = untold
+            .told_at_ms
+            .is_none_or(|told| now_ms - told >= TELL_EVERY_MS);
         is_due.then(|| {
             untold.told_at_ms = Some(now_ms);
             std::mem::take(&mut untold.count)

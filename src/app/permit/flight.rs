@@ -48,7 +48,12 @@ impl Permit {
         headers: HeaderMap,
         body: OutBody,
     ) -> (InFlight, Result<Reply, SendError>) {
-        let Self { method, target, at, mut open } = self;
+        let Self {
+            method,
+            target,
+            at,
+            mut open,
+        } = self;
         open.is_sent = true;
         let session = Arc::clone(&open.session);
         let now_at_ms = open.app.now().0;
@@ -65,7 +70,10 @@ impl Permit {
     /// Ends a call that is not sent after all.
     pub async fn abort(mut self, why: &'static str) {
         // A failed append is dealt with inside: the log is lost, and with it the session.
-        let _lost = self.open.finish("call.abort", [("why", Value::from(why))]).await;
+        let _lost = self
+            .open
+            .finish("call.abort", [("why", Value::from(why))])
+            .await;
     }
 }
 
@@ -97,7 +105,10 @@ impl InFlight {
             Upstream::Workspace(id) => config.workspaces.get(id),
         };
         let address = address.map_or("", String::as_str);
-        address.split_once("://").map_or("", |(_, rest)| rest).trim_end_matches('/')
+        address
+            .split_once("://")
+            .map_or("", |(_, rest)| rest)
+            .trim_end_matches('/')
     }
 
     /// Makes the status durable before the first byte of a stream leaves.
@@ -106,7 +117,9 @@ impl InFlight {
     /// [`NotLogged`]: the client must not see this status.
     pub async fn head(&self, status: u16) -> Result<(), NotLogged> {
         let members = [("status", Value::from(status))];
-        self.open.commit(self.open.draft("call.head", members)).await
+        self.open
+            .commit(self.open.draft("call.head", members))
+            .await
     }
 
     /// Makes the end durable; only then may the client have the rest of the reply.
@@ -139,7 +152,9 @@ impl InFlight {
     /// # Errors
     /// [`NotLogged`].
     pub async fn abort(mut self, why: &'static str) -> Result<(), NotLogged> {
-        self.open.finish("call.abort", [("why", Value::from(why))]).await
+        self.open
+            .finish("call.abort", [("why", Value::from(why))])
+            .await
     }
 }
 
@@ -165,7 +180,9 @@ impl OpenCall {
             ("inc", Value::from(self.session.incident.as_str())),
             ("sid", Value::from(self.session.id.as_str())),
         ];
-        entry.members.extend(own.map(|(name, value)| (name.to_owned(), value)));
+        entry
+            .members
+            .extend(own.map(|(name, value)| (name.to_owned(), value)));
         entry
     }
 
@@ -207,7 +224,11 @@ impl Drop for OpenCall {
         if self.is_over || tokio::runtime::Handle::try_current().is_err() {
             return;
         }
-        let kind = if self.is_sent { "call.lost" } else { "call.abort" };
+        let kind = if self.is_sent {
+            "call.lost"
+        } else {
+            "call.abort"
+        };
         let entry = self.draft(kind, [("why", Value::from("dropped"))]);
         let app = self.app.clone();
         self.app.spawn(async move {

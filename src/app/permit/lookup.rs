@@ -36,7 +36,10 @@ pub enum SessionLookup {
 impl LiveSession {
     /// Whether this is its live token. In constant time, though only hashes are compared.
     fn is_opened_by(&self, token_sha256: &Digest) -> bool {
-        let live = self.token_sha256.read().unwrap_or_else(PoisonError::into_inner);
+        let live = self
+            .token_sha256
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         live.is_some_and(|live| bool::from(live.bytes().ct_eq(token_sha256.bytes())))
     }
 
@@ -51,11 +54,18 @@ impl App {
     /// Finds the session of a token. A second source address is logged and told; the call goes on.
     pub async fn session_for(&self, token: &[u8], peer: IpAddr) -> SessionLookup {
         let sha256 = Digest::of(token);
-        let live = self.inner.memory.session().filter(|live| live.is_opened_by(&sha256));
+        let live = self
+            .inner
+            .memory
+            .session()
+            .filter(|live| live.is_opened_by(&sha256));
         if let Some(live) = live {
             if self.is_over(&live) {
                 let incident = live.incident.clone();
-                return SessionLookup::Ended { incident, reason: "its time is up" };
+                return SessionLookup::Ended {
+                    incident,
+                    reason: "its time is up",
+                };
             }
             self.note_address(&live, peer).await;
             return SessionLookup::Open(live);
@@ -63,7 +73,10 @@ impl App {
         match self.inner.store.session_by_token(&sha256).await {
             Ok(Some(row)) => {
                 let reason = self.why_ended(&row.incident).await;
-                SessionLookup::Ended { incident: row.incident, reason }
+                SessionLookup::Ended {
+                    incident: row.incident,
+                    reason,
+                }
             }
             Ok(None) => {
                 self.note_stranger(peer);
@@ -99,14 +112,20 @@ impl App {
     }
 
     async fn why_ended(&self, incident: &IncidentId) -> &'static str {
-        match self.load(incident).await.map(|(incident, _)| incident.phase) {
+        match self
+            .load(incident)
+            .await
+            .map(|(incident, _)| incident.phase)
+        {
             Ok(Phase::Closing(closing)) => closing.cause.words(),
             _ => "it is over",
         }
     }
 
     async fn note_address(&self, session: &LiveSession, peer: IpAddr) {
-        let Some(first) = session.desk.foreign(peer) else { return };
+        let Some(first) = session.desk.foreign(peer) else {
+            return;
+        };
         let (first, now) = (first.to_string(), peer.to_string());
         let entry = draft(
             "session.address",
@@ -118,7 +137,16 @@ impl App {
             ],
         );
         let (incident, actor) = (session.incident.clone(), session.actor.clone());
-        self.note_attempt(entry, &Attempt::ForeignAddress { incident, actor, first, now }).await;
+        self.note_attempt(
+            entry,
+            &Attempt::ForeignAddress {
+                incident,
+                actor,
+                first,
+                now,
+            },
+        )
+        .await;
     }
 
     /// Unknown tokens are counted: one entry a second at most, however many are tried.
@@ -134,7 +162,11 @@ impl App {
         self.spawn(async move {
             tokio::time::sleep(Duration::from_millis(WINDOW_MS.unsigned_abs())).await;
             let memory = &app.inner.memory;
-            let n = memory.strangers.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let n = memory
+                .strangers
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
             let entry = draft(
                 "deny",
                 [

@@ -103,8 +103,11 @@ fn out(body: impl Into<Bytes>) -> Out {
 /// A piece, then silence.
 fn endless() -> Out {
     let first = futures_util::stream::iter([Ok(Frame::data(Bytes::from(vec![7; 2 << 20])))]);
-    StreamBody::new(futures_util::StreamExt::chain(first, futures_util::stream::pending()))
-        .boxed_unsync()
+    StreamBody::new(futures_util::StreamExt::chain(
+        first,
+        futures_util::stream::pending(),
+    ))
+    .boxed_unsync()
 }
 
 async fn answer(up: Arc<Upstream>, request: Request<Incoming>) -> Result<Response<Out>, ()> {
@@ -115,7 +118,10 @@ async fn answer(up: Arc<Upstream>, request: Request<Incoming>) -> Result<Respons
         let text = format!(r#"{{"access_token":"canary-bearer-{number:04}","expires_in":3600}}"#);
         return Ok(Response::new(out(text)));
     }
-    let bearer = parts.headers["authorization"].to_str().unwrap_or_default().to_owned();
+    let bearer = parts.headers["authorization"]
+        .to_str()
+        .unwrap_or_default()
+        .to_owned();
     up.seen.lock().unwrap().push(Seen {
         method: parts.method.clone(),
         target: parts.uri.to_string(),
@@ -192,9 +198,15 @@ impl Rig {
         let log_clock = Arc::new(MovedClock::at(START));
         let store = store(folder.path(), &log_clock).await;
         let client = client(url);
-        let app = App::new(store.clone(), clock.clone(), client.clone(), Vec::new(), settings())
-            .await
-            .unwrap();
+        let app = App::new(
+            store.clone(),
+            clock.clone(),
+            client.clone(),
+            Vec::new(),
+            settings(),
+        )
+        .await
+        .unwrap();
         let session = Arc::new(session(&client, &app));
         app.inner.memory.put_session(Arc::clone(&session));
         let entry = draft(
@@ -206,8 +218,18 @@ impl Rig {
                 ("exp_ms", Value::from(session.exp.0)),
             ],
         );
-        app.record(vec![entry], Vec::new(), Vec::new(), None).await.unwrap();
-        Self { app, session, clock, log_clock, store, upstream, _folder: folder }
+        app.record(vec![entry], Vec::new(), Vec::new(), None)
+            .await
+            .unwrap();
+        Self {
+            app,
+            session,
+            clock,
+            log_clock,
+            store,
+            upstream,
+            _folder: folder,
+        }
     }
 
     /// Ends the session as `App::step` does.
@@ -215,8 +237,14 @@ impl Rig {
         drop(self.app.inner.memory.end_session());
         self.app.inner.memory.begun_calls_are_logged().await;
         let sid = Value::from(self.session.id.as_str());
-        let entry = draft("session.close", [("sid", sid), ("why", Value::from("closed"))]);
-        self.app.record(vec![entry], Vec::new(), Vec::new(), None).await.unwrap();
+        let entry = draft(
+            "session.close",
+            [("sid", sid), ("why", Value::from("closed"))],
+        );
+        self.app
+            .record(vec![entry], Vec::new(), Vec::new(), None)
+            .await
+            .unwrap();
     }
 
     pub(crate) fn seen(&self) -> Vec<Seen> {
@@ -233,8 +261,9 @@ impl Rig {
         let mut rules = RuleCheck::new(ORIGIN);
         let bytes = self.store.entries(0, 100_000).await.unwrap();
         let entries = bytes.iter().enumerate();
-        let entries: Vec<Entry> =
-            entries.map(|(index, bytes)| rules.check(index as u64, bytes).unwrap()).collect();
+        let entries: Vec<Entry> = entries
+            .map(|(index, bytes)| rules.check(index as u64, bytes).unwrap())
+            .collect();
         assert_eq!(rules.open_calls(), Vec::<u64>::new());
         entries
     }
@@ -242,7 +271,9 @@ impl Rig {
     /// The log's entries of these kinds.
     pub(crate) async fn log_of(&self, kinds: &[&str]) -> Vec<Entry> {
         let log = self.log().await;
-        log.into_iter().filter(|entry| kinds.contains(&entry.kind.as_str())).collect()
+        log.into_iter()
+            .filter(|entry| kinds.contains(&entry.kind.as_str()))
+            .collect()
     }
 
     pub(crate) async fn call_kinds(&self) -> Vec<String> {
@@ -291,11 +322,15 @@ async fn store(folder: &std::path::Path, clock: &Arc<MovedClock>) -> Store {
         postgres_url_file: None,
     };
     let roster = RosterFile::parse(ROSTER).unwrap();
-    let roster = roster.into_roster(&mut |_| unreachable!("everybody has an id")).unwrap();
+    let roster = roster
+        .into_roster(&mut |_| unreachable!("everybody has an id"))
+        .unwrap();
     let policy = Policy::built_in("test".parse().unwrap(), Vec::new());
     let vkey = log.verifier_key().unwrap().to_string();
     let first = first_commit(ORIGIN, &vkey, &roster, &policy, &[]).unwrap();
-    Store::create(&config, Genesis { log, first }, clock.clone()).await.unwrap()
+    Store::create(&config, Genesis { log, first }, clock.clone())
+        .await
+        .unwrap()
 }
 
 fn settings() -> Settings {
@@ -317,7 +352,10 @@ fn client(url: &str) -> Client {
          principal_id = 77\n[workspaces]\n42 = '{url}'"
     ))
     .unwrap();
-    config.waits = Waits { connect_timeout_ms: 2_000, ..Waits::default() };
+    config.waits = Waits {
+        connect_timeout_ms: 2_000,
+        ..Waits::default()
+    };
     Client::new(&config).unwrap()
 }
 
@@ -329,7 +367,10 @@ fn session(client: &Client, app: &App) -> LiveSession {
         id: "ses-test1".parse().unwrap(),
         incident: IncidentId::numbered(1),
         actor: "rio".parse().unwrap(),
-        target: terms::Target { account: false, workspace: Some("42".to_owned()) },
+        target: terms::Target {
+            account: false,
+            workspace: Some("42".to_owned()),
+        },
         scope: Scope::parse(&scope).unwrap(),
         policy_sha256: Digest::of(b"policy"),
         terms_sha256: Digest::of(b"terms"),
@@ -398,12 +439,20 @@ async fn a_dropped_permit_is_aborted_and_a_dropped_call_is_lost() {
     let rig = Rig::new().await;
     drop(rig.permit().await.unwrap());
     let body = Empty::new().map_err(|never| match never {}).boxed_unsync();
-    let (flight, reply) = rig.permit().await.unwrap().send(HeaderMap::new(), body).await;
+    let (flight, reply) = rig
+        .permit()
+        .await
+        .unwrap()
+        .send(HeaderMap::new(), body)
+        .await;
     assert_eq!(reply.unwrap().response.status(), 200);
     drop(flight);
     let mut kinds = rig.call_kinds().await;
     kinds.sort();
-    assert_eq!(kinds, ["call.abort", "call.begin", "call.begin", "call.lost"]);
+    assert_eq!(
+        kinds,
+        ["call.abort", "call.begin", "call.begin", "call.lost"]
+    );
 }
 
 #[tokio::test]
@@ -414,7 +463,10 @@ async fn a_cut_session_sends_nothing_more() {
     let body = Empty::new().map_err(|never| match never {}).boxed_unsync();
     let (flight, sent) = permit.send(HeaderMap::new(), body).await;
     assert!(matches!(sent, Err(SendError::Cut)));
-    flight.end(Outcome::without_reply(Ending::SessionClosed)).await.unwrap();
+    flight
+        .end(Outcome::without_reply(Ending::SessionClosed))
+        .await
+        .unwrap();
     assert_eq!(rig.permit().await.unwrap_err(), PermitRefusal::Ended);
     assert!(rig.seen().is_empty());
     assert_eq!(rig.call_kinds().await, ["call.begin", "call.end"]);
@@ -454,11 +506,19 @@ async fn more_calls_than_seats_are_refused_and_a_seat_comes_back() {
 #[tokio::test]
 async fn a_second_address_is_logged_once_and_the_call_goes_on() {
     let rig = Rig::new().await;
-    for address in [[127, 0, 0, 1], [127, 0, 0, 9], [127, 0, 0, 9], [127, 0, 0, 1]] {
+    for address in [
+        [127, 0, 0, 1],
+        [127, 0, 0, 9],
+        [127, 0, 0, 9],
+        [127, 0, 0, 1],
+    ] {
         let found = rig.app.session_for(TOKEN.as_bytes(), address.into()).await;
         assert!(matches!(found, SessionLookup::Open(_)));
     }
     let entries = rig.log_of(&["session.address"]).await;
-    let said: Vec<_> = entries.iter().map(|e| (e.text("first"), e.text("now"))).collect();
+    let said: Vec<_> = entries
+        .iter()
+        .map(|e| (e.text("first"), e.text("now")))
+        .collect();
     assert_eq!(said, [(Some("127.0.0.1"), Some("127.0.0.9"))]);
 }

@@ -23,7 +23,11 @@ impl App {
     pub(super) async fn prepare(&self, saga: &mut Saga, hands: &mut Hands) -> Result<(), AppError> {
         let bearer = self.predecessors_token(hands).await?;
         let listed = self.room_for_successor(&bearer).await?;
-        let old = hands.predecessor.as_ref().map(|c| c.secret_id.clone()).unwrap_or_default();
+        let old = hands
+            .predecessor
+            .as_ref()
+            .map(|c| c.secret_id.clone())
+            .unwrap_or_default();
         let lifetime_s = self.unused_lifetime(&listed)?;
         let event = Event::Prepared {
             old_secret_id: old,
@@ -46,7 +50,9 @@ impl App {
         let posts = self.inner.store.secret_posts(&states).await?;
         let ours = |id: &str| {
             id == saga.rotation.old_secret_id
-                || posts.iter().any(|post| post.secret_id.as_deref() == Some(id))
+                || posts
+                    .iter()
+                    .any(|post| post.secret_id.as_deref() == Some(id))
         };
         let now = self.now().0;
         let alive = listed.iter().filter(|s| s.is_live(now) && !ours(&s.id));
@@ -55,7 +61,8 @@ impl App {
             return Ok(());
         }
         hands.foreign_told = true;
-        self.move_on(saga, Event::Foreign { ids }, Vec::new(), Vec::new()).await
+        self.move_on(saga, Event::Foreign { ids }, Vec::new(), Vec::new())
+            .await
     }
 
     /// Lists until at most three secrets are alive: never deletes one it does not know.
@@ -78,11 +85,16 @@ impl App {
     async fn too_many_secrets(&self, live: usize) -> Result<(), AppError> {
         let entry = crate::app::step::draft(
             "rotate.no_room",
-            [("live", serde_json::Value::from(live)), ("limit", MAX_LIVE_BEFORE.into())],
+            [
+                ("live", serde_json::Value::from(live)),
+                ("limit", MAX_LIVE_BEFORE.into()),
+            ],
         );
         let attempt = alert::Attempt::TooManySecrets { live };
         let alerts = alert::for_attempt(&attempt, &self.inner.facts.get().roster);
-        self.record(vec![entry], Vec::new(), alerts, None).await.map(drop)
+        self.record(vec![entry], Vec::new(), alerts, None)
+            .await
+            .map(drop)
     }
 
     fn unused_lifetime(&self, listed: &[SecretRecord]) -> Result<i64, AppError> {
@@ -101,9 +113,15 @@ impl App {
         let lifetime_s = u64::try_from(saga.rotation.lifetime_s).unwrap_or(0);
         let owner = saga.rotation.id.to_string();
         let (row, entry) = self.post_row(&post, SecretUse::Successor, &owner, lifetime_s, &[]);
-        self.move_on(saga, Event::CreateSent {}, vec![row], vec![entry]).await?;
+        self.move_on(saga, Event::CreateSent {}, vec![row], vec![entry])
+            .await?;
         // A POST may happen from here on. If we stop, the restart reconciles and never posts again.
-        match self.inner.databricks.create_secret(&bearer, lifetime_s).await {
+        match self
+            .inner
+            .databricks
+            .create_secret(&bearer, lifetime_s)
+            .await
+        {
             CreateOutcome::Created(made) => {
                 let client_id = &self.inner.databricks.config().application_id;
                 let successor = into_credential(client_id, &made)?;
@@ -123,7 +141,8 @@ impl App {
             CreateOutcome::Unknown(error) => {
                 let row = post_state(&post, "unknown", None);
                 let why = error.to_string();
-                self.move_on(saga, Event::Reconcile { why }, vec![row], Vec::new()).await
+                self.move_on(saga, Event::Reconcile { why }, vec![row], Vec::new())
+                    .await
             }
         }
     }
@@ -152,7 +171,9 @@ impl App {
             }
             Err(error) => {
                 tracing::error!(%error, "the successor could not be sealed; it is discarded");
-                let event = Event::Discard { secret_id: successor.secret_id.clone() };
+                let event = Event::Discard {
+                    secret_id: successor.secret_id.clone(),
+                };
                 self.move_on(saga, event, vec![row], Vec::new()).await?;
                 // What is wrong here will not mend itself at once; the way back goes on trying.
                 pause(self.inner.databricks.config().waits.delete_retry_max_ms).await;
@@ -161,10 +182,15 @@ impl App {
         }
     }
 
-    pub(super) async fn reconcile(&self, saga: &mut Saga, hands: &mut Hands) -> Result<(), AppError> {
+    pub(super) async fn reconcile(
+        &self,
+        saga: &mut Saga,
+        hands: &mut Hands,
+    ) -> Result<(), AppError> {
         if saga.rotation.state == State::CreateSent {
             let why = "restarted after the request was sent".to_owned();
-            self.move_on(saga, Event::Reconcile { why }, Vec::new(), Vec::new()).await?;
+            self.move_on(saga, Event::Reconcile { why }, Vec::new(), Vec::new())
+                .await?;
         }
         let waits = self.inner.databricks.config().waits.clone();
         let bearer = self.predecessors_token(hands).await?;
@@ -191,18 +217,16 @@ impl App {
             self.delete_for_good(&bearer, id).await?;
         }
         if !foreign.is_empty() {
+            hands.foreign_told = true;
             let event = Event::Foreign { ids: foreign };
             self.move_on(saga, event, Vec::new(), Vec::new()).await?;
         }
         let rows = self.successor_posts(saga, "deleted").await?;
-        self.move_on(saga, Event::Reconciled { orphans }, rows, Vec::new()).await
+        self.move_on(saga, Event::Reconciled { orphans }, rows, Vec::new())
+            .await
     }
 
-    async fn successor_posts(
-        &self,
-        saga: &Saga,
-        state: &str,
-    ) -> Result<Vec<RowChange>, AppError> {
+    async fn successor_posts(&self, saga: &Saga, state: &str) -> Result<Vec<RowChange>, AppError> {
         let posts = self.inner.store.secret_posts(&["sent", "unknown"]).await?;
         let owner = saga.rotation.id.as_str();
         Ok(posts
@@ -214,23 +238,39 @@ impl App {
     pub(super) async fn discard(&self, saga: &mut Saga, hands: &mut Hands) -> Result<(), AppError> {
         let secret_id = saga.rotation.new_secret_id.clone().unwrap_or_default();
         if saga.rotation.state != State::Discard {
-            let event = Event::Discard { secret_id: secret_id.clone() };
+            let event = Event::Discard {
+                secret_id: secret_id.clone(),
+            };
             self.move_on(saga, event, Vec::new(), Vec::new()).await?;
         }
         let bearer = self.predecessors_token(hands).await?;
         self.delete_for_good(&bearer, &secret_id).await?;
         hands.successor = None;
         let epoch = self.inner.store.highest_epoch(Kind::Live).await?;
-        let current = self.inner.facts.get().epoch.as_ref().map_or(0, |e| e.manifest.epoch);
+        let current = self
+            .inner
+            .facts
+            .get()
+            .epoch
+            .as_ref()
+            .map_or(0, |e| e.manifest.epoch);
         let rows = if saga.rotation.manifest_sha256.is_some() && epoch > current {
-            vec![RowChange::DiscardEpoch { kind: Kind::Live, epoch }]
+            vec![RowChange::DiscardEpoch {
+                kind: Kind::Live,
+                epoch,
+            }]
         } else {
             Vec::new()
         };
-        self.move_on(saga, Event::Discarded { secret_id }, rows, Vec::new()).await
+        self.move_on(saga, Event::Discarded { secret_id }, rows, Vec::new())
+            .await
     }
 }
 
 fn post_state(id: &str, state: &str, secret_id: Option<String>) -> RowChange {
-    RowChange::SetSecretPost { id: id.to_owned(), state: state.to_owned(), secret_id }
+    RowChange::SetSecretPost {
+        id: id.to_owned(),
+        state: state.to_owned(),
+        secret_id,
+    }
 }

@@ -55,16 +55,22 @@ impl App {
             })
             .await?;
         if principal.application_id != self.inner.databricks.config().application_id {
-            return Err(AppError::Inconsistent("the successor belongs to another principal".into()));
+            return Err(AppError::Inconsistent(
+                "the successor belongs to another principal".into(),
+            ));
         }
         self.listed(&bearer).await?;
-        self.move_on(saga, Event::Verified {}, Vec::new(), Vec::new()).await
+        self.move_on(saga, Event::Verified {}, Vec::new(), Vec::new())
+            .await
     }
 
     pub(super) async fn acknowledge(&self, saga: &mut Saga) -> Result<(), AppError> {
         if saga.rotation.cause == Cause::Genesis {
             // Nobody has enrolled yet: `init` alone is exempt (PROTOCOL §3).
-            let event = Event::Acked { acked: "genesis".to_owned(), indexes: Vec::new() };
+            let event = Event::Acked {
+                acked: "genesis".to_owned(),
+                indexes: Vec::new(),
+            };
             return self.move_on(saga, event, Vec::new(), Vec::new()).await;
         }
         let mut told = false;
@@ -79,7 +85,10 @@ impl App {
                 }
             }
             if indexes.len() >= usize::from(roster.k) {
-                let event = Event::Acked { acked: "unlockers".to_owned(), indexes };
+                let event = Event::Acked {
+                    acked: "unlockers".to_owned(),
+                    indexes,
+                };
                 return self.move_on(saga, event, Vec::new(), Vec::new()).await;
             }
             if !told {
@@ -109,27 +118,43 @@ impl App {
     ) -> Result<bool, AppError> {
         let oldest = self.now().plus_ms(-PROVED_MS);
         let opened = self.inner.store.unlocker_opened(person).await?;
-        Ok(opened.iter().any(|(unlocker, at)| unlockers.contains(unlocker) && *at >= oldest))
+        Ok(opened
+            .iter()
+            .any(|(unlocker, at)| unlockers.contains(unlocker) && *at >= oldest))
     }
 
     pub(super) async fn switch(&self, saga: &mut Saga) -> Result<(), AppError> {
         let epoch = self.inner.store.highest_epoch(Kind::Live).await?;
-        let row = RowChange::SwitchEpoch { kind: Kind::Live, epoch };
-        self.move_on(saga, Event::Switched { epoch }, vec![row], Vec::new()).await?;
+        let row = RowChange::SwitchEpoch {
+            kind: Kind::Live,
+            epoch,
+        };
+        self.move_on(saga, Event::Switched { epoch }, vec![row], Vec::new())
+            .await?;
         // The successor is current. If we stop here, k custodians of the new epoch finish it.
         self.reload_facts().await?;
-        self.ask_collecting_again(saga.rotation.incident.as_ref()).await;
+        self.ask_collecting_again(saga.rotation.incident.as_ref())
+            .await;
         Ok(())
     }
 
-    pub(super) async fn delete_predecessor(&self, saga: &mut Saga, hands: &mut Hands) -> Result<(), AppError> {
+    pub(super) async fn delete_predecessor(
+        &self,
+        saga: &mut Saga,
+        hands: &mut Hands,
+    ) -> Result<(), AppError> {
         let bearer = self.successors_token(hands).await?;
         let secret_id = saga.rotation.old_secret_id.clone();
         self.delete_for_good(&bearer, &secret_id).await?;
-        self.move_on(saga, Event::Deleted { secret_id }, Vec::new(), Vec::new()).await
+        self.move_on(saga, Event::Deleted { secret_id }, Vec::new(), Vec::new())
+            .await
     }
 
-    pub(super) async fn prove_dead(&self, saga: &mut Saga, hands: &mut Hands) -> Result<(), AppError> {
+    pub(super) async fn prove_dead(
+        &self,
+        saga: &mut Saga,
+        hands: &mut Hands,
+    ) -> Result<(), AppError> {
         let bearer = self.successors_token(hands).await?;
         let waits = self.inner.databricks.config().waits.clone();
         let mut gone = 0;
@@ -154,7 +179,16 @@ impl App {
         };
         let rows = self.former_credentials(saga.rotation.from_epoch).await?;
         let tokens_dead_at_ms = hands.tokens_dead_at_ms;
-        self.move_on(saga, Event::Done { proof, tokens_dead_at_ms }, rows, Vec::new()).await
+        self.move_on(
+            saga,
+            Event::Done {
+                proof,
+                tokens_dead_at_ms,
+            },
+            rows,
+            Vec::new(),
+        )
+        .await
     }
 
     /// Rows that erase every sealed credential since the predecessor's: also that of an epoch 1
@@ -165,7 +199,10 @@ impl App {
         for epoch in from_epoch.max(1)..current {
             let row = self.inner.store.epoch(Kind::Live, epoch).await?;
             if row.is_some_and(|row| row.sealed_credential.is_some()) {
-                rows.push(RowChange::EraseCredential { kind: Kind::Live, epoch });
+                rows.push(RowChange::EraseCredential {
+                    kind: Kind::Live,
+                    epoch,
+                });
             }
         }
         Ok(rows)

@@ -26,7 +26,10 @@ pub(super) struct Actor {
 
 impl Actor {
     pub(super) fn of(stage: &Stage, name: &'static str) -> Self {
-        Self { name, folder: stage.person(name) }
+        Self {
+            name,
+            folder: stage.person(name),
+        }
     }
 
     /// Runs a command that may be refused, and says how it ended.
@@ -42,22 +45,34 @@ impl Actor {
         if exit != Exit::DONE {
             let said = kept.stderr();
             let words = arguments.first().copied().unwrap_or("");
-            let message = format!("{} `{words}` ended with {}: {}", self.name, exit.0, said.trim());
+            let message = format!(
+                "{} `{words}` ended with {}: {}",
+                self.name,
+                exit.0,
+                said.trim()
+            );
             return Err(CliError::failed("demo", message));
         }
         serde_json::from_str(&kept.stdout()).map_err(|_| {
-            CliError::failed("demo", format!("{} `{}` printed no object", self.name, arguments[0]))
+            CliError::failed(
+                "demo",
+                format!("{} `{}` printed no object", self.name, arguments[0]),
+            )
         })
     }
 
     /// The parsed command line and an output that is kept.
-    pub(super) fn prepared(
-        &self,
-        arguments: &[&str],
-    ) -> Result<(Cli, Output, Captured), CliError> {
+    pub(super) fn prepared(&self, arguments: &[&str]) -> Result<(Cli, Output, Captured), CliError> {
         let config = text(&self.folder.join("config"));
         let state = text(&self.folder.join("state"));
-        let before = ["breakglass", "--json", "--config", &config, "--state", &state];
+        let before = [
+            "breakglass",
+            "--json",
+            "--config",
+            &config,
+            "--state",
+            &state,
+        ];
         let line = before.iter().chain(arguments);
         let cli = Cli::try_parse_from(line).map_err(|e| CliError::usage(e.to_string()))?;
         let (out, kept) = Output::captured(&cli.globals);

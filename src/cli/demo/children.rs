@@ -51,7 +51,9 @@ impl Child {
             CliError::failed("child", format!("`{}` failed", arguments[0]))
                 .hint(format!("see {}", log.display()))
         };
-        let done = tokio::time::timeout(PATIENCE, done).await.map_err(|_| failed())?;
+        let done = tokio::time::timeout(PATIENCE, done)
+            .await
+            .map_err(|_| failed())?;
         let done = done.map_err(|_| failed())?;
         if !done.status.success() {
             return Err(failed());
@@ -67,7 +69,10 @@ impl Child {
             // An error means that it has ended already.
             let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
         }
-        if tokio::time::timeout(PATIENCE, self.process.wait()).await.is_err() {
+        if tokio::time::timeout(PATIENCE, self.process.wait())
+            .await
+            .is_err()
+        {
             let _ = self.process.kill().await;
         }
     }

@@ -12,7 +12,8 @@ use crate::cli::{CliError, Output};
 /// How long the play waits for something it has caused.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The walk through the decision tree.
-const ANSWERS: &str = "harm_within_hour=yes,admin_can_sign_in=no,rollback_elsewhere=no,platform_down=yes";
+const ANSWERS: &str =
+    "harm_within_hour=yes,admin_can_sign_in=no,rollback_elsewhere=no,platform_down=yes";
 
 /// Plays it and checks what was promised.
 pub(super) async fn play(stage: &mut Stage, out: &Output) -> Result<Promises, CliError> {
@@ -20,7 +21,9 @@ pub(super) async fn play(stage: &mut Stage, out: &Output) -> Result<Promises, Cl
     let rio = Actor::of(stage, "rio");
     out.talk("\n02:07. Nobody can sign in, jobs are failing. rio asks for emergency access.");
     let (incident, opened) = open_and_release(stage, &rio, out).await?;
-    out.talk(&format!("  ✓ {incident} is open; rio's client claimed the session token"));
+    out.talk(&format!(
+        "  ✓ {incident} is open; rio's client claimed the session token"
+    ));
     let calls = work(stage, &rio, &incident, out).await?;
     let closed = close(&rio, &incident, out).await?;
     let dead = checks::token_is_dead(&calls).await?;
@@ -49,7 +52,9 @@ pub(super) async fn enrol(stage: &Stage, out: &Output) -> Result<(), CliError> {
             actor.does(&["prove", "--yes"]).await?;
         }
     }
-    out.talk("  ✓ five custodians opened their share on their own machine and proved it; none left it");
+    out.talk(
+        "  ✓ five custodians opened their share on their own machine and proved it; none left it",
+    );
     Ok(())
 }
 
@@ -59,10 +64,23 @@ async fn open_and_release(
     rio: &Actor,
     out: &Output,
 ) -> Result<(String, Value), CliError> {
-    let workspace = stage.databricks["workspace_id"].as_str().unwrap_or("").to_owned();
+    let workspace = stage.databricks["workspace_id"]
+        .as_str()
+        .unwrap_or("")
+        .to_owned();
     let (cli, output, kept) = rio.prepared(&[
-        "open", "--because", "catastrophic-outage", "--answers", ANSWERS, "--workspace", &workspace,
-        "--account", "--for", "30m", "--ticket", "OPS-8812",
+        "open",
+        "--because",
+        "catastrophic-outage",
+        "--answers",
+        ANSWERS,
+        "--workspace",
+        &workspace,
+        "--account",
+        "--for",
+        "30m",
+        "--ticket",
+        "OPS-8812",
         "identity provider change locked out all workspace admins",
     ])?;
     let waiting = tokio::spawn(dispatch(cli, output));
@@ -71,20 +89,29 @@ async fn open_and_release(
         Some((incident_in(&screen)?, phrase_in(&screen)?))
     })
     .await?;
-    out.talk(&format!("  … {incident}; rio reads three words on the bridge: {phrase}"));
+    out.talk(&format!(
+        "  … {incident}; rio reads three words on the bridge: {phrase}"
+    ));
     stranger_fails(stage, &incident, out).await?;
     for name in ["ada", "ben", "cleo"] {
         let custodian = Actor::of(stage, name);
-        let done = custodian.does(&["approve", &incident, "--phrase", &phrase]).await?;
+        let done = custodian
+            .does(&["approve", &incident, "--phrase", &phrase])
+            .await?;
         let shares = done["shares_in"].as_u64().unwrap_or(0);
-        out.talk(&format!("  ✓ {name} checked the terms, heard the words, released her share ({shares} of 3)"));
+        out.talk(&format!(
+            "  ✓ {name} checked the terms, heard the words, released her share ({shares} of 3)"
+        ));
     }
     let exit = tokio::time::timeout(PATIENCE, waiting).await;
     match exit {
         Ok(Ok(exit)) if exit == crate::cli::Exit::DONE => {}
         _ => {
             let said = kept.stderr();
-            return Err(CliError::failed("demo", format!("rio `open` did not end well: {}", said.trim())));
+            return Err(CliError::failed(
+                "demo",
+                format!("rio `open` did not end well: {}", said.trim()),
+            ));
         }
     }
     let opened = serde_json::from_str(&kept.stdout()).unwrap_or(Value::Null);
@@ -93,12 +120,21 @@ async fn open_and_release(
 
 /// What must not work: the responder approving, and a custodian who heard other words.
 async fn stranger_fails(stage: &Stage, incident: &str, out: &Output) -> Result<(), CliError> {
-    let rio = Actor::of(stage, "rio").runs(&["approve", incident, "--phrase", "none"]).await?;
-    let emil = Actor::of(stage, "emil").runs(&["approve", incident, "--phrase", "able able able"]).await?;
+    let rio = Actor::of(stage, "rio")
+        .runs(&["approve", incident, "--phrase", "none"])
+        .await?;
+    let emil = Actor::of(stage, "emil")
+        .runs(&["approve", incident, "--phrase", "able able able"])
+        .await?;
     if rio.0 == 0 || emil.0 != 5 {
-        return Err(CliError::failed("demo", "an approval that must fail did not"));
+        return Err(CliError::failed(
+            "demo",
+            "an approval that must fail did not",
+        ));
     }
-    out.talk("  ✓ rio cannot approve her own incident; emil picked other words and released nothing");
+    out.talk(
+        "  ✓ rio cannot approve her own incident; emil picked other words and released nothing",
+    );
     Ok(())
 }
 
@@ -116,12 +152,7 @@ pub(super) struct Calls {
     pub refused: u64,
 }
 
-async fn work(
-    stage: &Stage,
-    rio: &Actor,
-    incident: &str,
-    out: &Output,
-) -> Result<Calls, CliError> {
+async fn work(stage: &Stage, rio: &Actor, incident: &str, out: &Output) -> Result<Calls, CliError> {
     out.talk("\nrio works through the logging proxy, with a token that is not Databricks' own.");
     let environment = rio.does(&["env", incident]).await?;
     let calls = checks::work(stage, &environment).await?;
@@ -129,7 +160,12 @@ async fn work(
         "  ✓ {} calls went upstream, each logged durably before it did; {} were refused by the terms",
         calls.upstream, calls.refused
     ));
-    rio.does(&["note", incident, "restored the admins group; restarted the nightly job"]).await?;
+    rio.does(&[
+        "note",
+        incident,
+        "restored the admins group; restarted the nightly job",
+    ])
+    .await?;
     Ok(calls)
 }
 
@@ -148,18 +184,42 @@ async fn review(stage: &Stage, incident: &str, out: &Output) -> Result<(), CliEr
     for list in ["questions", "items"] {
         for entry in shown[list].as_array().into_iter().flatten() {
             let id = entry["id"].as_str().unwrap_or("");
-            answers.push_str(&format!("{id} = \"seen in the log; as expected in this rehearsal\"\n"));
+            answers.push_str(&format!(
+                "{id} = \"seen in the log; as expected in this rehearsal\"\n"
+            ));
         }
     }
     let file = tess.file("answers.toml");
     std::fs::write(&file, answers).map_err(|e| CliError::failed("demo", e.to_string()))?;
-    let ada = Actor::of(stage, "ada").runs(&["review", "sign", incident, "--answers", &file, "--verdict", "justified", "--yes"]).await?;
+    let ada = Actor::of(stage, "ada")
+        .runs(&[
+            "review",
+            "sign",
+            incident,
+            "--answers",
+            &file,
+            "--verdict",
+            "justified",
+            "--yes",
+        ])
+        .await?;
     if ada.0 == 0 {
-        return Err(CliError::failed("demo", "a participant could sign the review"));
+        return Err(CliError::failed(
+            "demo",
+            "a participant could sign the review",
+        ));
     }
     tess.does(&[
-        "review", "sign", incident, "--answers", &file, "--finding",
-        "minor: the second admin had no emergency access", "--verdict", "justified", "--yes",
+        "review",
+        "sign",
+        incident,
+        "--answers",
+        &file,
+        "--finding",
+        "minor: the second admin had no emergency access",
+        "--verdict",
+        "justified",
+        "--yes",
     ])
     .await?;
     out.talk("  ✓ ada, who took part, could not sign; tess answered every item and did");
@@ -172,19 +232,32 @@ async fn audit(stage: &Stage, out: &Output) -> Result<Value, CliError> {
     // Her mails first: one that comes later names a log that has grown since the export.
     let mails = std::fs::read_dir(stage.dir.join("mail"))
         .map_err(|e| CliError::failed("demo", e.to_string()))?;
-    let mails: Vec<_> = mails.flatten().map(|mail| super::stage::text(&mail.path())).collect();
+    let mails: Vec<_> = mails
+        .flatten()
+        .map(|mail| super::stage::text(&mail.path()))
+        .collect();
     vera.does(&["log", "export", &export]).await?;
-    let mut arguments = vec!["log".to_owned(), "verify".to_owned(), export, "--seen".to_owned()];
+    let mut arguments = vec![
+        "log".to_owned(),
+        "verify".to_owned(),
+        export,
+        "--seen".to_owned(),
+    ];
     arguments.extend(mails);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let report = vera.does(&arguments).await?;
-    out.talk("  ✓ vera exported the log and verified it offline, against every checkpoint in her mails");
+    out.talk(
+        "  ✓ vera exported the log and verified it offline, against every checkpoint in her mails",
+    );
     Ok(report)
 }
 
 fn incident_in(screen: &str) -> Option<String> {
     let at = screen.find("INC-")?;
-    let digits = screen[at + 4..].chars().take_while(char::is_ascii_digit).count();
+    let digits = screen[at + 4..]
+        .chars()
+        .take_while(char::is_ascii_digit)
+        .count();
     Some(screen[at..at + 4 + digits].to_owned()).filter(|_| digits > 0)
 }
 
@@ -192,15 +265,14 @@ fn incident_in(screen: &str) -> Option<String> {
 fn phrase_in(screen: &str) -> Option<String> {
     screen.lines().map(str::trim).find_map(|line| {
         let words = line.strip_prefix('(')?.strip_suffix(')')?;
-        words.contains('·').then(|| crate::domain::phrase::normalise(words))
+        words
+            .contains('·')
+            .then(|| crate::domain::phrase::normalise(words))
     })
 }
 
 /// Asks again until there is an answer, for a bounded time.
-pub(super) async fn until<T, F>(
-    what: &str,
-    mut ask: impl FnMut() -> F,
-) -> Result<T, CliError>
+pub(super) async fn until<T, F>(what: &str, mut ask: impl FnMut() -> F) -> Result<T, CliError>
 where
     F: Future<Output = Option<T>>,
 {
@@ -210,9 +282,11 @@ where
             return Ok(answer);
         }
         if tokio::time::Instant::now() >= end {
-            return Err(CliError::failed("demo", format!("waited in vain for {what}")));
+            return Err(CliError::failed(
+                "demo",
+                format!("waited in vain for {what}"),
+            ));
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
-

@@ -57,9 +57,14 @@ impl Stage {
         let simulator = Child::start(
             &dir.join("simulator.log"),
             &[
-                "simulate", "--json", "--http", "127.0.0.1:0",
-                "--state-file", &text(&dir.join("simulator.json")),
-                "--write-first-secret", &text(&dir.join("first-secret.txt")),
+                "simulate",
+                "--json",
+                "--http",
+                "127.0.0.1:0",
+                "--state-file",
+                &text(&dir.join("simulator.json")),
+                "--write-first-secret",
+                &text(&dir.join("first-secret.txt")),
             ],
         )
         .await?;
@@ -74,7 +79,15 @@ impl Stage {
         let arguments = ["serve", "--json", "--config", &config];
         let vault = Child::start(&dir.join("vault.log"), &arguments).await?;
         out.talk("  ✓ the vault listens");
-        Ok(Self { dir, mail, webhook, databricks, genesis, simulator, vault })
+        Ok(Self {
+            dir,
+            mail,
+            webhook,
+            databricks,
+            genesis,
+            simulator,
+            vault,
+        })
     }
 
     /// A person's folder.
@@ -89,7 +102,10 @@ impl Stage {
 
     /// Base URL of the simulator.
     pub(super) fn databricks_url(&self) -> String {
-        format!("http://{}", self.databricks["http"].as_str().unwrap_or("127.0.0.1:1"))
+        format!(
+            "http://{}",
+            self.databricks["http"].as_str().unwrap_or("127.0.0.1:1")
+        )
     }
 
     /// Where everything is, for whoever starts the processes again.
@@ -162,7 +178,8 @@ fn certificates(dir: &Path) -> Result<PathBuf, CliError> {
     let ca_key = rcgen::KeyPair::generate().map_err(broken)?;
     let mut ca = rcgen::CertificateParams::new(Vec::new()).map_err(broken)?;
     ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(0));
-    ca.distinguished_name.push(rcgen::DnType::CommonName, "breakglass demo");
+    ca.distinguished_name
+        .push(rcgen::DnType::CommonName, "breakglass demo");
     let ca_cert = ca.self_signed(&ca_key).map_err(broken)?;
     let issuer = rcgen::Issuer::new(ca, ca_key);
     let key = rcgen::KeyPair::generate().map_err(broken)?;
@@ -182,7 +199,9 @@ fn certificates(dir: &Path) -> Result<PathBuf, CliError> {
 
 async fn sinks(dir: &Path) -> Result<(SmtpSink, WebhookSink), CliError> {
     let listen = || async {
-        TcpListener::bind("127.0.0.1:0").await.map_err(|e| CliError::failed("listen", e.to_string()))
+        TcpListener::bind("127.0.0.1:0")
+            .await
+            .map_err(|e| CliError::failed("listen", e.to_string()))
     };
     let mails = dir.join("mail");
     make_folder(&mails)?;
@@ -193,7 +212,10 @@ async fn sinks(dir: &Path) -> Result<(SmtpSink, WebhookSink), CliError> {
         .map_err(|_| CliError::failed("no_randomness", "the system gives no randomness"))?;
     let secret = {
         use base64::Engine as _;
-        format!("whsec_{}", base64::engine::general_purpose::STANDARD.encode(secret))
+        format!(
+            "whsec_{}",
+            base64::engine::general_purpose::STANDARD.encode(secret)
+        )
     };
     make_folder(&dir.join("vault"))?;
     write_secret(&dir.join("vault").join("webhook.secret"), secret.as_bytes())
@@ -298,7 +320,11 @@ fn roster(dir: &Path) -> Result<String, CliError> {
         };
         let key = public("id_ed25519.pub")?;
         let unlockers = if role == "custodian" {
-            format!("[\"{}\", \"{}\"]", key.trim(), public("spare_ed25519.pub")?.trim())
+            format!(
+                "[\"{}\", \"{}\"]",
+                key.trim(),
+                public("spare_ed25519.pub")?.trim()
+            )
         } else {
             "[]".to_owned()
         };
@@ -318,8 +344,15 @@ async fn init(dir: &Path, out: &Output) -> Result<Value, CliError> {
     let genesis = Child::output(
         &dir.join("init.log"),
         &[
-            "init", "--json", "--config", &file("breakglass.toml"), "--roster",
-            &file("roster.toml"), "--policy", &file("policy.toml"), "--credential-file",
+            "init",
+            "--json",
+            "--config",
+            &file("breakglass.toml"),
+            "--roster",
+            &file("roster.toml"),
+            "--policy",
+            &file("policy.toml"),
+            "--credential-file",
             &text(&dir.join("first-secret.txt")),
         ],
     )

@@ -31,7 +31,10 @@ impl Incident {
     /// When the event is not `incident.opened` or its terms are missing.
     pub fn from_opened(event: &Event) -> Result<Self, FoldError> {
         let Event::Opened(frozen) = event else {
-            return Err(FoldError::Impossible { event: "first event", phase: "none" });
+            return Err(FoldError::Impossible {
+                event: "first event",
+                phase: "none",
+            });
         };
         let terms = terms_of(frozen)?;
         let participants = match &frozen.requester {
@@ -74,8 +77,16 @@ impl Incident {
                 self.refused_by.insert(person.clone());
                 Ok(())
             }
-            Event::Mismatched { person, wrong, paused_until_ms, .. } => {
-                let mismatches = Mismatches { wrong: *wrong, paused_until_ms: *paused_until_ms };
+            Event::Mismatched {
+                person,
+                wrong,
+                paused_until_ms,
+                ..
+            } => {
+                let mismatches = Mismatches {
+                    wrong: *wrong,
+                    paused_until_ms: *paused_until_ms,
+                };
                 self.mismatches.insert(person.clone(), mismatches);
                 Ok(())
             }
@@ -117,7 +128,9 @@ impl Incident {
 
     fn share_accepted(&mut self, approval: &Approval) -> Result<(), FoldError> {
         self.participants.insert(approval.person.clone());
-        self.gathering("share.accept")?.approvals.push(approval.clone());
+        self.gathering("share.accept")?
+            .approvals
+            .push(approval.clone());
         Ok(())
     }
 
@@ -126,7 +139,11 @@ impl Incident {
             (Phase::Collecting(gathering), Event::UnsealBegun { at_ms, .. }) => {
                 let approvals = std::mem::take(&mut gathering.approvals);
                 self.opened_terms_sha256 = Some(self.terms_sha256);
-                self.phase = Phase::Opening { approvals, begun_ms: *at_ms, unsealed: false };
+                self.phase = Phase::Opening {
+                    approvals,
+                    begun_ms: *at_ms,
+                    unsealed: false,
+                };
                 Ok(())
             }
             (Phase::Closing(closing), Event::UnsealBegun { .. }) => {
@@ -155,7 +172,12 @@ impl Incident {
         match (&mut self.phase, event) {
             (
                 Phase::Opening { .. },
-                Event::SessionOpened { sid, actor, opened_ms, exp_ms },
+                Event::SessionOpened {
+                    sid,
+                    actor,
+                    opened_ms,
+                    exp_ms,
+                },
             ) => {
                 self.phase = Phase::Open(Session {
                     id: sid.clone(),
@@ -166,13 +188,26 @@ impl Incident {
                     token_sha256: None,
                 });
             }
-            (Phase::Open(session), Event::Claimed { token_sha256, claims, .. }) => {
+            (
+                Phase::Open(session),
+                Event::Claimed {
+                    token_sha256,
+                    claims,
+                    ..
+                },
+            ) => {
                 session.claims = *claims;
                 session.token_sha256 = Some(*token_sha256);
             }
             (
                 Phase::Opening { .. } | Phase::Open(_),
-                Event::SessionClosed { why, person, memory_lost, at_ms, .. },
+                Event::SessionClosed {
+                    why,
+                    person,
+                    memory_lost,
+                    at_ms,
+                    ..
+                },
             ) => {
                 self.participants.extend(person.clone());
                 self.phase = Phase::Closing(Closing {
@@ -188,7 +223,14 @@ impl Incident {
                 closing.rotate = None;
                 closing.unsealing = false;
             }
-            (Phase::Closing(_), Event::Closed { at_ms, tokens_dead_at_ms, due_ms }) => {
+            (
+                Phase::Closing(_),
+                Event::Closed {
+                    at_ms,
+                    tokens_dead_at_ms,
+                    due_ms,
+                },
+            ) => {
                 self.rotation_owed = false;
                 self.tokens_dead_at_ms = Some(*tokens_dead_at_ms);
                 self.phase = match due_ms {
@@ -237,13 +279,19 @@ impl Incident {
         let phase = self.phase.name().word();
         match &mut self.phase {
             Phase::Collecting(gathering) | Phase::Cooling(gathering) => Ok(gathering),
-            Phase::Closing(Closing { rotate: Some(gathering), .. }) => Ok(gathering),
+            Phase::Closing(Closing {
+                rotate: Some(gathering),
+                ..
+            }) => Ok(gathering),
             _ => Err(FoldError::Impossible { event, phase }),
         }
     }
 
     fn impossible(&self, event: &'static str) -> FoldError {
-        FoldError::Impossible { event, phase: self.phase.name().word() }
+        FoldError::Impossible {
+            event,
+            phase: self.phase.name().word(),
+        }
     }
 }
 

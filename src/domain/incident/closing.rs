@@ -40,14 +40,22 @@ pub(super) fn close(
     now: Timestamp,
 ) -> Result<Vec<Event>, Refusal> {
     if incident.requester.person() != Some(&person) {
-        return Err(Refusal::WrongRole { role: "responder of this incident" });
+        return Err(Refusal::WrongRole {
+            role: "responder of this incident",
+        });
     }
     let cause = CloseCause::Closed;
     let reason = String::new();
     let act = Some(act_sha256);
     Ok(end(
         Some(session),
-        End { cause, person: Some(person), reason, act_sha256: act, memory_lost: false },
+        End {
+            cause,
+            person: Some(person),
+            reason,
+            act_sha256: act,
+            memory_lost: false,
+        },
         now,
     ))
 }
@@ -60,10 +68,14 @@ pub(super) fn may_stop(
     rules: &Rules<'_>,
 ) -> Result<(), Refusal> {
     let role = rules.roster.person(person).is_some_and(|p| {
-        [Role::Custodian, Role::Auditor, Role::Security].iter().any(|r| p.is(*r))
+        [Role::Custodian, Role::Auditor, Role::Security]
+            .iter()
+            .any(|r| p.is(*r))
     });
     if !role && incident.requester.person() != Some(person) {
-        return Err(Refusal::WrongRole { role: "responder, custodian, auditor or security person" });
+        return Err(Refusal::WrongRole {
+            role: "responder, custodian, auditor or security person",
+        });
     }
     let chars = reason.chars().count();
     if chars == 0 || chars > MAX_REASON_CHARS || !is_plain_text(reason) {
@@ -90,7 +102,10 @@ pub(super) fn ask_rotation(
         });
     }
     let frozen = opening::freeze_rotation(incident, fresh, rules, now)?;
-    Ok(vec![Event::AskedAgain { why: AskAgain::RotationOwed, frozen }])
+    Ok(vec![Event::AskedAgain {
+        why: AskAgain::RotationOwed,
+        frozen,
+    }])
 }
 
 pub(super) fn rotated(
@@ -101,12 +116,22 @@ pub(super) fn rotated(
 ) -> Vec<Event> {
     let due = now.plus_ms(i64::from(rules.policy.review_due_hours) * HOUR_MS);
     let due_ms = (incident.purpose != Purpose::Rotate).then_some(due);
-    vec![Event::Closed { at_ms: now, tokens_dead_at_ms, due_ms }]
+    vec![Event::Closed {
+        at_ms: now,
+        tokens_dead_at_ms,
+        due_ms,
+    }]
 }
 
-pub(super) fn note(person: PersonId, text: String, rules: &Rules<'_>) -> Result<Vec<Event>, Refusal> {
+pub(super) fn note(
+    person: PersonId,
+    text: String,
+    rules: &Rules<'_>,
+) -> Result<Vec<Event>, Refusal> {
     if rules.roster.person(&person).is_none() {
-        return Err(Refusal::WrongRole { role: "person of the roster" });
+        return Err(Refusal::WrongRole {
+            role: "person of the roster",
+        });
     }
     let plain = text.lines().all(is_plain_text);
     if text.trim().is_empty() || text.chars().count() > review::MAX_ANSWER_CHARS || !plain {
@@ -136,7 +161,10 @@ pub(super) fn opening_broke(
     let failed = Event::UnsealFailed { why, combined };
     if let Phase::Closing(_) = &incident.phase {
         let again = match opening::freeze_rotation(incident, fresh, rules, now) {
-            Ok(frozen) => Event::AskedAgain { why: AskAgain::RotationOwed, frozen },
+            Ok(frozen) => Event::AskedAgain {
+                why: AskAgain::RotationOwed,
+                frozen,
+            },
             Err(_) => Event::MemoryLost {},
         };
         return Ok(vec![failed, again]);

@@ -27,9 +27,14 @@ pub(super) fn may_answer(
     if incident.requester.person() == Some(person) {
         return Err(Refusal::OwnIncident);
     }
-    let known = rules.roster.person(person).is_some_and(|p| p.is(Role::Custodian));
+    let known = rules
+        .roster
+        .person(person)
+        .is_some_and(|p| p.is(Role::Custodian));
     let own = rules.epoch.index_of(person).filter(|_| known);
-    let own = own.ok_or(Refusal::NoShare { epoch: incident.terms.epoch })?;
+    let own = own.ok_or(Refusal::NoShare {
+        epoch: incident.terms.epoch,
+    })?;
     // An owed rotation inside Closing does not lapse (PROTOCOL §6 a).
     if matches!(incident.phase, Phase::Collecting(_)) && now >= incident.terms.expires_ms {
         return Err(lapsed(incident));
@@ -37,7 +42,9 @@ pub(super) fn may_answer(
     // A refusal is final for the session asked for; the way back may still be helped.
     let asked_first = matches!(incident.phase, Phase::Collecting(_));
     if asked_first && incident.refused_by.contains(person) {
-        return Err(Refusal::RefusedBefore { incident: incident.id.clone() });
+        return Err(Refusal::RefusedBefore {
+            incident: incident.id.clone(),
+        });
     }
     Ok(own)
 }
@@ -50,16 +57,30 @@ pub(super) fn approve(
 ) -> Result<Vec<Event>, Refusal> {
     let own = may_answer(incident, &offer.person, &offer.terms_sha256, rules, now)?;
     epoch_in_force(incident, rules)?;
-    if offer.manifest_sha256 != incident.terms.manifest_sha256 || offer.kind != incident.terms.kind {
-        return Err(Refusal::OtherManifest { epoch: incident.terms.epoch });
+    if offer.manifest_sha256 != incident.terms.manifest_sha256 || offer.kind != incident.terms.kind
+    {
+        return Err(Refusal::OtherManifest {
+            epoch: incident.terms.epoch,
+        });
     }
     if offer.index != own {
-        return Err(Refusal::OtherIndex { given: offer.index, own });
+        return Err(Refusal::OtherIndex {
+            given: offer.index,
+            own,
+        });
     }
-    if incident.approvals().iter().any(|a| a.person == offer.person || a.index == own) {
+    if incident
+        .approvals()
+        .iter()
+        .any(|a| a.person == offer.person || a.index == own)
+    {
         return Err(Refusal::AlreadyApproved);
     }
-    if incident.approvals().iter().any(|a| a.act_sha256 == offer.act_sha256) {
+    if incident
+        .approvals()
+        .iter()
+        .any(|a| a.act_sha256 == offer.act_sha256)
+    {
         return Err(Refusal::Replayed);
     }
     not_paused(incident, &offer.person, now)?;
@@ -79,12 +100,16 @@ fn epoch_in_force(incident: &Incident, rules: &Rules<'_>) -> Result<(), Refusal>
     if incident.terms.manifest_sha256 == rules.epoch.manifest_sha256 {
         return Ok(());
     }
-    Err(Refusal::OtherManifest { epoch: rules.epoch.epoch })
+    Err(Refusal::OtherManifest {
+        epoch: rules.epoch.epoch,
+    })
 }
 
 fn not_paused(incident: &Incident, person: &PersonId, now: Timestamp) -> Result<(), Refusal> {
     match incident.mismatches.get(person) {
-        Some(m) if now < m.paused_until_ms => Err(Refusal::Paused { until: m.paused_until_ms }),
+        Some(m) if now < m.paused_until_ms => Err(Refusal::Paused {
+            until: m.paused_until_ms,
+        }),
         _ => Ok(()),
     }
 }
@@ -113,7 +138,11 @@ pub(super) fn refuse(
     if reason.chars().count() > MAX_REASON_CHARS || !is_plain_text(&reason) {
         return Err(Refusal::BadText { what: "reason" });
     }
-    let mut events = vec![Event::CustodianRefused { person: person.clone(), reason, act_sha256 }];
+    let mut events = vec![Event::CustodianRefused {
+        person: person.clone(),
+        reason,
+        act_sha256,
+    }];
     // The way back never ends because people said no: an owed rotation keeps asking.
     if matches!(incident.phase, Phase::Collecting(_))
         && could_still_say_yes(incident, Some(&person), rules) < usize::from(incident.terms.needed)
@@ -147,14 +176,24 @@ pub(super) fn mismatch(
 ) -> Result<Vec<Event>, Refusal> {
     may_answer(incident, &person, &terms_sha256, rules, now)?;
     not_paused(incident, &person, now)?;
-    let before = incident.mismatches.get(&person).copied().unwrap_or_default();
+    let before = incident
+        .mismatches
+        .get(&person)
+        .copied()
+        .unwrap_or_default();
     let (wrong, paused_until_ms) = match pick {
         Pick::NothingHeard => (before.wrong, before.paused_until_ms),
         // The first wrong pick releases nothing; the second pauses and alarms (PROTOCOL §5).
         Pick::Wrong if before.wrong == 0 => (1, before.paused_until_ms),
         Pick::Wrong => (before.wrong.saturating_add(1), now.plus_ms(PAUSE_MS)),
     };
-    Ok(vec![Event::Mismatched { person, pick, wrong, paused_until_ms, act_sha256 }])
+    Ok(vec![Event::Mismatched {
+        person,
+        pick,
+        wrong,
+        paused_until_ms,
+        act_sha256,
+    }])
 }
 
 pub(super) fn withdraw(
@@ -165,12 +204,20 @@ pub(super) fn withdraw(
 ) -> Result<Vec<Event>, Refusal> {
     let is_requester = incident.requester.person() == Some(&person);
     if is_requester && matches!(incident.phase, Phase::Collecting(_)) {
-        return Ok(vec![Event::Withdrawn { person, act_sha256, at_ms: now }]);
+        return Ok(vec![Event::Withdrawn {
+            person,
+            act_sha256,
+            at_ms: now,
+        }]);
     }
     match incident.approvals().iter().find(|a| a.person == person) {
         Some(approval) => {
             let index = approval.index;
-            Ok(vec![Event::ShareWithdrawn { person, index, act_sha256 }])
+            Ok(vec![Event::ShareWithdrawn {
+                person,
+                index,
+                act_sha256,
+            }])
         }
         None => Err(Refusal::NothingToWithdraw),
     }
@@ -204,9 +251,15 @@ pub(super) fn begin(
         }
     }
     let indexes = incident.approvals().iter().map(|a| a.index).collect();
-    Ok(vec![Event::UnsealBegun { indexes, at_ms: now }])
+    Ok(vec![Event::UnsealBegun {
+        indexes,
+        at_ms: now,
+    }])
 }
 
 pub(super) fn lapsed(incident: &Incident) -> Refusal {
-    Refusal::Lapsed { incident: incident.id.clone(), at: incident.terms.expires_ms }
+    Refusal::Lapsed {
+        incident: incident.id.clone(),
+        at: incident.terms.expires_ms,
+    }
 }

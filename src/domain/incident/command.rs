@@ -1,8 +1,8 @@
 //! What can be asked of an incident.
 
+use crate::domain::act::Pick;
 use crate::domain::ids::{Digest, PersonId, SessionId};
 use crate::domain::manifest::Kind;
-use crate::domain::act::Pick;
 use crate::domain::review::{Finding, OpenItem, Verdict};
 use crate::domain::time::Timestamp;
 use std::collections::BTreeMap;

@@ -46,12 +46,20 @@ fn not_in_phase(incident: &Incident, command: &Command) -> Refusal {
     let session_over = matches!(
         incident.phase,
         Phase::Closing(_) | Phase::InReview(_) | Phase::Reviewed { .. }
-    ) && matches!(command, Command::Claim { .. } | Command::Close { .. } | Command::Stop { .. });
+    ) && matches!(
+        command,
+        Command::Claim { .. } | Command::Close { .. } | Command::Stop { .. }
+    );
     if session_over {
-        return Refusal::SessionEnded { incident: incident.id.clone() };
+        return Refusal::SessionEnded {
+            incident: incident.id.clone(),
+        };
     }
     if let Phase::Lapsed { at_ms } = incident.phase {
-        return Refusal::Lapsed { incident: incident.id.clone(), at: at_ms };
+        return Refusal::Lapsed {
+            incident: incident.id.clone(),
+            at: at_ms,
+        };
     }
     Refusal::NotInPhase {
         incident: incident.id.clone(),
@@ -68,13 +76,9 @@ fn in_collecting(
     now: Timestamp,
 ) -> Result<Vec<Event>, Refusal> {
     match command {
-        Command::Time if now >= incident.terms.expires_ms => {
-            Ok(vec![Event::Lapsed { at_ms: now }])
-        }
+        Command::Time if now >= incident.terms.expires_ms => Ok(vec![Event::Lapsed { at_ms: now }]),
         Command::Time => Ok(Vec::new()),
-        Command::Restarted { fresh } => {
-            ask_again(incident, AskAgain::Restart, &fresh, rules, now)
-        }
+        Command::Restarted { fresh } => ask_again(incident, AskAgain::Restart, &fresh, rules, now),
         Command::EpochEnded { fresh } => {
             ask_again(incident, AskAgain::EpochEnded, &fresh, rules, now)
         }
@@ -91,12 +95,26 @@ fn custodians_answer(
 ) -> Result<Vec<Event>, Refusal> {
     match command {
         Command::Approve(offer) => collecting::approve(incident, offer, rules, now),
-        Command::Refuse { person, reason, terms_sha256, act_sha256 } => {
-            collecting::refuse(incident, person, reason, terms_sha256, act_sha256, rules, now)
-        }
-        Command::Mismatch { person, pick, terms_sha256, act_sha256 } => {
-            collecting::mismatch(incident, person, pick, terms_sha256, act_sha256, rules, now)
-        }
+        Command::Refuse {
+            person,
+            reason,
+            terms_sha256,
+            act_sha256,
+        } => collecting::refuse(
+            incident,
+            person,
+            reason,
+            terms_sha256,
+            act_sha256,
+            rules,
+            now,
+        ),
+        Command::Mismatch {
+            person,
+            pick,
+            terms_sha256,
+            act_sha256,
+        } => collecting::mismatch(incident, person, pick, terms_sha256, act_sha256, rules, now),
         Command::Withdraw { person, act_sha256 } => {
             collecting::withdraw(incident, person, act_sha256, now)
         }
@@ -149,25 +167,41 @@ fn in_opening(
             };
             let length_ms = i64::from(incident.terms.max_minutes) * MINUTE_MS;
             let exp_ms = now.plus_ms(length_ms);
-            Ok(vec![Event::SessionOpened { sid: session, actor, opened_ms: now, exp_ms }])
+            Ok(vec![Event::SessionOpened {
+                sid: session,
+                actor,
+                opened_ms: now,
+                exp_ms,
+            }])
         }
-        Command::RotationBegun if unsealed && incident.purpose == Purpose::Rotate => {
-            Ok(closing::end(None, without_person(CloseCause::Rotate, false), now))
-        }
-        Command::OpeningBroke { why, fresh, combined } => {
-            closing::opening_broke(incident, why, &fresh, combined || unsealed, rules, now)
-        }
+        Command::RotationBegun if unsealed && incident.purpose == Purpose::Rotate => Ok(
+            closing::end(None, without_person(CloseCause::Rotate, false), now),
+        ),
+        Command::OpeningBroke {
+            why,
+            fresh,
+            combined,
+        } => closing::opening_broke(incident, why, &fresh, combined || unsealed, rules, now),
         // After a restart nobody can tell how far combining went: a rotation is owed.
         Command::Restarted { fresh } => {
             let why = "the vault restarted while opening".to_owned();
             closing::opening_broke(incident, why, &fresh, true, rules, now)
         }
-        Command::Stop { person, reason, act_sha256 } => {
+        Command::Stop {
+            person,
+            reason,
+            act_sha256,
+        } => {
             closing::may_stop(incident, &person, &reason, rules)?;
             let cause = CloseCause::Stopped;
             let act = Some(act_sha256);
-            let end =
-                End { cause, person: Some(person), reason, act_sha256: act, memory_lost: !unsealed };
+            let end = End {
+                cause,
+                person: Some(person),
+                reason,
+                act_sha256: act,
+                memory_lost: !unsealed,
+            };
             Ok(closing::end(None, end, now))
         }
         Command::Time => Ok(Vec::new()),
@@ -176,7 +210,13 @@ fn in_opening(
 }
 
 fn without_person(cause: CloseCause, memory_lost: bool) -> End {
-    End { cause, person: None, reason: String::new(), act_sha256: None, memory_lost }
+    End {
+        cause,
+        person: None,
+        reason: String::new(),
+        act_sha256: None,
+        memory_lost,
+    }
 }
 
 fn in_open(
@@ -187,30 +227,60 @@ fn in_open(
     now: Timestamp,
 ) -> Result<Vec<Event>, Refusal> {
     match command {
-        Command::Claim { person, key, token_sha256, act_sha256, from } => {
+        Command::Claim {
+            person,
+            key,
+            token_sha256,
+            act_sha256,
+            from,
+        } => {
             check_claim(incident, session, &person, &key, now)?;
             let claims = session.claims.saturating_add(1);
             let sid = session.id.clone();
-            Ok(vec![Event::Claimed { sid, token_sha256, claims, act_sha256, from }])
+            Ok(vec![Event::Claimed {
+                sid,
+                token_sha256,
+                claims,
+                act_sha256,
+                from,
+            }])
         }
         Command::Note { person, text } => closing::note(person, text, rules),
         Command::Close { person, act_sha256 } => {
             closing::close(incident, session, person, act_sha256, now)
         }
-        Command::Stop { person, reason, act_sha256 } => {
+        Command::Stop {
+            person,
+            reason,
+            act_sha256,
+        } => {
             closing::may_stop(incident, &person, &reason, rules)?;
             let cause = CloseCause::Stopped;
             let act = Some(act_sha256);
-            let end = End { cause, person: Some(person), reason, act_sha256: act, memory_lost: false };
+            let end = End {
+                cause,
+                person: Some(person),
+                reason,
+                act_sha256: act,
+                memory_lost: false,
+            };
             Ok(closing::end(Some(session), end, now))
         }
-        Command::Cut { cause } => Ok(closing::end(Some(session), without_person(cause, false), now)),
-        Command::Restarted { .. } => {
-            Ok(closing::end(Some(session), without_person(CloseCause::Restart, true), now))
-        }
-        Command::Time if now >= session.exp_ms => {
-            Ok(closing::end(Some(session), without_person(CloseCause::Deadline, false), now))
-        }
+        Command::Cut { cause } => Ok(closing::end(
+            Some(session),
+            without_person(cause, false),
+            now,
+        )),
+        Command::Restarted { .. } => Ok(closing::end(
+            Some(session),
+            without_person(CloseCause::Restart, true),
+            now,
+        )),
+        Command::Time if now >= session.exp_ms => Ok(closing::end(
+            Some(session),
+            without_person(CloseCause::Deadline, false),
+            now,
+        )),
         Command::Time => Ok(Vec::new()),
         other => Err(not_in_phase(incident, &other)),
     }
@@ -224,10 +294,14 @@ fn check_claim(
     now: Timestamp,
 ) -> Result<(), Refusal> {
     if now >= session.exp_ms {
-        return Err(Refusal::SessionEnded { incident: incident.id.clone() });
+        return Err(Refusal::SessionEnded {
+            incident: incident.id.clone(),
+        });
     }
     if session.actor != *person {
-        return Err(Refusal::WrongRole { role: "responder of this incident" });
+        return Err(Refusal::WrongRole {
+            role: "responder of this incident",
+        });
     }
     // A stolen login is not enough: the key was made by the client that opened (PROTOCOL §4).
     if incident.terms.claim_key.as_deref() != Some(key) {
@@ -259,7 +333,11 @@ fn in_closing(
         }
         Command::Restarted { .. } => Ok(vec![Event::MemoryLost {}]),
         Command::Unsealed if closing.unsealing => Ok(vec![Event::Unsealed {}]),
-        Command::OpeningBroke { why, fresh, combined } if closing.unsealing => {
+        Command::OpeningBroke {
+            why,
+            fresh,
+            combined,
+        } if closing.unsealing => {
             closing::opening_broke(incident, why, &fresh, combined, rules, now)
         }
         answer if closing.rotate.is_some() && !closing.unsealing => {

@@ -291,7 +291,9 @@ impl Event {
         kind: &str,
         members: &Map<String, Value>,
     ) -> Result<Option<(IncidentId, Self)>, CanonicalError> {
-        let Some(Value::String(incident)) = members.get("inc") else { return Ok(None) };
+        let Some(Value::String(incident)) = members.get("inc") else {
+            return Ok(None);
+        };
         if !KINDS.contains(&kind) {
             return Ok(None);
         }

@@ -237,7 +237,10 @@ impl Phase {
     /// Whether the incident has the vault to itself: at most one does (PROTOCOL §6).
     #[must_use]
     pub fn holds_vault(&self) -> bool {
-        matches!(self, Self::Opening { .. } | Self::Open(_) | Self::Closing(_))
+        matches!(
+            self,
+            Self::Opening { .. } | Self::Open(_) | Self::Closing(_)
+        )
     }
 }
 
@@ -301,7 +304,9 @@ impl Incident {
         match &self.phase {
             Phase::Collecting(g) | Phase::Cooling(g) => &g.approvals,
             Phase::Opening { approvals, .. } => approvals,
-            Phase::Closing(Closing { rotate: Some(g), .. }) => &g.approvals,
+            Phase::Closing(Closing {
+                rotate: Some(g), ..
+            }) => &g.approvals,
             _ => &[],
         }
     }
@@ -313,7 +318,10 @@ impl Incident {
             &self.phase,
             Phase::Collecting(_)
                 | Phase::Cooling(_)
-                | Phase::Closing(Closing { rotate: Some(_), .. })
+                | Phase::Closing(Closing {
+                    rotate: Some(_),
+                    ..
+                })
         )
     }
 }

@@ -63,7 +63,9 @@ fn check_person(request: &Request, rules: &Rules<'_>) -> Result<(), Refusal> {
         // The vault asks for nothing but a rotation (PROTOCOL §6).
         return match request.opening.purpose {
             Purpose::Rotate => Ok(()),
-            _ => Err(Refusal::WrongRole { role: Role::Responder.word() }),
+            _ => Err(Refusal::WrongRole {
+                role: Role::Responder.word(),
+            }),
         };
     };
     let person = rules.roster.person(id);
@@ -72,13 +74,19 @@ fn check_person(request: &Request, rules: &Rules<'_>) -> Result<(), Refusal> {
         _ => person.is_some_and(|p| p.is(Role::Responder)),
     };
     if !allowed {
-        return Err(Refusal::WrongRole { role: Role::Responder.word() });
+        return Err(Refusal::WrongRole {
+            role: Role::Responder.word(),
+        });
     }
     if rules.openings_last_hour >= MAX_OPENINGS_PER_HOUR {
-        return Err(Refusal::TooMany("three openings an hour are the limit for one person"));
+        return Err(Refusal::TooMany(
+            "three openings an hour are the limit for one person",
+        ));
     }
     if rules.has_collecting {
-        return Err(Refusal::TooMany("this person already has an incident that is collecting"));
+        return Err(Refusal::TooMany(
+            "this person already has an incident that is collecting",
+        ));
     }
     Ok(())
 }
@@ -94,7 +102,10 @@ fn check_rotation(opening: &Opening) -> Result<(), Refusal> {
     if empty {
         Ok(())
     } else {
-        Err(bad("purpose", "rotate opens no session: use case, scope, grants, minutes and claim key are empty"))
+        Err(bad(
+            "purpose",
+            "rotate opens no session: use case, scope, grants, minutes and claim key are empty",
+        ))
     }
 }
 
@@ -124,9 +135,18 @@ fn check_opening<'a>(
     let policy = rules.policy;
     let use_case = match policy.walk(&opening.answers) {
         Some(Leaf::UseCase(found)) if found.id == opening.use_case => found,
-        Some(Leaf::UseCase(found)) => return Err(tree_says(opening, format!("they lead to {}", found.id))),
-        Some(Leaf::Door(sentence)) => return Err(tree_says(opening, sentence.trim_end_matches('.').to_owned())),
-        Some(Leaf::Unanswered(q)) => return Err(tree_says(opening, format!("not answered: {}", q.text))),
+        Some(Leaf::UseCase(found)) => {
+            return Err(tree_says(opening, format!("they lead to {}", found.id)));
+        }
+        Some(Leaf::Door(sentence)) => {
+            return Err(tree_says(
+                opening,
+                sentence.trim_end_matches('.').to_owned(),
+            ));
+        }
+        Some(Leaf::Unanswered(q)) => {
+            return Err(tree_says(opening, format!("not answered: {}", q.text)));
+        }
         None => return Err(tree_says(opening, "the tree has no such leaf".to_owned())),
     };
     refuse_delays(use_case, &rules.policy.office_hours, now)?;
@@ -136,28 +156,45 @@ fn check_opening<'a>(
     check_texts(opening)?;
     if opening.max_minutes == 0 || opening.max_minutes > use_case.max_minutes {
         let limit = use_case.max_minutes;
-        return Err(bad("max_minutes", &format!("must be 1 to {limit} for {}", use_case.id)));
+        return Err(bad(
+            "max_minutes",
+            &format!("must be 1 to {limit} for {}", use_case.id),
+        ));
     }
     if !opening.target.account && opening.target.workspace.is_none() {
         return Err(bad("target", "names neither the account nor a workspace"));
     }
-    if opening.claim_key.as_deref().is_none_or(|k| !k.starts_with("ssh-ed25519 ")) {
+    if opening
+        .claim_key
+        .as_deref()
+        .is_none_or(|k| !k.starts_with("ssh-ed25519 "))
+    {
         return Err(bad("claim_key", "must be an ssh-ed25519 key"));
     }
     if !opening.grants_to.is_empty() {
-        return Err(bad("grants_to", "is not possible yet: grants come with a later version"));
+        return Err(bad(
+            "grants_to",
+            "is not possible yet: grants come with a later version",
+        ));
     }
     check_scope(opening, use_case)?;
     Ok(use_case)
 }
 
 fn check_scope(opening: &Opening, use_case: &UseCase) -> Result<(), Refusal> {
-    let patterns = if opening.scope.is_empty() { &use_case.scope } else { &opening.scope };
+    let patterns = if opening.scope.is_empty() {
+        &use_case.scope
+    } else {
+        &opening.scope
+    };
     let scope = Scope::parse(patterns).map_err(|e| bad("scope", &e.to_string()))?;
     if scope.names_privilege() || scope.names_code() {
         // Undo and grants come with a later version; until then nothing is allowed that a close
         // could not take back.
-        return Err(bad("scope", "names privilege or code, which this version cannot undo yet"));
+        return Err(bad(
+            "scope",
+            "names privilege or code, which this version cannot undo yet",
+        ));
     }
     Ok(())
 }
@@ -179,7 +216,10 @@ fn refuse_delays(
     } else {
         return Ok(());
     };
-    Err(Refusal::NotYet { use_case: use_case.id.clone(), because: because.to_owned() })
+    Err(Refusal::NotYet {
+        use_case: use_case.id.clone(),
+        because: because.to_owned(),
+    })
 }
 
 fn freeze(
@@ -191,7 +231,11 @@ fn freeze(
     let excluded = quorum::excluded(&request.requester, None);
     let eligible = quorum::eligible(&rules.epoch.holders, rules.roster, &excluded).len();
     let purpose = request.opening.purpose;
-    let gates = if purpose == Purpose::Rotate { Vec::new() } else { rules.gates.clone() };
+    let gates = if purpose == Purpose::Rotate {
+        Vec::new()
+    } else {
+        rules.gates.clone()
+    };
     let scope = match use_case {
         Some(use_case) if request.opening.scope.is_empty() => use_case.scope.clone(),
         _ => request.opening.scope.clone(),
@@ -246,7 +290,11 @@ pub(super) fn refreeze(
     let excluded = quorum::excluded(&incident.requester, None);
     let eligible = quorum::eligible(&rules.epoch.holders, rules.roster, &excluded).len();
     let old = incident.terms.clone();
-    let gates = if old.purpose == Purpose::Rotate { &[] } else { gates };
+    let gates = if old.purpose == Purpose::Rotate {
+        &[]
+    } else {
+        gates
+    };
     let terms = Terms {
         kind: rules.epoch.kind,
         epoch: rules.epoch.epoch,
@@ -297,9 +345,15 @@ pub(super) fn frozen(terms: Terms) -> Result<Frozen, Refusal> {
 }
 
 fn tree_says(opening: &Opening, because: String) -> Refusal {
-    Refusal::TreeSaysNo { use_case: opening.use_case.clone(), because }
+    Refusal::TreeSaysNo {
+        use_case: opening.use_case.clone(),
+        because,
+    }
 }
 
 fn bad(what: &'static str, why: &str) -> Refusal {
-    Refusal::BadOpening { what, why: why.to_owned() }
+    Refusal::BadOpening {
+        what,
+        why: why.to_owned(),
+    }
 }

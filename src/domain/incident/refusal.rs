@@ -131,7 +131,10 @@ pub enum Refusal {
         k: u8,
     },
     /// A gate's extra approver does not exist.
-    #[error("{} and only {k} custodians could approve: one more would be needed", gate_words(gates))]
+    #[error(
+        "{} and only {k} custodians could approve: one more would be needed",
+        gate_words(gates)
+    )]
     GateNeedsAnother {
         /// Closed gates.
         gates: Vec<Gate>,
@@ -182,7 +185,11 @@ pub enum Refusal {
 }
 
 fn gate_words(gates: &[Gate]) -> String {
-    gates.iter().map(|g| g.words()).collect::<Vec<_>>().join(", ")
+    gates
+        .iter()
+        .map(|g| g.words())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 impl Refusal {
@@ -233,12 +240,20 @@ impl Refusal {
                 "run the command again: it fetches and shows what is in force now"
             }
             Self::Paused { .. } => "tell security if nobody read you a phrase",
-            Self::TreeSaysNo { .. } => "walk the tree again with `breakglass open`, or take the door it names",
-            Self::NoAlertConfirmed => "the vault opens by itself once a channel confirms; see `breakglass alert`",
+            Self::TreeSaysNo { .. } => {
+                "walk the tree again with `breakglass open`, or take the door it names"
+            }
+            Self::NoAlertConfirmed => {
+                "the vault opens by itself once a channel confirms; see `breakglass alert`"
+            }
             Self::Participant | Self::NotAuditor => "ask an auditor who took no part",
             Self::Unanswered { .. } => "answer them all, then sign again",
-            Self::SessionEnded { .. } | Self::Lapsed { .. } => "open a new incident if it is still needed",
-            Self::GateNeedsAnother { .. } => "sign the overdue review or finish the owed rotation first",
+            Self::SessionEnded { .. } | Self::Lapsed { .. } => {
+                "open a new incident if it is still needed"
+            }
+            Self::GateNeedsAnother { .. } => {
+                "sign the overdue review or finish the owed rotation first"
+            }
             Self::Busy(_) => "wait until it has closed, or stop it",
             Self::ClockApart { .. } => "set this machine's clock",
             _ => "see `breakglass status`",

@@ -27,7 +27,10 @@ impl EpochFacts {
     /// The share this person holds.
     #[must_use]
     pub fn index_of(&self, person: &PersonId) -> Option<u8> {
-        self.holders.iter().find(|(_, p)| p == person).map(|(i, _)| *i)
+        self.holders
+            .iter()
+            .find(|(_, p)| p == person)
+            .map(|(i, _)| *i)
     }
 }
 

@@ -148,10 +148,9 @@ pub fn accepts(phase: PhaseName, command: CommandName) -> bool {
         PhaseName::InReview => {
             matches!(command, C::Note | C::Answer | C::Find | C::Sign)
         }
-        PhaseName::Reviewed
-        | PhaseName::Refused
-        | PhaseName::Withdrawn
-        | PhaseName::Lapsed => false,
+        PhaseName::Reviewed | PhaseName::Refused | PhaseName::Withdrawn | PhaseName::Lapsed => {
+            false
+        }
     }
 }
 
@@ -166,7 +165,11 @@ pub fn print() -> String {
                 .filter(|command| accepts(*phase, **command))
                 .map(|command| command.word())
                 .collect();
-            let list = if words.is_empty() { "–".to_owned() } else { words.join(", ") };
+            let list = if words.is_empty() {
+                "–".to_owned()
+            } else {
+                words.join(", ")
+            };
             format!("{:<11}| {list}\n", phase.word())
         })
         .collect()

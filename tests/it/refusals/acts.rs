@@ -8,7 +8,10 @@ use super::refused;
 use crate::support::{CONSOLE, Person, TestVault, opening, rotation_opening};
 
 fn login_failed(vault: &TestVault, why: &str, step: impl FnOnce() -> &'static str) {
-    let before = (vault.count("login.failed"), vault.alerts_queued("login.failed"));
+    let before = (
+        vault.count("login.failed"),
+        vault.alerts_queued("login.failed"),
+    );
     assert_eq!(step(), "login_needed", "{why}");
     let entry = vault.last_entry("login.failed").unwrap();
     assert_eq!(entry.text("why"), Some(why));
@@ -20,7 +23,12 @@ fn login_failed(vault: &TestVault, why: &str, step: impl FnOnce() -> &'static st
 fn a_login_is_single_use_for_one_origin_one_key_and_one_minute() {
     let vault = TestVault::new();
     let ada = &vault.people.ada;
-    let challenge = |key: &str| vault.block(vault.app().login_challenge(key, "192.0.2.7")).unwrap().challenge;
+    let challenge = |key: &str| {
+        vault
+            .block(vault.app().login_challenge(key, "192.0.2.7"))
+            .unwrap()
+            .challenge
+    };
     let post = |signed: &breakglass::api::SignedDocument| {
         vault.block(vault.app().login(signed, CONSOLE, "192.0.2.7"))
     };
@@ -30,7 +38,11 @@ fn a_login_is_single_use_for_one_origin_one_key_and_one_minute() {
     let token = post(&signed).unwrap().token;
     login_failed(&vault, used, || post(&signed).err().unwrap().code());
 
-    let elsewhere = ada.sign_login(&vault, &challenge(&ada.public_key()), "https://evil.example");
+    let elsewhere = ada.sign_login(
+        &vault,
+        &challenge(&ada.public_key()),
+        "https://evil.example",
+    );
     let why = "signed for another origin";
     login_failed(&vault, why, || post(&elsewhere).err().unwrap().code());
 
@@ -45,12 +57,18 @@ fn a_login_is_single_use_for_one_origin_one_key_and_one_minute() {
     login_failed(&vault, used, || post(&signed).err().unwrap().code());
 
     let mut tampered = ada.sign_login(&vault, &challenge(&ada.public_key()), CONSOLE);
-    tampered.signature = vault.people.ben.sign_login(&vault, &late, CONSOLE).signature;
+    tampered.signature = vault
+        .people
+        .ben
+        .sign_login(&vault, &late, CONSOLE)
+        .signature;
     let why = "the signature does not hold";
     login_failed(&vault, why, || post(&tampered).err().unwrap().code());
 
     let mallory = &vault.people.mallory;
-    login_failed(&vault, "unknown key", || vault.try_login(mallory).unwrap_err().code());
+    login_failed(&vault, "unknown key", || {
+        vault.try_login(mallory).unwrap_err().code()
+    });
 
     // A login lasts eight hours.
     let caller = |token: &str| vault.block(vault.app().caller(token, "192.0.2.7"));
@@ -73,10 +91,18 @@ fn an_act_that_is_forged_foreign_or_replayed_does_nothing() {
     let good = rio.sign(&vault, deed());
     refused(&vault, "not_allowed", || post(&good, &vault.people.ada));
     let ada = &vault.people.ada;
-    let as_rio = Act { person: rio.id.clone(), ..ada.act(&vault, deed()) };
+    let as_rio = Act {
+        person: rio.id.clone(),
+        ..ada.act(&vault, deed())
+    };
     refused(&vault, "not_allowed", || post(&ada.sign_act(&as_rio), rio));
-    let elsewhere = Act { vault: "day-watch".parse().unwrap(), ..rio.act(&vault, deed()) };
-    refused(&vault, "not_allowed", || post(&rio.sign_act(&elsewhere), rio));
+    let elsewhere = Act {
+        vault: "day-watch".parse().unwrap(),
+        ..rio.act(&vault, deed())
+    };
+    refused(&vault, "not_allowed", || {
+        post(&rio.sign_act(&elsewhere), rio)
+    });
     let mut other_word = rio.sign(&vault, Deed::Withdraw {});
     other_word.document = rio.sign(&vault, deed()).document;
     refused(&vault, "not_allowed", || post(&other_word, rio));
@@ -100,7 +126,13 @@ fn an_act_that_is_forged_foreign_or_replayed_does_nothing() {
     let good = rio.sign(&vault, deed());
     let incident = post(&good, rio).unwrap();
     let act = rio.sign_about(&vault, &incident, Deed::Withdraw {});
-    vault.block(vault.app().answer(&incident.id, &act, &rio.caller(&vault), "withdraw")).unwrap();
+    vault
+        .block(
+            vault
+                .app()
+                .answer(&incident.id, &act, &rio.caller(&vault), "withdraw"),
+        )
+        .unwrap();
     refused(&vault, "replayed", || post(&good, rio));
     assert_eq!(vault.incidents().len(), 1);
 }
@@ -111,7 +143,9 @@ fn an_act_about_another_incident_or_of_another_kind_is_refused() {
     let (incident, _) = vault.open();
     let otto = &vault.people.otto;
     let signed = otto.sign(&vault, Deed::Open(Box::new(rotation_opening())));
-    let other = vault.block(vault.app().open(&signed, &otto.caller(&vault))).unwrap();
+    let other = vault
+        .block(vault.app().open(&signed, &otto.caller(&vault)))
+        .unwrap();
     let ada = &vault.people.ada;
     let caller = ada.caller(&vault);
     let request = ada.release(&vault, &other);
@@ -143,13 +177,22 @@ fn a_second_wrong_phrase_alarms_security_and_pauses_that_person_five_minutes() {
     let answer = |pick| {
         vault.clock.pass_ms(1);
         let act = ada.sign_about(&vault, &incident, Deed::Mismatch { pick });
-        vault.block(vault.app().answer(&incident.id, &act, &ada.caller(&vault), "mismatch"))
+        vault.block(
+            vault
+                .app()
+                .answer(&incident.id, &act, &ada.caller(&vault), "mismatch"),
+        )
     };
     for _ in 0..3 {
         answer(Pick::NothingHeard).unwrap();
     }
     answer(Pick::Wrong).unwrap();
-    assert!(vault.incident(&incident.id).mismatches[&ada.id].paused_until_ms.0 == 0);
+    assert!(
+        vault.incident(&incident.id).mismatches[&ada.id]
+            .paused_until_ms
+            .0
+            == 0
+    );
     let before = vault.alerts_queued("approve.mismatch");
     answer(Pick::Wrong).unwrap();
     assert!(vault.alerts_queued("approve.mismatch") > before);
@@ -160,7 +203,11 @@ fn a_second_wrong_phrase_alarms_security_and_pauses_that_person_five_minutes() {
         .filter(|m| m.kind == "approve.mismatch" && m.severity == Severity::Alarm)
         .collect();
     let to_sam = |m: &&Message| m.to.contains(&"sam@example.com".to_owned());
-    assert_eq!(alarms.iter().filter(|m| to_sam(m)).count(), 1, "security, once: {alarms:?}");
+    assert_eq!(
+        alarms.iter().filter(|m| to_sam(m)).count(),
+        1,
+        "security, once: {alarms:?}"
+    );
     refused(&vault, "paused", || vault.approve(ada, &incident.id));
     refused(&vault, "paused", || answer(Pick::Wrong));
     // Nobody else is paused, and she neither after five minutes.

@@ -19,7 +19,11 @@ fn an_unconfirmed_alert_holds_the_opening_until_a_channel_confirms() {
         vault.tick();
         vault.settle();
         let held = vault.incident(&incident.id);
-        assert!(matches!(held.phase, Phase::Collecting(_)), "{mode:?}: {:?}", held.phase);
+        assert!(
+            matches!(held.phase, Phase::Collecting(_)),
+            "{mode:?}: {:?}",
+            held.phase
+        );
         assert_eq!(vault.count("unseal.begin"), 0);
         // One channel works again: it opens by itself.
         vault.mail.set(Mode::Works);
@@ -42,7 +46,11 @@ fn a_broken_channel_is_told_of_on_the_other_once_and_tried_again_with_growing_pa
     let failed = vault.count("alert.failed");
     vault.pass_ms(4_000);
     vault.deliver();
-    assert_eq!(vault.count("alert.failed"), failed, "not before its pause is over");
+    assert_eq!(
+        vault.count("alert.failed"),
+        failed,
+        "not before its pause is over"
+    );
     vault.pass_ms(2_000);
     vault.deliver();
     assert!(vault.count("alert.failed") > failed);
@@ -53,8 +61,14 @@ fn a_broken_channel_is_told_of_on_the_other_once_and_tried_again_with_growing_pa
     vault.deliver();
     assert!(vault.hook.kinds().contains(&"incident.opened".to_owned()));
     let id = vault.hook.messages()[0].id.clone();
-    assert!(!vault.mail.messages().iter().any(|m| m.id == id), "one id per message and channel");
-    assert!(matches!(vault.incident(&incident.id).phase, Phase::Collecting(_)));
+    assert!(
+        !vault.mail.messages().iter().any(|m| m.id == id),
+        "one id per message and channel"
+    );
+    assert!(matches!(
+        vault.incident(&incident.id).phase,
+        Phase::Collecting(_)
+    ));
 }
 
 #[test]
@@ -73,7 +87,15 @@ fn no_message_holds_the_phrase_a_token_or_a_share() {
         for hidden in [phrase.as_str(), token.as_str(), "dose", "AGE-SECRET"] {
             assert!(!text.contains(hidden), "{}: {hidden}", message.kind);
         }
-        assert!(!message.subject.contains(&incident.terms.reason), "{}", message.subject);
-        assert!(message.checkpoint.starts_with("vault.example/log/night-watch/e1\n"));
+        assert!(
+            !message.subject.contains(&incident.terms.reason),
+            "{}",
+            message.subject
+        );
+        assert!(
+            message
+                .checkpoint
+                .starts_with("vault.example/log/night-watch/e1\n")
+        );
     }
 }

@@ -19,10 +19,14 @@ fn only_the_claim_key_under_the_responders_login_gets_the_token() {
     // A stolen login: the key of the thief's own.
     let stolen = LoadedKey::generate_ed25519("thief").unwrap();
     let signed = rio.sign_claim(&vault, &incident, &stolen);
-    refused(&vault, "wrong_claim_key", || post(&signed, &rio.caller(&vault)));
+    refused(&vault, "wrong_claim_key", || {
+        post(&signed, &rio.caller(&vault))
+    });
     // Rio's own login key is not the claim key either.
     let signed = rio.sign_claim(&vault, &incident, &rio.key);
-    refused(&vault, "wrong_claim_key", || post(&signed, &rio.caller(&vault)));
+    refused(&vault, "wrong_claim_key", || {
+        post(&signed, &rio.caller(&vault))
+    });
     // A stolen claim key under another login, as rio and as herself.
     let signed = rio.sign_claim(&vault, &incident, &claim_key);
     refused(&vault, "not_allowed", || post(&signed, &ada.caller(&vault)));
@@ -30,7 +34,9 @@ fn only_the_claim_key_under_the_responders_login_gets_the_token() {
     refused(&vault, "wrong_role", || post(&signed, &ada.caller(&vault)));
     // Another act than a claim.
     let signed = rio.sign_about(&vault, &incident, Deed::Close {});
-    refused(&vault, "bad_document", || post(&signed, &rio.caller(&vault)));
+    refused(&vault, "bad_document", || {
+        post(&signed, &rio.caller(&vault))
+    });
     assert_eq!(vault.count("session.claim"), 0);
     // The right one, once.
     let signed = rio.sign_claim(&vault, &incident, &claim_key);
@@ -55,7 +61,9 @@ fn a_second_claim_succeeds_alerts_and_kills_the_former_token() {
     assert!(!vault.token_opens(&second));
     vault.settle();
     vault.clock.pass_ms(1);
-    refused(&vault, "session_ended", || vault.claim(&incident, &claim_key));
+    refused(&vault, "session_ended", || {
+        vault.claim(&incident, &claim_key)
+    });
     refused(&vault, "session_ended", || vault.close(&incident));
     vault.verify_log();
 }
@@ -67,12 +75,28 @@ fn only_the_responder_closes_and_people_without_a_part_stop_nothing() {
     let ada = &vault.people.ada;
     let act = ada.sign_about(&vault, &incident, Deed::Close {});
     refused(&vault, "wrong_role", || {
-        vault.block(vault.app().end(&incident.id, &act, &ada.caller(&vault), "close"))
+        vault.block(
+            vault
+                .app()
+                .end(&incident.id, &act, &ada.caller(&vault), "close"),
+        )
     });
-    refused(&vault, "wrong_role", || vault.stop(&vault.people.otto, &incident));
-    let act = ada.sign_about(&vault, &incident, Deed::Stop { reason: String::new() });
+    refused(&vault, "wrong_role", || {
+        vault.stop(&vault.people.otto, &incident)
+    });
+    let act = ada.sign_about(
+        &vault,
+        &incident,
+        Deed::Stop {
+            reason: String::new(),
+        },
+    );
     refused(&vault, "bad_text", || {
-        vault.block(vault.app().end(&incident.id, &act, &ada.caller(&vault), "stop"))
+        vault.block(
+            vault
+                .app()
+                .end(&incident.id, &act, &ada.caller(&vault), "stop"),
+        )
     });
     assert!(matches!(vault.incident(&incident.id).phase, Phase::Open(_)));
 }
@@ -84,7 +108,10 @@ fn a_second_stop_by_one_person_within_a_day_needs_somebody_else() {
     let (first, _) = vault.opened();
     vault.stop(vera, &first).unwrap();
     vault.settle();
-    assert!(matches!(vault.incident(&first.id).phase, Phase::InReview(_)));
+    assert!(matches!(
+        vault.incident(&first.id).phase,
+        Phase::InReview(_)
+    ));
     assert!(vault.alerts_queued("session.close") > 0);
     let (second, _) = vault.opened();
     refused(&vault, "second_stop", || vault.stop(vera, &second));

@@ -9,7 +9,9 @@ use super::refused;
 use crate::support::{TestVault, opening};
 
 fn answers(path: &[(&str, bool)]) -> std::collections::BTreeMap<String, bool> {
-    path.iter().map(|(id, yes)| ((*id).to_owned(), *yes)).collect()
+    path.iter()
+        .map(|(id, yes)| ((*id).to_owned(), *yes))
+        .collect()
 }
 
 #[test]
@@ -28,55 +30,124 @@ fn an_opening_that_cannot_be_is_refused_with_its_sentence() {
         ("platform_down", false),
         ("recovery_path_broken", true),
     ];
-    let mandate = [&blocked[..4], &[("recovery_path_broken", false), ("written_order", true)]];
+    let mandate = [
+        &blocked[..4],
+        &[("recovery_path_broken", false), ("written_order", true)],
+    ];
     let mandate = mandate.concat();
     let cases: Vec<(&str, &str, Opening)> = vec![
-        ("not_yet", "has a veto window out of hours", with(&|o| {
-            o.use_case = "blocked-recovery-path".to_owned();
-            o.answers = answers(&blocked);
-        })),
-        ("not_yet", "needs a co-approver", with(&|o| {
-            o.use_case = "compliance-mandate".to_owned();
-            o.answers = answers(&mandate);
-        })),
-        ("not_yet", "needs a decoy credential", with(&|o| o.purpose = Purpose::Drill)),
-        ("tree_says_no", "make a normal access request", with(&|o| {
-            o.answers = answers(&[("harm_within_hour", false)]);
-        })),
-        ("tree_says_no", "not answered", with(&|o| o.answers = answers(&blocked[..2]))),
-        ("tree_says_no", "lead to catastrophic-outage", with(&|o| {
-            o.use_case = "compliance-mandate".to_owned();
-        })),
-        ("bad_opening", "names privilege or code", with(&|o| {
-            o.scope = vec!["ws:privilege".to_owned()];
-        })),
-        ("bad_opening", "names privilege or code", with(&|o| {
-            o.scope = vec!["ws:read".to_owned(), "ws:code:/api/*/jobs/**".to_owned()];
-        })),
-        ("bad_opening", "grants_to is not possible yet", with(&|o| {
-            o.grants_to = vec!["olga".parse().unwrap()];
-        })),
-        ("bad_opening", "max_minutes must be 1 to 60", with(&|o| o.max_minutes = 61)),
-        ("bad_opening", "max_minutes must be 1 to 60", with(&|o| o.max_minutes = 0)),
+        (
+            "not_yet",
+            "has a veto window out of hours",
+            with(&|o| {
+                o.use_case = "blocked-recovery-path".to_owned();
+                o.answers = answers(&blocked);
+            }),
+        ),
+        (
+            "not_yet",
+            "needs a co-approver",
+            with(&|o| {
+                o.use_case = "compliance-mandate".to_owned();
+                o.answers = answers(&mandate);
+            }),
+        ),
+        (
+            "not_yet",
+            "needs a decoy credential",
+            with(&|o| o.purpose = Purpose::Drill),
+        ),
+        (
+            "tree_says_no",
+            "make a normal access request",
+            with(&|o| {
+                o.answers = answers(&[("harm_within_hour", false)]);
+            }),
+        ),
+        (
+            "tree_says_no",
+            "not answered",
+            with(&|o| o.answers = answers(&blocked[..2])),
+        ),
+        (
+            "tree_says_no",
+            "lead to catastrophic-outage",
+            with(&|o| {
+                o.use_case = "compliance-mandate".to_owned();
+            }),
+        ),
+        (
+            "bad_opening",
+            "names privilege or code",
+            with(&|o| {
+                o.scope = vec!["ws:privilege".to_owned()];
+            }),
+        ),
+        (
+            "bad_opening",
+            "names privilege or code",
+            with(&|o| {
+                o.scope = vec!["ws:read".to_owned(), "ws:code:/api/*/jobs/**".to_owned()];
+            }),
+        ),
+        (
+            "bad_opening",
+            "grants_to is not possible yet",
+            with(&|o| {
+                o.grants_to = vec!["olga".parse().unwrap()];
+            }),
+        ),
+        (
+            "bad_opening",
+            "max_minutes must be 1 to 60",
+            with(&|o| o.max_minutes = 61),
+        ),
+        (
+            "bad_opening",
+            "max_minutes must be 1 to 60",
+            with(&|o| o.max_minutes = 0),
+        ),
         ("bad_opening", "claim_key", with(&|o| o.claim_key = None)),
-        ("bad_opening", "neither the account nor a workspace", with(&|o| {
-            o.target = Target::default();
-        })),
-        ("bad_opening", "does not know", with(&|o| {
-            o.target.workspace = Some("123".to_owned());
-        })),
+        (
+            "bad_opening",
+            "neither the account nor a workspace",
+            with(&|o| {
+                o.target = Target::default();
+            }),
+        ),
+        (
+            "bad_opening",
+            "does not know",
+            with(&|o| {
+                o.target.workspace = Some("123".to_owned());
+            }),
+        ),
         ("bad_text", "reason", with(&|o| o.reason = " ".to_owned())),
         ("bad_text", "reason", with(&|o| o.reason = "x".repeat(501))),
-        ("bad_text", "reason", with(&|o| o.reason = "a\u{202e}b".to_owned())),
-        ("bad_text", "ticket", with(&|o| o.ticket = "a\nb".to_owned())),
-        ("bad_opening", "rotate opens no session", with(&|o| o.purpose = Purpose::Rotate)),
+        (
+            "bad_text",
+            "reason",
+            with(&|o| o.reason = "a\u{202e}b".to_owned()),
+        ),
+        (
+            "bad_text",
+            "ticket",
+            with(&|o| o.ticket = "a\nb".to_owned()),
+        ),
+        (
+            "bad_opening",
+            "rotate opens no session",
+            with(&|o| o.purpose = Purpose::Rotate),
+        ),
     ];
     for (code, sentence, opening) in cases {
         let mut said = String::new();
         refused(&vault, code, || {
-            vault.open_with(opening.clone()).inspect_err(|error: &AppError| {
-                said = error.to_string();
-            })
+            vault
+                .open_with(opening.clone())
+                .inspect_err(|error: &AppError| {
+                    said = error.to_string();
+                })
         });
         assert!(said.contains(sentence), "{said}");
     }
@@ -85,7 +156,9 @@ fn an_opening_that_cannot_be_is_refused_with_its_sentence() {
     // Whoever is no responder opens nothing, and asks for a rotation like anybody.
     let ada = &vault.people.ada;
     let signed = ada.sign(&vault, Deed::Open(Box::new(opening(&claim_key))));
-    refused(&vault, "wrong_role", || vault.block(vault.app().open(&signed, &ada.caller(&vault))));
+    refused(&vault, "wrong_role", || {
+        vault.block(vault.app().open(&signed, &ada.caller(&vault)))
+    });
 }
 
 #[test]
@@ -98,7 +171,9 @@ fn one_person_collects_one_incident_and_opens_three_an_hour() {
         refused(&vault, "too_many", || vault.open_with(opening(&claim_key)));
         let act = rio.sign_about(&vault, &incident, Deed::Withdraw {});
         let caller = rio.caller(&vault);
-        vault.block(vault.app().answer(&incident.id, &act, &caller, "withdraw")).unwrap();
+        vault
+            .block(vault.app().answer(&incident.id, &act, &caller, "withdraw"))
+            .unwrap();
     }
     refused(&vault, "too_many", || vault.open_with(opening(&claim_key)));
     vault.pass_ms(3_600_001);

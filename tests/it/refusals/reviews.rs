@@ -22,7 +22,11 @@ fn sign(
     change: impl FnOnce(&mut Deed),
 ) -> Result<Incident, breakglass::app::AppError> {
     let signed = review(vault, person, incident, change);
-    vault.block(vault.app().review_sign(&incident.id, &signed, &person.caller(vault)))
+    vault.block(
+        vault
+            .app()
+            .review_sign(&incident.id, &signed, &person.caller(vault)),
+    )
 }
 
 #[test]
@@ -32,35 +36,69 @@ fn a_review_is_signed_by_an_auditor_who_took_no_part_with_every_item_answered() 
     // An item to answer: somebody tried to close who may not.
     let ada = &vault.people.ada;
     let act = ada.sign_about(&vault, &incident, Deed::Close {});
-    drop(vault.block(vault.app().end(&incident.id, &act, &ada.caller(&vault), "close")));
+    drop(
+        vault.block(
+            vault
+                .app()
+                .end(&incident.id, &act, &ada.caller(&vault), "close"),
+        ),
+    );
     vault.stop(&vault.people.vera, &incident).unwrap();
     vault.settle();
     let incident = vault.incident(&incident.id);
     let (vera, tess) = (&vault.people.vera, &vault.people.tess);
-    refused(&vault, "participant", || sign(&vault, vera, &incident, |_| {}));
-    refused(&vault, "participant", || sign(&vault, &vault.people.rio, &incident, |_| {}));
-    refused(&vault, "participant", || sign(&vault, ada, &incident, |_| {}));
-    refused(&vault, "not_auditor", || sign(&vault, &vault.people.dora, &incident, |_| {}));
+    refused(&vault, "participant", || {
+        sign(&vault, vera, &incident, |_| {})
+    });
+    refused(&vault, "participant", || {
+        sign(&vault, &vault.people.rio, &incident, |_| {})
+    });
+    refused(&vault, "participant", || {
+        sign(&vault, ada, &incident, |_| {})
+    });
+    refused(&vault, "not_auditor", || {
+        sign(&vault, &vault.people.dora, &incident, |_| {})
+    });
     let unanswered = |id: &str| {
         let id = id.to_owned();
         move |deed: &mut Deed| {
-            let Deed::Review { answers, .. } = deed else { unreachable!() };
+            let Deed::Review { answers, .. } = deed else {
+                unreachable!()
+            };
             answers.remove(&id).expect("it was asked");
         }
     };
-    refused(&vault, "unanswered", || sign(&vault, tess, &incident, unanswered("act_refused_1")));
-    refused(&vault, "unanswered", || sign(&vault, tess, &incident, unanswered("emergency_real")));
+    refused(&vault, "unanswered", || {
+        sign(&vault, tess, &incident, unanswered("act_refused_1"))
+    });
+    refused(&vault, "unanswered", || {
+        sign(&vault, tess, &incident, unanswered("emergency_real"))
+    });
     let other = |deed: &mut Deed| {
-        let Deed::Review { record_sha256, .. } = deed else { unreachable!() };
+        let Deed::Review { record_sha256, .. } = deed else {
+            unreachable!()
+        };
         *record_sha256 = Digest::of(b"another record");
     };
-    refused(&vault, "other_record", || sign(&vault, tess, &incident, other));
+    refused(&vault, "other_record", || {
+        sign(&vault, tess, &incident, other)
+    });
     // A note after the close changes the record: what was shown before cannot be signed.
     let stale = review(&vault, tess, &incident, |_| {});
     let rio = vault.people.rio.caller(&vault);
-    vault.block(vault.app().note(&incident.id, &rio, "one thing more".to_owned())).unwrap();
+    vault
+        .block(
+            vault
+                .app()
+                .note(&incident.id, &rio, "one thing more".to_owned()),
+        )
+        .unwrap();
     refused(&vault, "other_record", || {
-        vault.block(vault.app().review_sign(&incident.id, &stale, &tess.caller(&vault)))
+        vault.block(
+            vault
+                .app()
+                .review_sign(&incident.id, &stale, &tess.caller(&vault)),
+        )
     });
     let done = sign(&vault, tess, &incident, |_| {}).unwrap();
     assert!(matches!(done.phase, Phase::Reviewed { .. }));
@@ -82,7 +120,10 @@ fn an_overdue_review_makes_the_next_opening_need_one_more() {
     vault.deliver();
     vault.approve_by_three(&gated.id);
     vault.settle();
-    assert!(matches!(vault.incident(&gated.id).phase, Phase::Collecting(_)));
+    assert!(matches!(
+        vault.incident(&gated.id).phase,
+        Phase::Collecting(_)
+    ));
     vault.approve(&vault.people.dora, &gated.id).unwrap();
     vault.wait_for(&gated.id, |i| matches!(i.phase, Phase::Open(_)));
     bring_home(&vault, &gated);

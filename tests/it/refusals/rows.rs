@@ -30,11 +30,15 @@ fn terms_changed_in_a_row_open_nothing() {
     let request = vault.people.cleo.release(&vault, &incident);
     vault.sql("UPDATE incident SET doc = replace(doc, '\"max_minutes\":30', '\"max_minutes\":59')");
     let cleo = vault.people.cleo.caller(&vault);
-    let error = vault.block(vault.app().approve(&incident.id, &request, &cleo)).unwrap_err();
+    let error = vault
+        .block(vault.app().approve(&incident.id, &request, &cleo))
+        .unwrap_err();
     assert_eq!(error.code(), "broken", "{error}");
     // Put right, it goes on.
     vault.sql("UPDATE incident SET doc = replace(doc, '\"max_minutes\":59', '\"max_minutes\":30')");
-    vault.block(vault.app().approve(&incident.id, &request, &cleo)).unwrap();
+    vault
+        .block(vault.app().approve(&incident.id, &request, &cleo))
+        .unwrap();
     vault.wait_for(&incident.id, |i| matches!(i.phase, Phase::Open(_)));
 }
 
@@ -51,8 +55,18 @@ fn an_approval_that_was_withdrawn_cannot_be_written_back() {
          CREATE TABLE kept_row AS SELECT json_extract(doc, '$.phase') AS phase FROM incident",
     );
     let ben = &vault.people.ben;
-    let act = ben.sign_about(&vault, &incident, breakglass::domain::act::Deed::Withdraw {});
-    vault.block(vault.app().answer(&incident.id, &act, &ben.caller(&vault), "withdraw")).unwrap();
+    let act = ben.sign_about(
+        &vault,
+        &incident,
+        breakglass::domain::act::Deed::Withdraw {},
+    );
+    vault
+        .block(
+            vault
+                .app()
+                .answer(&incident.id, &act, &ben.caller(&vault), "withdraw"),
+        )
+        .unwrap();
     // … and writes them back.
     vault.sql(
         "INSERT INTO envelope SELECT * FROM kept; UPDATE incident SET doc = \
@@ -66,7 +80,10 @@ fn an_approval_that_was_withdrawn_cannot_be_written_back() {
     vault.settle();
     assert_eq!(vault.count("unseal.begin"), 0);
     assert_eq!(vault.count("incident.row_changed"), 1, "told once");
-    assert!(matches!(vault.incident(&incident.id).phase, Phase::Collecting(_)));
+    assert!(matches!(
+        vault.incident(&incident.id).phase,
+        Phase::Collecting(_)
+    ));
 }
 
 #[test]
@@ -78,7 +95,10 @@ fn a_claim_key_written_into_a_row_gets_no_token() {
         "UPDATE incident SET doc = json_set(doc, '$.terms.claim_key', '{}')",
         thief.public().text()
     ));
-    assert_eq!(vault.claim(&incident, &thief).err().unwrap().code(), "broken");
+    assert_eq!(
+        vault.claim(&incident, &thief).err().unwrap().code(),
+        "broken"
+    );
     // With a hash to match, the terms are still not those that were unsealed.
     let changed: breakglass::domain::terms::Terms = breakglass::domain::terms::Terms {
         claim_key: Some(thief.public().text().to_owned()),
@@ -88,7 +108,10 @@ fn a_claim_key_written_into_a_row_gets_no_token() {
         "UPDATE incident SET doc = json_set(doc, '$.terms_sha256', '{}')",
         changed.sha256().unwrap().hex()
     ));
-    assert_eq!(vault.claim(&incident, &thief).err().unwrap().code(), "broken");
+    assert_eq!(
+        vault.claim(&incident, &thief).err().unwrap().code(),
+        "broken"
+    );
     vault.sql(&format!(
         "UPDATE incident SET doc = json_set(json_set(doc, '$.terms.claim_key', '{}'), \
          '$.terms_sha256', '{}')",
@@ -116,7 +139,8 @@ fn an_epoch_row_that_was_changed_is_refused_at_start() {
 }
 
 #[test]
-fn a_roster_changed_while_a_session_is_open_is_dealt_nothing_and_the_old_secret_keeps_its_envelope() {
+fn a_roster_changed_while_a_session_is_open_is_dealt_nothing_and_the_old_secret_keeps_its_envelope()
+{
     let vault = TestVault::new();
     let (incident, _) = vault.opened();
     let change = |from: &str, to: &str| {
@@ -132,6 +156,9 @@ fn a_roster_changed_while_a_session_is_open_is_dealt_nothing_and_the_old_secret_
     assert_eq!(vault.current_epoch().manifest.epoch, 1);
     change("tesz@", "tess@");
     vault.settle();
-    assert!(matches!(vault.incident(&incident.id).phase, Phase::InReview(_)));
+    assert!(matches!(
+        vault.incident(&incident.id).phase,
+        Phase::InReview(_)
+    ));
     crate::restart::all_is_well(&vault);
 }

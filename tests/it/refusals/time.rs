@@ -14,12 +14,24 @@ fn an_incident_lapses_after_thirty_minutes() {
     vault.approve(&vault.people.ada, &incident.id).unwrap();
     vault.pass_ms(30 * 60_000);
     // At use, before any timer.
-    refused(&vault, "lapsed", || vault.approve(&vault.people.ben, &incident.id));
+    refused(&vault, "lapsed", || {
+        vault.approve(&vault.people.ben, &incident.id)
+    });
     vault.tick();
-    assert!(matches!(vault.incident(&incident.id).phase, Phase::Lapsed { .. }));
-    refused(&vault, "lapsed", || vault.approve(&vault.people.ben, &incident.id));
+    assert!(matches!(
+        vault.incident(&incident.id).phase,
+        Phase::Lapsed { .. }
+    ));
+    refused(&vault, "lapsed", || {
+        vault.approve(&vault.people.ben, &incident.id)
+    });
     assert!(vault.alerts_queued("incident.lapsed") > 0);
-    assert!(vault.block(vault.store().envelopes(&incident.id)).unwrap().is_empty());
+    assert!(
+        vault
+            .block(vault.store().envelopes(&incident.id))
+            .unwrap()
+            .is_empty()
+    );
     vault.verify_log();
 }
 
@@ -41,7 +53,9 @@ fn a_session_ends_at_its_deadline_by_the_wall_clock() {
     vault.clock.set_wall(vault.now().plus_ms(30 * 60_000));
     // At use, before any timer.
     assert!(!vault.token_opens(&token));
-    refused(&vault, "session_ended", || vault.claim(&incident, &claim_key));
+    refused(&vault, "session_ended", || {
+        vault.claim(&incident, &claim_key)
+    });
     ended_by_deadline(&vault, &incident.id);
 }
 
@@ -54,7 +68,9 @@ fn a_session_ends_at_its_deadline_by_the_boot_clock_though_the_wall_clock_was_se
     vault.clock.pass_ms(30 * 60_000);
     vault.clock.set_wall(before.plus_ms(-60_000));
     assert!(!vault.token_opens(&token));
-    refused(&vault, "session_ended", || vault.claim(&incident, &claim_key));
+    refused(&vault, "session_ended", || {
+        vault.claim(&incident, &claim_key)
+    });
     ended_by_deadline(&vault, &incident.id);
     assert!(vault.count("clock.jump") > 0);
 }

@@ -22,7 +22,9 @@ impl TestVault {
     /// Logs somebody in who may be a stranger.
     pub fn try_login(&self, person: &Person) -> Result<Caller, AppError> {
         let key = person.public_key();
-        let challenge = self.block(self.app().login_challenge(&key, "192.0.2.7"))?.challenge;
+        let challenge = self
+            .block(self.app().login_challenge(&key, "192.0.2.7"))?
+            .challenge;
         let signed = person.sign_login(self, &challenge, CONSOLE);
         let reply = self.block(self.app().login(&signed, CONSOLE, "192.0.2.7"))?;
         self.block(self.app().caller(&reply.token, "192.0.2.7"))
@@ -89,13 +91,19 @@ impl TestVault {
     pub fn close(&self, incident: &Incident) -> Result<Incident, AppError> {
         let rio = &self.people.rio;
         let signed = rio.sign_about(self, incident, Deed::Close {});
-        self.block(self.app().end(&incident.id, &signed, &rio.caller(self), "close"))
+        self.block(
+            self.app()
+                .end(&incident.id, &signed, &rio.caller(self), "close"),
+        )
     }
 
     /// Somebody stops the session.
     pub fn stop(&self, person: &Person, incident: &Incident) -> Result<Incident, AppError> {
         let reason = "this looks wrong".to_owned();
         let signed = person.sign_about(self, incident, Deed::Stop { reason });
-        self.block(self.app().end(&incident.id, &signed, &person.caller(self), "stop"))
+        self.block(
+            self.app()
+                .end(&incident.id, &signed, &person.caller(self), "stop"),
+        )
     }
 }

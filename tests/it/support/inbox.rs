@@ -29,7 +29,12 @@ impl Inbox {
     /// An empty inbox that works.
     pub fn new(name: &'static str, kind: &'static str) -> Self {
         let (mode, messages) = (Mutex::new(Mode::Works), Mutex::default());
-        Self { name, kind, mode, messages }
+        Self {
+            name,
+            kind,
+            mode,
+            messages,
+        }
     }
 
     /// From now on it behaves so.
@@ -69,8 +74,14 @@ impl Channel for Inbox {
                 self.messages.lock().unwrap().push(message.clone());
             }
             match mode {
-                Mode::Works => Ok(Delivery { accepted: message.to.clone(), refused: Vec::new() }),
-                Mode::Fails => Err(SendError::Unreachable { channel, why: "no route" }),
+                Mode::Works => Ok(Delivery {
+                    accepted: message.to.clone(),
+                    refused: Vec::new(),
+                }),
+                Mode::Fails => Err(SendError::Unreachable {
+                    channel,
+                    why: "no route",
+                }),
                 Mode::FailsButDelivers => {
                     let why = "the answer was lost".to_owned();
                     Err(SendError::Unknown { channel, why })

@@ -18,7 +18,9 @@ impl TestVault {
     pub fn entries(&self) -> Vec<Entry> {
         let size = self.store().head().size;
         let read = |seq| self.block(self.store().entry(seq)).unwrap().unwrap();
-        (0..size).map(|seq| parse_entry(&read(seq)).unwrap()).collect()
+        (0..size)
+            .map(|seq| parse_entry(&read(seq)).unwrap())
+            .collect()
     }
 
     /// Entry types, oldest first.
@@ -28,7 +30,10 @@ impl TestVault {
 
     /// The newest entry of a type.
     pub fn last_entry(&self, kind: &str) -> Option<Entry> {
-        self.entries().into_iter().rev().find(|entry| entry.kind == kind)
+        self.entries()
+            .into_iter()
+            .rev()
+            .find(|entry| entry.kind == kind)
     }
 
     /// How many entries there are of a type.
@@ -38,7 +43,10 @@ impl TestVault {
 
     /// How many alerts of a kind were committed with their events.
     pub fn alerts_queued(&self, kind: &str) -> usize {
-        let queued = self.entries().into_iter().filter(|e| e.kind == "alert.queued");
+        let queued = self
+            .entries()
+            .into_iter()
+            .filter(|e| e.kind == "alert.queued");
         queued.filter(|e| e.text("kind") == Some(kind)).count()
     }
 
@@ -59,7 +67,13 @@ impl TestVault {
             }
             let event = rotation::Event::from_entry(&entry.kind, &entry.members).unwrap_or(None);
             if let Some((id, event)) = event {
-                if let rotation::Event::Begun { incident, cause, from_epoch, at_ms } = &event {
+                if let rotation::Event::Begun {
+                    incident,
+                    cause,
+                    from_epoch,
+                    at_ms,
+                } = &event
+                {
                     let begun =
                         Rotation::begun(id.clone(), incident.clone(), *cause, *from_epoch, *at_ms);
                     rotations.insert(id.clone(), begun);
@@ -67,12 +81,21 @@ impl TestVault {
                 rotations.get_mut(&id).unwrap().apply(&event).unwrap();
             }
         }
-        let rows: BTreeMap<_, _> =
-            self.incidents().into_iter().map(|i| (i.id.clone(), i)).collect();
-        assert_eq!(incidents, rows, "the log folds to other incidents than the rows");
+        let rows: BTreeMap<_, _> = self
+            .incidents()
+            .into_iter()
+            .map(|i| (i.id.clone(), i))
+            .collect();
+        assert_eq!(
+            incidents, rows,
+            "the log folds to other incidents than the rows"
+        );
         for (id, folded) in rotations {
             let row = self.block(self.store().rotation(&id)).unwrap().unwrap().0;
-            assert_eq!(folded, row, "the log folds to another rotation than the row");
+            assert_eq!(
+                folded, row,
+                "the log folds to another rotation than the row"
+            );
         }
     }
 
@@ -89,7 +112,9 @@ impl TestVault {
     }
 
     fn terms(&self, sha256: &Digest) -> Option<Terms> {
-        let found = self.block(self.store().document(DocumentKind::Terms, sha256)).unwrap()?;
+        let found = self
+            .block(self.store().document(DocumentKind::Terms, sha256))
+            .unwrap()?;
         let terms: Terms = canonical::parse_exact(&found.bytes).unwrap();
         assert_eq!(terms.sha256().unwrap(), *sha256);
         Some(terms)

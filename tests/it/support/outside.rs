@@ -84,7 +84,9 @@ impl TestVault {
     pub fn mints(&self, value_sha256: &str) -> bool {
         let shown = self.control("GET", "secrets", None);
         let secrets = shown["secrets"].as_array().unwrap();
-        secrets.iter().any(|s| s["value_sha256"] == value_sha256 && s["mints"] == true)
+        secrets
+            .iter()
+            .any(|s| s["value_sha256"] == value_sha256 && s["mints"] == true)
     }
 
     /// Whether the secret with this id would still be given tokens.
@@ -102,11 +104,17 @@ impl TestVault {
     /// A secret that somebody makes beside the vault; its id.
     pub fn foreign_secret(&self, lifetime_s: i64) -> String {
         let body = serde_json::json!({ "lifetime_seconds": lifetime_s });
-        self.control("POST", "foreign-secret", Some(body))["id"].as_str().unwrap().to_owned()
+        self.control("POST", "foreign-secret", Some(body))["id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
 
     fn control(&self, method: &str, path: &str, body: Option<Value>) -> Value {
-        let url = format!("http://{}/_simulator/{path}", self.simulator.http_addr.unwrap());
+        let url = format!(
+            "http://{}/_simulator/{path}",
+            self.simulator.http_addr.unwrap()
+        );
         self.outside(async {
             let client = reqwest::Client::builder().build().unwrap();
             let request = client.request(method.parse().unwrap(), url);

@@ -58,19 +58,34 @@ impl Person {
             name: self.id.as_str().to_owned(),
             roles: self.roles.clone(),
             time_zone: "UTC".to_owned(),
-            contacts: Contacts { mail: format!("{}@example.com", self.id), pager: None },
+            contacts: Contacts {
+                mail: format!("{}@example.com", self.id),
+                pager: None,
+            },
             login_keys: vec![self.public_key()],
-            unlockers: if custodian { unlockers.to_vec() } else { Vec::new() },
+            unlockers: if custodian {
+                unlockers.to_vec()
+            } else {
+                Vec::new()
+            },
             single_unlocker: None,
         }
     }
 
     pub fn opener(&self) -> &Opener {
-        if self.uses_age { &self.age } else { self.key.opener().unwrap() }
+        if self.uses_age {
+            &self.age
+        } else {
+            self.key.opener().unwrap()
+        }
     }
 
     pub fn unlocker(&self) -> String {
-        if self.uses_age { self.age.age_recipient().unwrap() } else { self.public_key() }
+        if self.uses_age {
+            self.age.age_recipient().unwrap()
+        } else {
+            self.public_key()
+        }
     }
 
     /// A caller as the door makes one of her login token.
@@ -145,7 +160,10 @@ impl Person {
     pub fn share(&self, vault: &TestVault, epoch: u32) -> Result<OpenedShare, AppError> {
         let caller = self.caller(vault);
         let view = vault.block(vault.app().own_share(&caller, Kind::Live, epoch))?;
-        let row = vault.block(vault.store().epoch(Kind::Live, epoch)).unwrap().unwrap();
+        let row = vault
+            .block(vault.store().epoch(Kind::Live, epoch))
+            .unwrap()
+            .unwrap();
         let opened = open_share(&BASE64.decode(view.share).unwrap(), self.opener()).unwrap();
         let label = share_label(&row.manifest, view.index);
         let public = row.manifest.possession_key(view.index).unwrap();
@@ -204,7 +222,10 @@ impl Person {
     /// A proof that she can open her share of the current epoch.
     pub fn proof(&self, vault: &TestVault) -> ProveRequest {
         let caller = self.caller(vault);
-        let challenge = vault.block(vault.app().prove_challenge(&caller)).unwrap().challenge;
+        let challenge = vault
+            .block(vault.app().prove_challenge(&caller))
+            .unwrap()
+            .challenge;
         let row = vault.current_epoch();
         let share = self.share(vault, row.manifest.epoch).unwrap();
         let deed = Deed::Prove {
@@ -222,10 +243,15 @@ impl Person {
 
     /// A proof with an act of the caller's own.
     pub fn prove_with(&self, vault: &TestVault, act: &Act) -> ProveRequest {
-        let share = self.share(vault, vault.current_epoch().manifest.epoch).unwrap();
+        let share = self
+            .share(vault, vault.current_epoch().manifest.epoch)
+            .unwrap();
         let key = PossessionKey::derive(share.share(), &share.label().name);
         let possession = BASE64.encode(key.sign_proof(&act.bytes().unwrap()));
-        ProveRequest { act: self.sign_act(act), possession }
+        ProveRequest {
+            act: self.sign_act(act),
+            possession,
+        }
     }
 }
 
@@ -267,7 +293,20 @@ impl People {
     }
 
     pub fn everybody(&self) -> [&Person; 11] {
-        let Self { ada, ben, cleo, dora, emil, rio, vera, tess, otto, olga, sam, .. } = self;
+        let Self {
+            ada,
+            ben,
+            cleo,
+            dora,
+            emil,
+            rio,
+            vera,
+            tess,
+            otto,
+            olga,
+            sam,
+            ..
+        } = self;
         [ada, ben, cleo, dora, emil, rio, vera, tess, otto, olga, sam]
     }
 
@@ -290,10 +329,16 @@ pub fn opening(claim_key: &LoadedKey) -> Opening {
     Opening {
         purpose: Purpose::Incident,
         use_case: "catastrophic-outage".to_owned(),
-        answers: answers.iter().map(|(id, yes)| ((*id).to_owned(), *yes)).collect(),
+        answers: answers
+            .iter()
+            .map(|(id, yes)| ((*id).to_owned(), *yes))
+            .collect(),
         reason: "the nightly load deletes tables".to_owned(),
         ticket: "OPS-17".to_owned(),
-        target: Target { account: false, workspace: Some(WORKSPACE.to_owned()) },
+        target: Target {
+            account: false,
+            workspace: Some(WORKSPACE.to_owned()),
+        },
         scope: Vec::new(),
         grants_to: Vec::new(),
         max_minutes: 30,
@@ -333,8 +378,12 @@ pub fn release_label(terms: &Terms, terms_sha256: Digest) -> ReleaseLabel {
 
 fn share_label(manifest: &Manifest, index: u8) -> ShareLabel {
     ShareLabel {
-        name: EpochName::new(manifest.vault.as_str(), manifest.kind.word(), manifest.epoch)
-            .unwrap(),
+        name: EpochName::new(
+            manifest.vault.as_str(),
+            manifest.kind.word(),
+            manifest.epoch,
+        )
+        .unwrap(),
         k: manifest.k,
         n: manifest.n,
         index,
@@ -344,10 +393,16 @@ fn share_label(manifest: &Manifest, index: u8) -> ShareLabel {
 
 fn signed(key: &LoadedKey, namespace: &str, bytes: Vec<u8>) -> SignedDocument {
     let signature = key.sign(namespace, &bytes).unwrap();
-    SignedDocument { document: String::from_utf8(bytes).unwrap(), signature }
+    SignedDocument {
+        document: String::from_utf8(bytes).unwrap(),
+        signature,
+    }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a test person's identity is written out once")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test person's identity is written out once"
+)]
 fn fresh_age() -> Opener {
     let identity = age::x25519::Identity::generate();
     Opener::from_age_text(identity.to_string().expose_secret()).unwrap()

@@ -72,7 +72,11 @@ pub struct Plan {
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { roster: Box::new(|_| {}), policy: Box::new(|_| {}), waits: short_waits() }
+        Self {
+            roster: Box::new(|_| {}),
+            policy: Box::new(|_| {}),
+            waits: short_waits(),
+        }
     }
 }
 
@@ -161,7 +165,10 @@ impl TestVault {
             kind: kind.to_owned(),
             destination: "localhost".to_owned(),
         };
-        Policy::built_in(self.id(), vec![rule("mail", "smtp"), rule("hook", "webhook")])
+        Policy::built_in(
+            self.id(),
+            vec![rule("mail", "smtp"), rule("hook", "webhook")],
+        )
     }
 
     /// The vault's name.
@@ -170,7 +177,10 @@ impl TestVault {
     }
 
     fn store_config(&self) -> Config {
-        Config { sqlite: Some(self.folder.path().join("vault.db")), postgres_url_file: None }
+        Config {
+            sqlite: Some(self.folder.path().join("vault.db")),
+            postgres_url_file: None,
+        }
     }
 
     fn identity(&self) -> LogIdentity {
@@ -215,13 +225,20 @@ impl TestVault {
         let clock = self.clock.clone();
         let made = App::new(store.clone(), clock, self.client(), channels, settings);
         let app = runtime.block_on(made)?;
-        self.process = Some(Process { app, store, runtime });
+        self.process = Some(Process {
+            app,
+            store,
+            runtime,
+        });
         Ok(())
     }
 
     /// Rotates the secret a person has seen, as `init` does.
     pub fn initialise(&self) -> Result<Initialised, AppError> {
-        self.block(self.app().initialise(self.first_credential(), None, &|_| {}))
+        self.block(
+            self.app()
+                .initialise(self.first_credential(), None, &|_| {}),
+        )
     }
 
     fn first_credential(&self) -> Credential {
@@ -266,7 +283,12 @@ impl TestVault {
 
     /// The end of the process, wherever its steps stand.
     pub fn kill(&mut self) {
-        if let Some(Process { app, store, runtime }) = self.process.take() {
+        if let Some(Process {
+            app,
+            store,
+            runtime,
+        }) = self.process.take()
+        {
             drop(app);
             drop(store);
             runtime.shutdown_timeout(PATIENCE);
@@ -317,7 +339,11 @@ impl TestVault {
     /// The newest checkpoint, as a client that verified it would name it.
     pub fn seen(&self) -> Seen {
         let head = self.store().head();
-        Seen { origin: ORIGIN.to_owned(), size: head.size, root: BASE64.encode(head.root) }
+        Seen {
+            origin: ORIGIN.to_owned(),
+            size: head.size,
+            root: BASE64.encode(head.root),
+        }
     }
 
     /// The incident as it stands.
@@ -333,12 +359,17 @@ impl TestVault {
 
     /// The newest rotation.
     pub fn rotation(&self) -> Rotation {
-        self.block(self.store().latest_rotation()).unwrap().unwrap().0
+        self.block(self.store().latest_rotation())
+            .unwrap()
+            .unwrap()
+            .0
     }
 
     /// The epoch in force.
     pub fn current_epoch(&self) -> EpochRow {
-        self.block(self.store().current_epoch(Kind::Live)).unwrap().unwrap()
+        self.block(self.store().current_epoch(Kind::Live))
+            .unwrap()
+            .unwrap()
     }
 
     /// Works off the outbox, as the worker does.
@@ -361,7 +392,8 @@ impl TestVault {
     /// Waits until every step in the background has ended.
     pub fn settle(&self) {
         let settled = async { tokio::time::timeout(PATIENCE, self.app().settle()).await };
-        self.block(settled).expect("a step in the background never ends");
+        self.block(settled)
+            .expect("a step in the background never ends");
     }
 
     /// One tick of the timer.
@@ -371,13 +403,23 @@ impl TestVault {
 
     /// Waits until an incident is as wanted.
     pub fn wait_for(&self, id: &IncidentId, wanted: impl Fn(&Incident) -> bool) {
-        self.wait(|| wanted(&self.incident(id)), || format!("{:#?}", self.incident(id).phase));
+        self.wait(
+            || wanted(&self.incident(id)),
+            || format!("{:#?}", self.incident(id).phase),
+        );
     }
 
     /// Waits until the newest rotation is in a state.
     pub fn wait_for_rotation(&self, state: State) {
-        let newest = || self.block(self.store().latest_rotation()).unwrap().map(|(r, _)| r);
-        self.wait(|| newest().is_some_and(|r| r.state == state), || format!("{:?}", newest()));
+        let newest = || {
+            self.block(self.store().latest_rotation())
+                .unwrap()
+                .map(|(r, _)| r)
+        };
+        self.wait(
+            || newest().is_some_and(|r| r.state == state),
+            || format!("{:?}", newest()),
+        );
     }
 
     /// Waits until the log holds an entry of a type.
@@ -389,11 +431,14 @@ impl TestVault {
     pub(super) fn wait(&self, wanted: impl Fn() -> bool, stands: impl Fn() -> String) {
         let end = Instant::now() + PATIENCE;
         while !wanted() {
-            assert!(Instant::now() < end, "it never came to be; now: {}", stands());
+            assert!(
+                Instant::now() < end,
+                "it never came to be; now: {}",
+                stands()
+            );
             self.block(async { tokio::time::sleep(Duration::from_millis(2)).await });
         }
     }
-
 }
 
 impl Drop for TestVault {
@@ -404,5 +449,9 @@ impl Drop for TestVault {
 }
 
 fn runtime() -> Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap()
 }
