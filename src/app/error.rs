@@ -131,6 +131,7 @@ impl AppError {
         match self {
             Self::Refused(refusal) => refusal.runbook(),
             Self::Share(_) => "custodian",
+            Self::LogLost(_) | Self::Store(_) | Self::Inconsistent(_) => "log-broken",
             _ => "responder",
         }
     }

@@ -340,7 +340,7 @@ def check_claims(claims, size, roots):
         if isinstance(claim, Bad):
             raise claim
         who, claimed, root = claim
-        need(claimed <= size, "entries were cut off: %s saw %d, not %d" % (who, claimed, size))
+        need(claimed <= size, "entries were cut off, or this copy is older: %s saw %d, here are %d" % (who, claimed, size))
         need(roots[claimed] == root, "history was rewritten below %d, says %s" % (claimed, who))
     return len(claims)
 

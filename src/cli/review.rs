@@ -38,7 +38,7 @@ enum Command {
     },
     /// Answer everything and sign
     #[command(
-        after_help = "Example:\n  breakglass review sign INC-7 --answers answers.toml \\\n      --finding 'minor: the runbook named a dead link' --verdict justified\n\nThe answers file holds one line for each question and item:\n  why = \"the identity provider was down\"\n  deny-1 = \"a typing mistake, harmless\""
+        after_help = "Example:\n  breakglass review sign INC-7 --answers answers.toml \\\n      --finding 'minor: the runbook named a dead link' --verdict justified\n\nThe answers file holds one line for each question and item:\n  emergency_real = \"the identity provider was down\"\n  mismatch_1 = \"a typing mistake, harmless\""
     )]
     Sign(SignArgs),
 }
@@ -182,6 +182,11 @@ async fn sign(client: &mut Client, args: SignArgs, out: &Output) -> Result<Exit,
         .unwrap_or_default();
     // What is signed is shown, `-q` or not.
     out.warn(&page(&case));
+    // Before anyone types answers: a participant cannot sign, and the vault would say so at the end.
+    if case.view.participants.contains(&client.kept.settings.person.to_string()) {
+        let error = CliError::new(Exit::NOT_ALLOWED, "participant", "who took part in an incident cannot review it");
+        return Err(error.hint("ask an auditor who took no part").page("auditor"));
+    }
     ask_missing(&case, &mut answers, out).await?;
     review::complete(&case.questions, &case.items, &answers, &args.finding).map_err(|why| {
         CliError::new(Exit(why.exit_code()), why.code(), why.to_string())

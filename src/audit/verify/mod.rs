@@ -261,7 +261,7 @@ fn check_prefixes(
             }
             Some(_) => format!("history was rewritten below entry {size}, says {from}"),
             None => format!(
-                "entries were cut off: {from} saw {size}, here are {}",
+                "entries were cut off, or this copy is older: {from} saw {size}, here are {}: take a newer copy first",
                 head.size
             ),
         };

@@ -146,6 +146,7 @@ impl Api {
             format!("the vault at {origin}: {text} ({})", root_cause(why)),
         )
         .hint("breakglass status shows what happened")
+        .page("vault-unreachable")
     }
 }
 

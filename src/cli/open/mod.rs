@@ -20,7 +20,8 @@ use crate::sealed::loaded_key::LoadedKey;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   breakglass open
-  breakglass open --because catastrophic-outage --answers down=yes --workspace 1234 --for 60m \\
+  breakglass open --because catastrophic-outage --workspace 1234 --for 60m \\
+      --answers harm_within_hour=yes,admin_can_sign_in=no,rollback_elsewhere=no,platform_down=yes \\
       --ticket OPS-8812 \"IdP change locked out all workspace admins\"
   breakglass open --purpose rotate \"rotation owed since last night\"")]
 pub struct Args {

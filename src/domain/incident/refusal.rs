@@ -244,7 +244,7 @@ impl Refusal {
                 "walk the tree again with `breakglass open`, or take the door it names"
             }
             Self::NoAlertConfirmed => {
-                "the vault opens by itself once a channel confirms; see `breakglass alert`"
+                "the vault opens by itself once a channel confirms; ask the operator about mail and webhook"
             }
             Self::Participant | Self::NotAuditor => "ask an auditor who took no part",
             Self::Unanswered { .. } => "answer them all, then sign again",
