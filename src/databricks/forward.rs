@@ -136,7 +136,9 @@ impl Forwarder {
         let client = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(30))
-            .pool_max_idle_per_host(8)
+            // As many as a session may have calls under way: with fewer, clients that work at once
+            // make a new connection for every other call. They end with the session.
+            .pool_max_idle_per_host(512)
             .http1_max_headers(128)
             .retry_canceled_requests(false)
             .build(https);

@@ -10,7 +10,6 @@ steps they must have announced.
 
 import base64
 import json
-import os
 import pathlib
 import subprocess
 import sys

@@ -34,6 +34,8 @@ class Round:
         self.lock, self.acked, self.asked = threading.Lock(), [], 0
         self.approved, self.incident, self.reached = [], None, "nothing"
         self.dead = threading.Event()
+        # Drawn here, not by the thread that uses it: a seed gives the same round.
+        self.load_s = self.random.uniform(0.2, 0.6)
 
     # The incident, until the kill
 
@@ -54,7 +56,7 @@ class Round:
                        for index in range(self.clients)]
             for worker in workers:
                 worker.start()
-            time.sleep(self.random.uniform(0.2, 0.6))
+            time.sleep(self.load_s)
             self.reached = "closing"
             self.vault.does("rio", "close", "--no-wait", incident)
             v.until("the end of the rotation", self.is_closed)
@@ -106,11 +108,17 @@ class Round:
     def run(self):
         """Everything; seconds from the restart to the settled vault."""
         actor = threading.Thread(target=self.play)
+        # Half the rounds at any moment, half while clients are at work.
         at = self.random.uniform(0.02, self.timeline_s)
+        wanted = "open" if self.random.random() < 0.5 else None
         again = self.random.random() < 0.3
         actor.start()
+        if wanted:
+            v.until("the open session", lambda: self.reached in (wanted, "closing", "closed"))
+            at = self.random.uniform(0, 0.5)
         time.sleep(at)
         self.at, self.killed_in, self.again = at, self.reached, again
+        self.since = "into the session" if wanted else "after the start"
         self.vault.serve.kill()
         self.dead.set()
         actor.join(60)
@@ -254,7 +262,7 @@ def main():
             problems = round_.problems()
             slowest, total = max(slowest, took), total + len(round_.acked)
             checks.hold(
-                f"round {number}: killed at {round_.at:.2f} s in {round_.killed_in}"
+                f"round {number}: killed {round_.at:.2f} s {round_.since}, in {round_.killed_in}"
                 f"{', and again' if round_.again else ''}; home after {took:.2f} s; "
                 f"{len(round_.acked)} calls acknowledged, all of them in the log; "
                 f"{round_.entries} entries, {round_.lost} lost; one live secret",

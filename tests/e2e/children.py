@@ -1,0 +1,156 @@
+"""Child processes and sinks of the scripts: a process that says one JSON line when it is ready, a
+real SMTP server, and a webhook receiver that checks signatures. Must not know: a vault."""
+
+import email
+import email.policy
+import http.server
+import json
+import pathlib
+import queue
+import signal
+import subprocess
+import threading
+import time
+
+PATIENCE_S = 30
+
+
+class Failed(Exception):
+    """A command or a wait that did not end as it must."""
+
+
+def until(what, ask, seconds=PATIENCE_S):
+    """Asks until there is an answer that counts as true, for a bounded time."""
+    end = time.monotonic() + seconds
+    while True:
+        answer = ask()
+        if answer:
+            return answer
+        if time.monotonic() > end:
+            raise Failed(f"waited {seconds} s in vain for {what}")
+        time.sleep(0.01)
+
+
+class Process:
+    """A child that says one JSON line when it is ready."""
+
+    def __init__(self, command, log):
+        self.log = pathlib.Path(log)
+        self.talk = open(self.log, "ab")
+        self.child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                      stderr=self.talk)
+        lines = queue.Queue()
+        self.reader = threading.Thread(target=self._read, args=(lines,), daemon=True)
+        self.reader.start()
+        try:
+            line = lines.get(timeout=PATIENCE_S)
+        except queue.Empty:
+            line = b""
+        if not line:
+            self.kill()
+            said = self.log.read_text(errors="replace")[-2000:]
+            raise Failed(f"{command[1]} ended with {self.child.returncode} before it was ready: {said}")
+        self.ready = json.loads(line)
+        if "error" in self.ready:
+            self.kill()
+            raise Failed(f"{command[1]}: {self.ready['error']}")
+
+    def _read(self, lines):
+        for line in self.child.stdout:
+            lines.put(line)
+        lines.put(b"")
+
+    @property
+    def pid(self):
+        """Process id."""
+        return self.child.pid
+
+    def alive(self):
+        """Whether it still runs."""
+        return self.child.poll() is None
+
+    def kill(self):
+        """SIGKILL, and waits for its end."""
+        if self.alive():
+            self.child.kill()
+        self.child.wait(timeout=PATIENCE_S)
+        self.talk.close()
+
+    def end(self):
+        """SIGTERM, waits; gives the exit code back."""
+        if self.alive():
+            self.child.send_signal(signal.SIGTERM)
+        try:
+            self.child.wait(timeout=PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self.talk.close()
+        return self.child.returncode
+
+
+class MailSink:
+    """A real SMTP server (aiosmtpd) that keeps what it took."""
+
+    def __init__(self, address, folder):
+        from aiosmtpd.controller import Controller
+
+        self.mails, self.folder = [], pathlib.Path(folder)
+        self.folder.mkdir(exist_ok=True)
+        host, port = address.rsplit(":", 1)
+        self.controller = Controller(self, hostname=host, port=int(port))
+        self.controller.start()
+
+    async def handle_DATA(self, _server, _session, envelope):
+        """Keeps one message."""
+        mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
+        # Beside the mails of the staging, which have four digits.
+        name = self.folder / f"e2e-{len(self.mails):05}.eml"
+        name.write_bytes(envelope.content)
+        self.mails.append({"to": envelope.rcpt_tos, "subject": str(mail["subject"]),
+                           "checkpoint": mail["x-log-checkpoint"], "body": mail.get_content()})
+        return "250 taken"
+
+    def subjects(self):
+        """Subjects so far."""
+        return [mail["subject"] for mail in self.mails]
+
+    def stop(self):
+        """Ends the server."""
+        self.controller.stop()
+
+
+class HookSink:
+    """A webhook receiver that checks signatures with the public standardwebhooks library."""
+
+    def __init__(self, address, secret):
+        from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+        self.taken, self.refused = [], []
+        check, sink = Webhook(secret), self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["content-length"]))
+                try:
+                    sink.taken.append(check.verify(body, dict(self.headers.items())))
+                    self.send_response(204)
+                except WebhookVerificationError as why:
+                    sink.refused.append(str(why))
+                    self.send_response(400)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        class Server(http.server.ThreadingHTTPServer):
+            allow_reuse_address = True
+
+        host, port = address.rsplit(":", 1)
+        self.server = Server((host, int(port)), Handler)
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+
+    def stop(self):
+        """Ends the server."""
+        self.server.shutdown()
+        self.server.server_close()
