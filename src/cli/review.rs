@@ -183,9 +183,19 @@ async fn sign(client: &mut Client, args: SignArgs, out: &Output) -> Result<Exit,
     // What is signed is shown, `-q` or not.
     out.warn(&page(&case));
     // Before anyone types answers: a participant cannot sign, and the vault would say so at the end.
-    if case.view.participants.contains(&client.kept.settings.person.to_string()) {
-        let error = CliError::new(Exit::NOT_ALLOWED, "participant", "who took part in an incident cannot review it");
-        return Err(error.hint("ask an auditor who took no part").page("auditor"));
+    if case
+        .view
+        .participants
+        .contains(&client.kept.settings.person.to_string())
+    {
+        let error = CliError::new(
+            Exit::NOT_ALLOWED,
+            "participant",
+            "who took part in an incident cannot review it",
+        );
+        return Err(error
+            .hint("ask an auditor who took no part")
+            .page("auditor"));
     }
     ask_missing(&case, &mut answers, out).await?;
     review::complete(&case.questions, &case.items, &answers, &args.finding).map_err(|why| {

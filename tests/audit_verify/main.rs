@@ -145,7 +145,10 @@ fn a_log_rewritten_with_all_keys_fails_against_one_old_checkpoint() {
     let (level, _, reason) = failure(&verify(&Files::of(&cut), &seen("inbox.eml", old.clone())));
     assert_eq!(
         (level, reason.as_str()),
-        (3, "entries were cut off, or this copy is older: inbox.eml saw 900, here are 800: take a newer copy first")
+        (
+            3,
+            "entries were cut off, or this copy is older: inbox.eml saw 900, here are 800: take a newer copy first"
+        )
     );
     assert!(verify(&Files::of(&log), &seen("inbox.eml", old)).passed);
 }
