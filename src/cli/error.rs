@@ -124,11 +124,11 @@ pub fn exit_code_of(code: &str) -> u8 {
     let exit = match code {
         "sealed" | "no_such_incident" | "not_in_phase" => Exit::SEALED,
         "lapsed" => Exit::TIMED_OUT,
-        "share_rejected" | "other_index" | "no_share" => Exit::SHARE_REJECTED,
+        "share_rejected" | "other_index" => Exit::SHARE_REJECTED,
         "session_ended" => Exit::SESSION_ENDED,
         "log_broken" => Exit::LOG_BROKEN,
-        "login_needed" | "not_allowed" | "wrong_role" | "own_incident" | "wrong_claim_key"
-        | "participant" | "not_auditor" => Exit::NOT_ALLOWED,
+        "login_needed" | "not_allowed" | "wrong_role" | "no_share" | "own_incident"
+        | "wrong_claim_key" | "participant" | "not_auditor" => Exit::NOT_ALLOWED,
         "databricks_unreachable" => Exit::DATABRICKS_UNREACHABLE,
         "refused"
         | "other_terms"

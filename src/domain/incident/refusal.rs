@@ -286,9 +286,10 @@ impl Refusal {
         match self {
             Self::NoSuchIncident(_) | Self::NotInPhase { .. } => 3,
             Self::Lapsed { .. } => 4,
-            Self::OtherIndex { .. } | Self::NoShare { .. } => 6,
+            Self::OtherIndex { .. } => 6,
             Self::SessionEnded { .. } => 7,
             Self::WrongRole { .. }
+            | Self::NoShare { .. }
             | Self::OwnIncident
             | Self::WrongClaimKey
             | Self::Participant

@@ -225,7 +225,7 @@ const CASES: &[Case] = &[
     ),
     // Custodians.
     (|| approving("rio", |_, _, _| {}), "own_incident", 9),
-    (|| approving("vera", |_, _, _| {}), "no_share", 6),
+    (|| approving("vera", |_, _, _| {}), "no_share", 9),
     (
         || {
             approving("ada", |w, _, _| {
@@ -233,7 +233,7 @@ const CASES: &[Case] = &[
             })
         },
         "no_share",
-        6,
+        9,
     ),
     (
         || approving("ada", |_, _, o| o.terms_sha256 = hash("other")),
