@@ -65,8 +65,6 @@ enum PurposeArg {
     /// A session for an emergency
     #[default]
     Incident,
-    /// The same, rehearsed
-    Drill,
     /// Finish an owed rotation, without a session
     Rotate,
 }
@@ -75,7 +73,6 @@ impl From<PurposeArg> for Purpose {
     fn from(argument: PurposeArg) -> Self {
         match argument {
             PurposeArg::Incident => Self::Incident,
-            PurposeArg::Drill => Self::Drill,
             PurposeArg::Rotate => Self::Rotate,
         }
     }
