@@ -26,7 +26,8 @@ use crate::sealed::share::open_test;
 pub struct Args {
     /// The line an operator gave you, in quotes
     link: String,
-    /// Your private key: logs in, signs, and opens your share if it is an unlocker
+    /// Your private key: logs in, signs, and opens your share if it is an unlocker. For a key in
+    /// an SSH agent its .pub file; RSA and sk- keys sign through ssh-keygen
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
     /// Another key that opens your share; may be repeated

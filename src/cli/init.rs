@@ -19,6 +19,7 @@ use crate::domain::policy::file::PolicyFile;
 use crate::domain::roster::file::{PersonEntry, RosterFile};
 use crate::domain::roster::{Role, Roster};
 use crate::sealed::locked::harden_process;
+use crate::sealed::roster_keys;
 use crate::sealed::secret::{Credential, SecretText};
 use crate::store::{Genesis, Store, StoreError};
 
@@ -102,6 +103,8 @@ fn read_roster(args: &Args, parts: &Parts) -> Result<(Roster, Vec<String>), CliE
     let vault = parts.config.vault.clone();
     let mut id_for = |person: &PersonEntry| opaque_id(vault.as_str(), &person.name);
     let roster = file.into_roster(&mut id_for).map_err(|e| wrong(&e))?;
+    // Nobody has enrolled yet: every key must at least parse and be of an allowed size.
+    roster_keys::check(&roster).map_err(|e| wrong(&e))?;
     if roster.vault != parts.config.vault {
         return Err(wrong(&format!(
             "vault is {}, the configuration's is {}",

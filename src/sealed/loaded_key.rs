@@ -48,6 +48,35 @@ pub struct LoadedKey {
     opener: Option<Opener>,
 }
 
+/// What a private key file says without its passphrase.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyFile {
+    /// The public half.
+    pub public: SshPublicKey,
+    /// Whether it needs a passphrase.
+    pub is_encrypted: bool,
+}
+
+impl KeyFile {
+    /// Reads the public half of an OpenSSH private key file.
+    ///
+    /// # Errors
+    /// [`KeyError::Damaged`] and [`KeyError::Public`].
+    pub fn read(file: &[u8]) -> Result<Self, KeyError> {
+        let private = PrivateKey::from_openssh(file).map_err(|_| KeyError::Damaged)?;
+        Ok(Self {
+            public: SshPublicKey::from_key(private.public_key())?,
+            is_encrypted: private.is_encrypted(),
+        })
+    }
+
+    /// True when [`LoadedKey::sign`] can sign with this type of key.
+    #[must_use]
+    pub fn can_sign(&self) -> bool {
+        matches!(self.public.kind(), "ssh-ed25519" | "ecdsa-sha2-nistp256")
+    }
+}
+
 impl LoadedKey {
     /// Loads a private key file; `ask` is called once, and only when the key is encrypted.
     ///

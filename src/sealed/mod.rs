@@ -13,6 +13,7 @@ pub mod locked;
 pub mod plaintext;
 pub mod possession;
 pub mod release;
+pub mod roster_keys;
 mod scrub;
 pub mod secret;
 pub mod shamir;

@@ -10,6 +10,7 @@
 )]
 
 mod custody;
+mod keys;
 mod opening;
 mod refusals;
 mod restart;

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::signer::public_key_in;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::files;
 use crate::domain::roster::Person;
-use crate::sealed::loaded_key::{KeyError, LoadedKey};
+use crate::sealed::loaded_key::{KeyError, KeyFile, LoadedKey};
 use crate::sealed::unlocker::Opener;
 
 /// Loads keys and remembers the passphrase for the time of one command.
@@ -96,34 +97,40 @@ impl KeyRing {
     ) -> Result<Vec<MatchedOpener>, CliError> {
         let mut found = Vec::new();
         for path in paths {
-            let (text, key) = self.load_opener(path)?;
-            let known = person
-                .unlockers
-                .iter()
-                .find(|each| without_comment(each) == text);
-            if let Some(unlocker) = known {
-                found.push(MatchedOpener {
-                    unlocker: unlocker.clone(),
-                    key,
-                });
+            // An agent signs but cannot open: the public half of such a key opens nothing.
+            if public_key_in(path)?.is_some() {
+                continue;
+            }
+            let listed = |text: &str| {
+                let unlockers = person.unlockers.iter();
+                unlockers
+                    .cloned()
+                    .find(|each| without_comment(each) == text)
+            };
+            let file = zeroize::Zeroizing::new(files::read_private(path)?);
+            let age = std::str::from_utf8(&file)
+                .ok()
+                .filter(|text| text.contains("AGE-"));
+            if let Some(text) = age {
+                let opener = Opener::from_age_text(text)
+                    .map_err(|why| CliError::failed("key", format!("{}: {why}", path.display())))?;
+                let recipient = opener.age_recipient().unwrap_or_default();
+                if let Some(unlocker) = listed(&recipient) {
+                    let key = Source::Age(opener);
+                    found.push(MatchedOpener { unlocker, key });
+                }
+                continue;
+            }
+            // A key that is no unlocker is not unlocked: its passphrase may be another one.
+            let public = KeyFile::read(&file)
+                .map_err(|why| key_error(path, &why))?
+                .public;
+            if let Some(unlocker) = listed(public.text()) {
+                let key = Source::Ssh(Box::new(self.ssh(path)?));
+                found.push(MatchedOpener { unlocker, key });
             }
         }
         Ok(found)
-    }
-
-    fn load_opener(&mut self, path: &Path) -> Result<(String, Source), CliError> {
-        let file = zeroize::Zeroizing::new(files::read_private(path)?);
-        let age = std::str::from_utf8(&file)
-            .ok()
-            .filter(|text| text.contains("AGE-"));
-        let Some(text) = age else {
-            let key = self.ssh(path)?;
-            return Ok((key.public().text().to_owned(), Source::Ssh(Box::new(key))));
-        };
-        let opener = Opener::from_age_text(text)
-            .map_err(|why| CliError::failed("key", format!("{}: {why}", path.display())))?;
-        let recipient = opener.age_recipient().unwrap_or_default();
-        Ok((recipient, Source::Age(opener)))
     }
 }
 

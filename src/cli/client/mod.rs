@@ -9,6 +9,7 @@ pub(crate) mod http;
 mod keys;
 pub(crate) mod link;
 mod settings;
+mod signer;
 mod state;
 
 use crate::api::{
@@ -31,6 +32,7 @@ pub(crate) use history::{check_extends, open_head, seen};
 pub(crate) use http::Api;
 pub(crate) use keys::{KeyRing, without_comment};
 pub(crate) use settings::{Kept, Pins, Settings, folder, path_of};
+pub(crate) use signer::Signer;
 pub(crate) use state::{KeptSession, State};
 
 /// One vault, as one person.
@@ -43,7 +45,7 @@ pub(crate) struct Client {
     pub(crate) state: State,
     /// Keys.
     pub(crate) ring: KeyRing,
-    login_key: Option<LoadedKey>,
+    login_key: Option<Signer>,
 }
 
 impl Client {
@@ -93,10 +95,10 @@ impl Client {
     ///
     /// # Errors
     /// When it cannot be loaded.
-    pub(crate) fn login_key(&mut self) -> Result<&LoadedKey, CliError> {
+    pub(crate) fn login_key(&mut self) -> Result<&Signer, CliError> {
         if self.login_key.is_none() {
             let path = self.kept.settings.key.clone();
-            self.login_key = Some(self.ring.ssh(&path)?);
+            self.login_key = Some(Signer::load(&mut self.ring, &path)?);
         }
         self.login_key.as_ref().ok_or_else(CliError::login_needed)
     }
@@ -126,11 +128,9 @@ impl Client {
             key,
             at_ms: clock::now(),
         };
-        let signed = sign(
-            self.login_key()?,
-            LOGIN_NAMESPACE,
-            &canonical_bytes(&document)?,
-        )?;
+        let bytes = canonical_bytes(&document)?;
+        let signature = self.login_key()?.sign(LOGIN_NAMESPACE, &bytes)?;
+        let signed = signed(bytes, signature)?;
         let reply: LoginReply = self.api.post("/login", &signed).await?;
         if reply.person != self.me().as_str() {
             let (found, wanted) = (&reply.person, self.me());
@@ -245,7 +245,9 @@ impl Client {
     ) -> Result<SignedDocument, CliError> {
         let key = self.login_key()?.public().text().to_owned();
         let act = self.act(head, about, deed, key);
-        sign(self.login_key()?, &act.namespace(), &act_bytes(&act)?)
+        let bytes = act_bytes(&act)?;
+        let signature = self.login_key()?.sign(&act.namespace(), &bytes)?;
+        signed(bytes, signature)
     }
 
     /// Signs a claim with the claim key.
@@ -264,7 +266,11 @@ impl Client {
             Deed::Claim {},
             key.public().text().to_owned(),
         );
-        sign(key, &act.namespace(), &act_bytes(&act)?)
+        let bytes = act_bytes(&act)?;
+        let signature = key
+            .sign(&act.namespace(), &bytes)
+            .map_err(|why| CliError::failed("key", why.to_string()))?;
+        signed(bytes, signature)
     }
 
     fn act(
@@ -320,11 +326,8 @@ fn canonical_bytes<T: serde::Serialize>(document: &T) -> Result<Vec<u8>, CliErro
         .map_err(|why| CliError::failed("act", format!("this cannot be signed: {why}")))
 }
 
-fn sign(key: &LoadedKey, namespace: &str, document: &[u8]) -> Result<SignedDocument, CliError> {
-    let signature = key
-        .sign(namespace, document)
-        .map_err(|why| CliError::failed("key", why.to_string()))?;
-    let document = String::from_utf8(document.to_vec())
+fn signed(document: Vec<u8>, signature: String) -> Result<SignedDocument, CliError> {
+    let document = String::from_utf8(document)
         .map_err(|_| CliError::failed("act", "a signed document is always text"))?;
     Ok(SignedDocument {
         document,

@@ -1,6 +1,7 @@
 //! The roster's rules, one by one, and the people of every example.
 
 use super::*;
+use crate::domain::VERSION;
 
 /// A person with keys of her own.
 pub(in crate::domain) fn person(name: &str, roles: &[Role]) -> Person {
@@ -121,23 +122,27 @@ fn every_rule_of_the_roster_is_refused_with_its_own_sentence() {
             "Ada has fewer than two unlockers",
         ),
         (
-            |r| r.people[0].login_keys[0] = "ssh-rsa AAAA".into(),
-            "later version",
+            |r| r.people[0].login_keys[0] = "ecdsa-sha2-nistp384 AAAA".into(),
+            "a login key must be",
         ),
         (
             |r| r.people[0].login_keys[0] = "AGE-SECRET".into(),
-            "must be an ssh public key",
+            "a login key must be",
         ),
         (
             |r| r.people[0].unlockers[0] = "age1yubikey1qq".into(),
             "start a plugin",
         ),
         (
-            |r| r.people[0].unlockers[0] = "age1tag1qq".into(),
-            "hardware recipients",
+            |r| r.people[0].unlockers[0] = "sk-ssh-ed25519@openssh.com A".into(),
+            "login key only",
         ),
         (
             |r| r.people[0].unlockers[0] = "ecdsa-sha2-nistp256 A".into(),
+            "login key only",
+        ),
+        (
+            |r| r.people[0].unlockers[0] = "AGE-SECRET-KEY".into(),
             "an unlocker must be",
         ),
         (
@@ -158,6 +163,21 @@ fn every_rule_of_the_roster_is_refused_with_its_own_sentence() {
             "{said:?} does not say {sentence:?}"
         );
     }
+}
+
+#[test]
+fn every_kind_of_key_of_the_protocol_is_taken() {
+    let mut roster = roster();
+    for kind in [
+        "ssh-rsa",
+        "ecdsa-sha2-nistp256",
+        "sk-ssh-ed25519@openssh.com",
+        "sk-ecdsa-sha2-nistp256@openssh.com",
+    ] {
+        roster.people[0].login_keys.push(format!("{kind} AAAAkey"));
+    }
+    roster.people[0].unlockers = vec!["ssh-rsa AAAAopens".into(), "age1tag1qqhardware".into()];
+    roster.check().unwrap();
 }
 
 #[test]

@@ -2,12 +2,15 @@
 
 use std::net::IpAddr;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use breakglass::api::ClaimReply;
 use breakglass::app::permit::SessionLookup;
 use breakglass::app::{AppError, Caller};
 use breakglass::domain::act::{Deed, Opening};
 use breakglass::domain::ids::IncidentId;
 use breakglass::domain::incident::{Incident, Phase};
+use breakglass::domain::manifest::Kind;
 use breakglass::sealed::loaded_key::LoadedKey;
 
 use super::people::{Person, opening};
@@ -28,6 +31,13 @@ impl TestVault {
         let signed = person.sign_login(self, &challenge, CONSOLE);
         let reply = self.block(self.app().login(&signed, CONSOLE, "192.0.2.7"))?;
         self.block(self.app().caller(&reply.token, "192.0.2.7"))
+    }
+
+    /// Her own sealed share of a live epoch, as the vault keeps it.
+    pub fn sealed_share(&self, person: &Person, epoch: u32) -> Vec<u8> {
+        let caller = person.caller(self);
+        let view = self.block(self.app().own_share(&caller, Kind::Live, epoch));
+        BASE64.decode(view.unwrap().share).unwrap()
     }
 
     /// Rio opens with a new claim key.
