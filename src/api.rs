@@ -68,6 +68,17 @@ pub struct LoginReply {
     pub name: String,
 }
 
+/// A code that signs a browser in, once.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct PageCode {
+    /// The code, in groups of four.
+    pub code: String,
+    /// The page that takes it.
+    pub url: String,
+    /// When it stops being accepted, unix milliseconds.
+    pub expires_ms: i64,
+}
+
 /// The vault's public documents: what a client checks against its pins.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct VaultView {

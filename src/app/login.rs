@@ -32,7 +32,7 @@ pub const LOGIN_MS: i64 = 8 * HOUR_MS;
 impl App {
     /// Lets one source address try only so often: each try costs a row and may cost an entry and
     /// a mail. What is beyond is counted in one entry, so that a flood is seen and fills nothing.
-    fn knock(&self, from: &str) -> Result<(), AppError> {
+    pub(super) fn knock(&self, from: &str) -> Result<(), AppError> {
         let noted = {
             let mut knocks = self
                 .inner
@@ -201,7 +201,7 @@ impl App {
         Ok((token, expires_at_ms.0))
     }
 
-    async fn no_login<T>(
+    pub(super) async fn no_login<T>(
         &self,
         person: Option<crate::domain::ids::PersonId>,
         from: &str,

@@ -1,7 +1,10 @@
 //! Looking: what people of the roster are shown of the vault and its incidents. Changes nothing,
 //! and shows no share, token or phrase.
 
+mod board;
 mod incident;
+mod readiness;
+mod viewer;
 
 use std::time::Duration;
 
@@ -15,6 +18,9 @@ use super::step::ROTATION_OWED;
 use crate::api::{Health, IncidentList, IncidentView, VaultView};
 use crate::domain::ids::IncidentId;
 use crate::domain::incident::{Phase, Refusal};
+pub use board::Board;
+pub use readiness::{Readiness, ShareState, UnlockerState};
+pub use viewer::Viewer;
 
 /// Most incidents in one list; older ones are shown by id.
 const MAX_LISTED: u32 = 50;

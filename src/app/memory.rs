@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio_util::sync::CancellationToken;
 
+use super::page_login::Codes;
 use super::permit::{Burst, Desk};
 use crate::databricks::Forwarder;
 use crate::domain::ids::{Digest, IncidentId, PersonId, SessionId};
@@ -71,6 +72,8 @@ pub(super) struct Memory {
     pub(super) told: Mutex<Burst>,
     /// Login attempts by source address, bounded.
     pub(super) knocks: Mutex<HashMap<String, Burst>>,
+    /// Codes that sign a browser in, by their hash.
+    page_codes: Mutex<Codes>,
     /// One Opening or way back at a time.
     pub(super) vault_hand: Arc<tokio::sync::Mutex<()>>,
 }
@@ -78,6 +81,12 @@ pub(super) struct Memory {
 impl Memory {
     fn keys(&self) -> MutexGuard<'_, HashMap<IncidentId, Arc<IncidentKey>>> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn page_codes(&self) -> MutexGuard<'_, Codes> {
+        self.page_codes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn put_key(&self, incident: &IncidentId, key: IncidentKey) {

@@ -37,6 +37,7 @@ pub mod deliver;
 pub mod genesis;
 pub mod log_files;
 pub mod look;
+pub mod page_login;
 pub mod recover;
 pub mod tick;
 

@@ -226,6 +226,10 @@ pub(super) async fn apply(connection: &mut SqliteConnection, change: &RowChange)
                 .one(connection, Conflict::Exists)
                 .await
         }
+        RowChange::EndLogin { token_sha256 } => {
+            let end = step(people::END_LOGIN).with(token_sha256.hex());
+            end.run(connection).await.map(drop_count)
+        }
         RowChange::SetCurrent { what, sha256 } => {
             let set = step(people::SET_CURRENT)
                 .with(what.as_str())

@@ -309,6 +309,11 @@ pub enum RowChange {
         /// When it ends.
         expires_at_ms: Timestamp,
     },
+    /// A login is over; one that is gone already changes nothing.
+    EndLogin {
+        /// Hash of its token.
+        token_sha256: Digest,
+    },
     /// A roster or policy takes effect.
     SetCurrent {
         /// `roster` or `policy`.

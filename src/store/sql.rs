@@ -306,6 +306,8 @@ pub mod people {
     /// A login that is still good.
     pub const LOGIN: &str = "SELECT person, signed_by, expires_at_ms FROM login \
          WHERE token_sha256 = $1 AND expires_at_ms > $2";
+    /// A login is over.
+    pub const END_LOGIN: &str = "DELETE FROM login WHERE token_sha256 = $1";
     /// A roster or policy takes effect.
     pub const SET_CURRENT: &str = "INSERT INTO in_force (what, sha256) VALUES ($1, $2) \
          ON CONFLICT (what) DO UPDATE SET sha256 = excluded.sha256";
@@ -319,8 +321,9 @@ pub mod people {
     /// Its value.
     pub const FACT: &str = "SELECT value FROM fact WHERE name = $1";
     /// All texts of this area.
-    pub const ALL: [&str; 15] = [
+    pub const ALL: [&str; 16] = [
         PUT_SESSION,
+        END_LOGIN,
         SET_TOKEN,
         END_SESSION,
         SESSION_BY_TOKEN,

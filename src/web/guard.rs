@@ -1,17 +1,18 @@
-//! What every request passes before its handler: no other site's page may send it, posts are JSON,
-//! and all but the open routes need a login.
+//! What every request passes before its handler: no other site's page may send it, posts are JSON
+//! (forms, where they go to a page), and all but the open routes need a login, by bearer or cookie.
 
 use axum::extract::{Extension, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use hyper::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, ORIGIN,
-    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName,
+    HeaderValue, ORIGIN, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
-use hyper::{Method, StatusCode};
+use hyper::{Method, StatusCode, Uri};
 
 use super::problem::Problem;
 use super::read::ConsoleOrigin;
+use super::{cookie, pages};
 use crate::app::{App, AppError};
 use crate::listen::Peer;
 
@@ -19,6 +20,13 @@ use crate::listen::Peer;
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+
+/// Whether a path belongs to the API; every other one is a page or a file of one.
+pub(super) fn is_api(path: &str) -> bool {
+    path == "/api" || path.starts_with("/api/")
+}
 
 /// Refuses what another site's page sends, and posts that are not JSON (which a page could send
 /// without asking first).
@@ -27,14 +35,14 @@ pub(super) async fn own_pages_only(
     request: Request,
     next: Next,
 ) -> Response {
+    if !is_api(request.uri().path()) {
+        return match page_fault(&request, &own) {
+            Some(fault) => pages::dead_end(fault),
+            None => next.run(request).await,
+        };
+    }
     if is_cross_site(request.headers(), &own) {
-        return Problem::door(
-            StatusCode::FORBIDDEN,
-            "cross_site",
-            "requests from other sites are refused",
-            "use the command line or the vault's own page",
-        )
-        .into_response();
+        return cross_site().into_response();
     }
     if request.method() == Method::POST && !is_json(request.headers()) {
         return Problem::door(
@@ -48,14 +56,48 @@ pub(super) async fn own_pages_only(
     next.run(request).await
 }
 
+fn cross_site() -> Problem {
+    Problem::door(
+        StatusCode::FORBIDDEN,
+        "cross_site",
+        "requests from other sites are refused",
+        "use the command line or the vault's own page",
+    )
+}
+
+/// Why a page does not answer a request, if it does not: pages may be linked from anywhere (a
+/// mail), but only their own forms may send, and nothing may embed or fetch them from elsewhere.
+fn page_fault(request: &Request, own: &ConsoleOrigin) -> Option<pages::DeadEnd> {
+    let headers = request.headers();
+    if is_read(request.method()) {
+        let linked = headers.get(SEC_FETCH_MODE).is_some_and(|m| m == "navigate")
+            && headers.get(SEC_FETCH_DEST).is_some_and(|d| d == "document");
+        return (is_cross_site(headers, own) && !linked).then_some(pages::DeadEnd::CrossSite);
+    }
+    if is_cross_site(headers, own) || !names_own_origin(headers, own) {
+        return Some(pages::DeadEnd::CrossSite);
+    }
+    let form = has_type(headers, "application/x-www-form-urlencoded");
+    (!form).then_some(pages::DeadEnd::NotAForm)
+}
+
 /// Lets only people with a login through; who it is goes on as an extension.
+///
+/// A cookie is sent by the browser, whoever made it send: where it is what admits a request that
+/// changes something, the request must name our origin. A bearer is sent by who holds it.
 pub(super) async fn logged_in(
     State(app): State<App>,
     Extension(peer): Extension<Peer>,
+    Extension(own): Extension<ConsoleOrigin>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let caller = match bearer(request.headers()) {
+    let headers = request.headers();
+    let by_cookie = !headers.contains_key(AUTHORIZATION) && cookie::token(headers).is_some();
+    if by_cookie && !is_read(request.method()) && !names_own_origin(headers, &own) {
+        return cross_site().into_response();
+    }
+    let caller = match login_token(headers) {
         Some(token) => app.caller(token, &peer.address.ip().to_string()).await,
         None => Err(AppError::LoginNeeded("a login is needed")),
     };
@@ -78,24 +120,63 @@ pub(super) async fn logged_in(
 /// Headers of every reply: nothing here may be kept by caches or guessed to be a page.
 pub(super) async fn headers(mut response: Response) -> Response {
     let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Files under their hash bring a line of their own.
+    headers
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // What is no page may be shown, framed and run by nobody.
+    headers
+        .entry(CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static(
+            "default-src 'none'; frame-ancestors 'none'",
+        ));
     response
 }
 
 /// No such path.
-pub(super) async fn unknown_path() -> Problem {
-    Problem::unknown("path of that name in this API")
+pub(super) async fn unknown_path(uri: Uri) -> Response {
+    if is_api(uri.path()) {
+        Problem::unknown("path of that name in this API").into_response()
+    } else {
+        pages::dead_end(pages::DeadEnd::NoSuchPage)
+    }
 }
 
 /// A path that does not take the method.
-pub(super) async fn wrong_method() -> Problem {
-    Problem::door(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "method_not_allowed",
-        "this path does not take that method",
-        "see /api/openapi.json",
-    )
+pub(super) async fn wrong_method(uri: Uri) -> Response {
+    if is_api(uri.path()) {
+        Problem::door(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            "this path does not take that method",
+            "see /api/openapi.json",
+        )
+        .into_response()
+    } else {
+        pages::dead_end(pages::DeadEnd::WrongMethod)
+    }
+}
+
+/// The login token a request carries: the bearer where there is an `Authorization` header,
+/// otherwise the console's cookie.
+pub(super) fn login_token(headers: &HeaderMap) -> Option<&str> {
+    if headers.contains_key(AUTHORIZATION) {
+        bearer(headers)
+    } else {
+        cookie::token(headers)
+    }
+}
+
+fn is_read(method: &Method) -> bool {
+    method == Method::GET || method == Method::HEAD
+}
+
+/// Whether the request says that a page of ours sent it. Browsers say so with every post.
+fn names_own_origin(headers: &HeaderMap, own: &ConsoleOrigin) -> bool {
+    let mut origins = headers.get_all(ORIGIN).iter();
+    let named = origins.next().is_some_and(|o| own.is(o.as_bytes()));
+    named && origins.next().is_none()
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -108,13 +189,17 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
+    has_type(headers, "application/json")
+}
+
+fn has_type(headers: &HeaderMap, wanted: &str) -> bool {
     let value = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
     let essence = value
         .and_then(|value| value.split(';').next())
         .map(str::trim);
-    essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
+    essence.is_some_and(|essence| essence.eq_ignore_ascii_case(wanted))
 }
 
 fn is_cross_site(headers: &HeaderMap, own: &ConsoleOrigin) -> bool {
@@ -122,9 +207,8 @@ fn is_cross_site(headers: &HeaderMap, own: &ConsoleOrigin) -> bool {
     if site.is_some_and(|site| site != b"same-origin" && site != b"none") {
         return true;
     }
-    let own = own.text().as_bytes();
     headers
         .get_all(ORIGIN)
         .iter()
-        .any(|origin| !origin.as_bytes().eq_ignore_ascii_case(own))
+        .any(|origin| !own.is(origin.as_bytes()))
 }

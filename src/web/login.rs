@@ -2,10 +2,12 @@
 
 use axum::Json;
 use axum::extract::{Extension, State};
+use hyper::header::HeaderMap;
 
+use super::guard;
 use super::problem::Problem;
 use super::read::{ConsoleOrigin, Posted, Source};
-use crate::api::{Challenge, ChallengeRequest, LoginReply, SignedDocument};
+use crate::api::{Challenge, ChallengeRequest, LoginReply, PageCode, SignedDocument};
 use crate::app::{App, AppError};
 
 /// Longest public key taken, in bytes; the largest that people use is an RSA key of 16,384 bits.
@@ -39,4 +41,18 @@ pub(super) async fn login(
     Posted(signed): Posted<SignedDocument>,
 ) -> Result<Json<LoginReply>, Problem> {
     Ok(Json(app.login(&signed, dialled.text(), &from).await?))
+}
+
+/// A code that signs the caller's browser in, once. Takes no body.
+#[utoipa::path(
+    post, path = "/api/v1/login/page", tag = "login",
+    responses((status = 200, body = PageCode))
+)]
+pub(super) async fn page_code(
+    State(app): State<App>,
+    headers: HeaderMap,
+) -> Result<Json<PageCode>, Problem> {
+    let token = guard::login_token(&headers);
+    let token = token.ok_or(AppError::LoginNeeded("a login is needed"))?;
+    Ok(Json(app.page_code(token).await?))
 }

@@ -1,20 +1,24 @@
-//! Door: our own API over HTTP. Translates requests into steps of `app` and outcomes into status
+//! Door: our own API and the console's pages over HTTP. Translates requests into steps of `app` and outcomes into status
 //! codes, nothing more. Knows no rule, no SQL and no Databricks.
 //!
 //! Every route stands once in [`routes`], with whether a stranger may call it; the router and the
-//! OpenAPI document are made from that table.
+//! OpenAPI document are made from that table. The pages have a table of the same kind
+//! ([`page_table`]).
 
+mod cookie;
 mod custody;
 mod guard;
 mod incidents;
 mod log;
 mod login;
 mod openapi;
+mod pages;
 mod problem;
 mod read;
 mod reviews;
 pub mod routes;
 mod vault;
+mod words;
 
 use axum::Extension;
 use axum::Router;
@@ -29,6 +33,7 @@ use crate::listen::{self, Handler, Peer, RequestBody};
 
 pub use guard::MAX_BODY_BYTES;
 pub use openapi::document as openapi_document;
+pub use pages::table as page_table;
 
 /// The API as a handler for [`listen::Hosts`], under the console's host name.
 ///
@@ -57,7 +62,7 @@ pub fn handler(app: App, console_url: &str) -> Handler {
 /// Requests must carry their [`Peer`] as an extension, as [`handler`] sees to.
 pub fn router(app: App, console_url: &str) -> Router {
     let mut router = Router::new();
-    for route in routes::table(&app) {
+    for route in routes::table(&app).into_iter().chain(page_table(&app)) {
         router = router.route(route.path, route.serve);
     }
     router

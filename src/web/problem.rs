@@ -43,8 +43,15 @@ impl Problem {
 
 impl From<AppError> for Problem {
     fn from(error: AppError) -> Self {
-        let status = status_of(&error);
-        let message = match &error {
+        Self::told(&error)
+    }
+}
+
+impl Problem {
+    /// What is told of an error; what broke inside goes to the operator only.
+    pub(super) fn told(error: &AppError) -> Self {
+        let status = status_of(error);
+        let message = match error {
             // What broke is for the operator: it may name files and statements.
             AppError::LogLost(_) => "the log could not be written".to_owned(),
             AppError::Store(_) | AppError::Inconsistent(_) => {
@@ -66,6 +73,18 @@ impl From<AppError> for Problem {
                 runbook,
             },
         }
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(super) fn message(&self) -> &str {
+        &self.error.message
+    }
+
+    pub(super) fn hint(&self) -> &str {
+        &self.error.hint
     }
 }
 

@@ -141,6 +141,11 @@ impl ConsoleOrigin {
     pub(super) fn text(&self) -> &str {
         &self.0
     }
+
+    /// Whether an `Origin` header names it.
+    pub(super) fn is(&self, origin: &[u8]) -> bool {
+        origin.eq_ignore_ascii_case(self.0.as_bytes())
+    }
 }
 
 /// The address a request came from, without port.

@@ -78,6 +78,7 @@ pub fn table(app: &App) -> Vec<Route> {
     table.open_write("/api/v1/login/challenge", login::challenge);
     table.open_write("/api/v1/login", login::login);
 
+    table.write("/api/v1/login/page", login::page_code);
     table.read("/api/v1/vault", vault::vault);
 
     table.read("/api/v1/incidents", incidents::list);

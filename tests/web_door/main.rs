@@ -5,6 +5,7 @@
 mod documented;
 mod log;
 mod logins;
+mod pages;
 mod people;
 mod strangers;
 mod support;

@@ -135,7 +135,6 @@ async fn chunked(address: &str, body: &[u8]) -> String {
 async fn unknown_paths_and_wrong_methods_are_told_as_such() {
     let vault = Vault::start().await;
     for path in [
-        "/",
         "/api",
         "/api/v1/nothing",
         "/api/v1/incidents/",

@@ -155,6 +155,16 @@ impl Vault {
             .unwrap()
     }
 
+    /// Sends a request and takes its first answer, wherever that points.
+    pub async fn ask_once(&self, ask: RequestBuilder) -> Response {
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap();
+        client.execute(ask.build().unwrap()).await.unwrap()
+    }
+
     pub fn key(&self, name: &str) -> &LoadedKey {
         &self.keys[name]
     }

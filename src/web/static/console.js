@@ -1,0 +1,101 @@
+// What the console's pages do beyond reading, where script runs: focus on an error, copy a command,
+// count down, and stay fresh by server-sent events. Pages work without any of it. Writes text only,
+// never markup: the content security policy allows no other way.
+(() => {
+  "use strict";
+  const say = (text) => {
+    const voice = document.getElementById("say");
+    if (voice && text && voice.textContent !== text) voice.textContent = text;
+  };
+
+  const focusOnError = () => document.querySelector("[data-focus]")?.focus();
+
+  const prepare = (root) => {
+    for (const button of root.querySelectorAll("[data-copy]")) {
+      button.hidden = !navigator.clipboard;
+    }
+  };
+
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest?.("[data-copy]");
+    if (!button) return;
+    const text = document.getElementById(button.dataset.copy)?.textContent ?? "";
+    const word = button.dataset.word ?? button.textContent;
+    button.dataset.word = word;
+    try {
+      await navigator.clipboard.writeText(text);
+      button.textContent = "✓ " + word;
+      say("✓ " + word);
+      setTimeout(() => (button.textContent = word), 2000);
+    } catch {
+      // Not allowed here: the text is selected, so that the person can copy it.
+      getSelection()?.selectAllChildren(document.getElementById(button.dataset.copy));
+    }
+  });
+
+  // Counting down. The server's clock decides; the difference to ours is measured once.
+  const MINUTES_SAID = [10, 5, 1];
+  const serverNow = Number(document.body.dataset.now) || Date.now();
+  const apart = serverNow - Date.now();
+  const count = () => {
+    for (const span of document.querySelectorAll("[data-until]")) {
+      const left = Number(span.dataset.until) - (Date.now() + apart);
+      const seconds = Math.max(0, Math.floor(left / 1000));
+      const text = left <= 0 ? span.dataset.over
+        : `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")} ${span.dataset.left}`;
+      if (text && span.textContent !== text) span.textContent = text;
+      if (left > 0 && seconds % 60 === 0 && MINUTES_SAID.includes(seconds / 60)) {
+        say(`${seconds / 60} min ${span.dataset.left}`);
+      }
+    }
+  };
+
+  // Freshness: the page is fetched again and the parts that changed are put in place.
+  let fetching = false, again = false;
+  const refresh = () => {
+    if (fetching) { again = true; return; }
+    fetching = true;
+    const request = new XMLHttpRequest();
+    request.open("GET", location.href);
+    request.responseType = "document";
+    request.onloadend = () => {
+      fetching = false;
+      const fresh = request.status === 200 && request.responseXML;
+      // Signed out or gone: the server's own page says so.
+      if (!fresh || new URL(request.responseURL).pathname !== location.pathname) {
+        if (request.status !== 0) location.reload();
+        return;
+      }
+      putInPlace(fresh);
+      if (again) { again = false; refresh(); }
+    };
+    request.send();
+  };
+  const putInPlace = (fresh) => {
+    for (const part of document.querySelectorAll("[data-part]")) {
+      const other = fresh.querySelector(`[data-part="${CSS.escape(part.dataset.part)}"]`);
+      // Nobody's typing or focus is taken away.
+      if (!other || part.contains(document.activeElement) || part.isEqualNode(other)) continue;
+      const node = document.importNode(other, true);
+      prepare(node);
+      part.replaceWith(node);
+      node.classList.add("fresh");
+    }
+    say(fresh.querySelector("[data-say]")?.dataset.say);
+    document.title = fresh.title;
+    count();
+  };
+
+  prepare(document);
+  focusOnError();
+  if (document.querySelector("[data-until]")) setInterval(count, 1000);
+  const path = document.body.dataset.live;
+  if (path) {
+    const events = new EventSource(path);
+    events.addEventListener("changed", refresh);
+    // After an outage whatever happened meanwhile is fetched once.
+    let lost = false;
+    events.onerror = () => (lost = true);
+    events.onopen = () => { if (lost) { lost = false; refresh(); } };
+  }
+})();

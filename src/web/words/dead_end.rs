@@ -1,0 +1,88 @@
+//! Pages on which something did not go on.
+
+use crate::app::AppError;
+use crate::domain::incident::Refusal;
+
+/// Title and the three parts.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::web) struct Sentences {
+    pub title: &'static str,
+    pub happened: &'static str,
+    pub released: &'static str,
+    pub now: &'static str,
+}
+
+const NOTHING: &str = "Nothing was released and nothing has changed.";
+
+pub(in crate::web) const TO_BOARD: &str = "To the board";
+
+pub(in crate::web) const CROSS_SITE: Sentences = Sentences {
+    title: "This came from another site",
+    happened: "The request was not sent by a page of this vault, or your browser does not say which page sent it.",
+    released: NOTHING,
+    now: "Open the vault's address yourself and do it there. If a link or page brought you here, tell security.",
+};
+pub(in crate::web) const NOT_A_FORM: Sentences = Sentences {
+    title: "Not understood",
+    happened: "The page expected a form and got something else.",
+    released: NOTHING,
+    now: "Go back, load the page again and send it once more.",
+};
+pub(in crate::web) const NO_SUCH_PAGE: Sentences = Sentences {
+    title: "No such page",
+    happened: "There is no page at this address.",
+    released: NOTHING,
+    now: "Check the address, or start at the board.",
+};
+pub(in crate::web) const WRONG_METHOD: Sentences = Sentences {
+    title: "Not understood",
+    happened: "This address does not take what was sent.",
+    released: NOTHING,
+    now: "Go back, load the page again and send it once more.",
+};
+pub(in crate::web) const SIGNED_OUT: Sentences = Sentences {
+    title: "You are signed out",
+    happened: "Your login ended before this was sent: it lasts eight hours.",
+    released: NOTHING,
+    now: "Sign in in another window, then go back here and send it again; your browser still has what you typed.",
+};
+
+/// A heading for what did not succeed.
+pub(in crate::web) fn title_of(error: &AppError) -> &'static str {
+    match error {
+        AppError::Refused(Refusal::NoSuchIncident(_)) => "No such incident",
+        AppError::NotFound(_) => "Not found",
+        AppError::Refused(Refusal::Lapsed { .. } | Refusal::SessionEnded { .. }) => "It is over",
+        AppError::LoginNeeded(_) => "You are signed out",
+        AppError::NotAllowed(_) => "Not allowed",
+        AppError::Refused(_) | AppError::Share(_) => "The vault said no",
+        AppError::BadDocument(_) => "Not understood",
+        AppError::Sealed(_) => "The vault is sealed",
+        AppError::Databricks(_) => "Databricks did not answer",
+        AppError::LogLost(_) => "The log cannot be written",
+        AppError::Overloaded => "Too much at once",
+        AppError::Store(_) | AppError::Inconsistent(_) => "Something in the vault broke",
+    }
+}
+
+/// Whether anything was released.
+pub(in crate::web) fn released_by(error: &AppError) -> &'static str {
+    match error {
+        AppError::Databricks(_) => {
+            "Whether Databricks did what was asked is not known; the incident's page will show it."
+        }
+        _ => NOTHING,
+    }
+}
+
+/// A message of the vault as a sentence on a page.
+pub(in crate::web) fn sentence(message: &str) -> String {
+    let mut letters = message.chars();
+    let first = letters.next().map(|c| c.to_uppercase().to_string());
+    let text = format!("{}{}", first.unwrap_or_default(), letters.as_str());
+    if text.ends_with(['.', '!', '?']) {
+        text
+    } else {
+        format!("{text}.")
+    }
+}

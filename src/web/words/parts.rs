@@ -1,0 +1,4 @@
+//! Parts of several pages.
+
+pub(in crate::web) const COMMAND: &str = "Command";
+pub(in crate::web) const COPY: &str = "Copy";
