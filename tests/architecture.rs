@@ -102,6 +102,11 @@ const MAY_LOOK: &[(&str, &str)] = &[
     ),
     ("alerts/mail.rs", "gives the SMTP password to lettre"),
     ("alerts/webhook.rs", "keys the HMAC of the webhook"),
+    (
+        "alerts/http.rs",
+        "dials and hashes an address that is the secret",
+    ),
+    ("alerts/pagerduty.rs", "puts the routing key into the event"),
 ];
 
 /// Files that may hold Linux-only code behind `cfg`.

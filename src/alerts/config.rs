@@ -3,13 +3,16 @@
 //! Passwords and signing secrets are file paths only; the caller hands in the function that
 //! reads such a file (and refuses one that others can read).
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::{Channel, MailChannel, WebhookChannel};
+use super::{
+    Channel, MailChannel, PagerDutyChannel, SlackChannel, TeamsChannel, WebhookChannel, http,
+};
 use crate::domain::policy::ChannelRule;
 
 /// One `[[alerts]]` table.
@@ -20,20 +23,54 @@ pub enum ChannelConfig {
     Smtp(SmtpConfig),
     /// A webhook signed per Standard Webhooks.
     Webhook(WebhookConfig),
+    /// Slack.
+    Slack(SlackConfig),
+    /// Microsoft Teams.
+    Teams(TeamsConfig),
+    /// PagerDuty.
+    PagerDuty(PagerDutyConfig),
 }
 
 impl ChannelConfig {
-    /// What the policy says about this channel: its name, kind and destination, no secrets.
-    #[must_use]
-    pub fn rule(&self) -> ChannelRule {
-        let (name, kind, destination) = match self {
-            Self::Smtp(smtp) => (&smtp.name, "smtp", format!("{}:{}", smtp.host, smtp.port)),
-            Self::Webhook(webhook) => (&webhook.name, "webhook", webhook.url.clone()),
+    /// What the policy says about this channel: its name, kind and destination. Where the address
+    /// or key is itself the secret, its hash stands there: a changed file is a changed channel.
+    ///
+    /// # Errors
+    /// [`BuildError`] when a secret file cannot be read.
+    pub fn rule(&self, read_secret: &mut ReadSecret<'_>) -> Result<ChannelRule, BuildError> {
+        let mut hash = |file: &Path| {
+            let secret = read_secret(file).map_err(|why| BuildError::new(self.name(), why))?;
+            Ok(http::fingerprint(&secret))
         };
-        ChannelRule {
-            name: name.clone(),
+        let (kind, destination) = match self {
+            Self::Smtp(smtp) => ("smtp", format!("{}:{}", smtp.host, smtp.port)),
+            Self::Webhook(webhook) => ("webhook", webhook.url.clone()),
+            Self::Slack(slack) => ("slack", hash(&slack.url_file)?),
+            Self::Teams(teams) => ("teams", hash(&teams.url_file)?),
+            Self::PagerDuty(pager) => {
+                let mut all = format!("{} {}", pager.url, hash(&pager.routing_key_file)?);
+                for (person, file) in &pager.people {
+                    all.push_str(&format!(" {person}={}", hash(file)?));
+                }
+                ("pagerduty", all)
+            }
+        };
+        Ok(ChannelRule {
+            name: self.name().to_owned(),
             kind: kind.to_owned(),
             destination,
+        })
+    }
+
+    /// Its name in log and messages.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Smtp(smtp) => &smtp.name,
+            Self::Webhook(webhook) => &webhook.name,
+            Self::Slack(slack) => &slack.name,
+            Self::Teams(teams) => &teams.name,
+            Self::PagerDuty(pager) => &pager.name,
         }
     }
 
@@ -47,6 +84,16 @@ impl ChannelConfig {
                 .collect(),
             Self::Webhook(webhook) => std::iter::once(&mut webhook.secret_file)
                 .chain(webhook.ca_file.iter_mut())
+                .collect(),
+            Self::Slack(slack) => std::iter::once(&mut slack.url_file)
+                .chain(slack.ca_file.iter_mut())
+                .collect(),
+            Self::Teams(teams) => std::iter::once(&mut teams.url_file)
+                .chain(teams.ca_file.iter_mut())
+                .collect(),
+            Self::PagerDuty(pager) => std::iter::once(&mut pager.routing_key_file)
+                .chain(pager.people.values_mut())
+                .chain(pager.ca_file.iter_mut())
                 .collect(),
         };
         for path in paths {
@@ -99,6 +146,64 @@ pub struct WebhookConfig {
     /// Whole time of one delivery.
     #[serde(default = "default_timeout_ms")]
     pub timeout_ms: u64,
+}
+
+/// An incoming webhook of Slack.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SlackConfig {
+    /// Name in log and messages.
+    pub name: String,
+    /// File that holds the webhook's address; whoever has it can post.
+    pub url_file: PathBuf,
+    /// PEM file of the authority to trust instead of the system's.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// Whole time of one delivery.
+    #[serde(default = "default_timeout_ms")]
+    pub timeout_ms: u64,
+}
+
+/// A Workflows webhook of Microsoft Teams.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TeamsConfig {
+    /// Name in log and messages.
+    pub name: String,
+    /// File that holds the flow's address; whoever has it can post.
+    pub url_file: PathBuf,
+    /// PEM file of the authority to trust instead of the system's.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// Whole time of one delivery.
+    #[serde(default = "default_timeout_ms")]
+    pub timeout_ms: u64,
+}
+
+/// A PagerDuty service (Events API v2).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PagerDutyConfig {
+    /// Name in log and messages.
+    pub name: String,
+    /// Where events go; EU accounts have an address of their own.
+    #[serde(default = "default_pagerduty_url")]
+    pub url: String,
+    /// File that holds the integration key of the service that is told of every opening.
+    pub routing_key_file: PathBuf,
+    /// Integration keys of single people: `contacts.pager` of the roster, and the key's file.
+    #[serde(default)]
+    pub people: BTreeMap<String, PathBuf>,
+    /// PEM file of the authority to trust instead of the system's.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// Whole time of one event.
+    #[serde(default = "default_timeout_ms")]
+    pub timeout_ms: u64,
+}
+
+fn default_pagerduty_url() -> String {
+    "https://events.pagerduty.com/v2/enqueue".to_owned()
 }
 
 /// Protection of an SMTP connection.
@@ -155,6 +260,9 @@ pub fn build(
         let channel: Arc<dyn Channel> = match config {
             ChannelConfig::Smtp(smtp) => Arc::new(MailChannel::new(smtp, read_secret)?),
             ChannelConfig::Webhook(webhook) => Arc::new(WebhookChannel::new(webhook, read_secret)?),
+            ChannelConfig::Slack(slack) => Arc::new(SlackChannel::new(slack, read_secret)?),
+            ChannelConfig::Teams(teams) => Arc::new(TeamsChannel::new(teams, read_secret)?),
+            ChannelConfig::PagerDuty(pager) => Arc::new(PagerDutyChannel::new(pager, read_secret)?),
         };
         if channels.iter().any(|other| other.name() == channel.name()) {
             return Err(BuildError::SameName(channel.name().to_owned()));
@@ -202,6 +310,69 @@ mod tests {
             .map(|each| (each.name(), each.kind()))
             .collect();
         assert_eq!(kinds, [("mail", "smtp"), ("hook", "webhook")]);
+    }
+
+    const CHATS: &str = r#"
+        [[alerts]]
+        kind = "slack"
+        name = "chat"
+        url_file = "slack.url"
+        [[alerts]]
+        kind = "teams"
+        name = "team"
+        url_file = "teams.url"
+        [[alerts]]
+        kind = "pagerduty"
+        name = "pager"
+        routing_key_file = "pager.key"
+        people = { ada = "ada.key" }
+    "#;
+
+    fn chats(address: &'static str) -> impl FnMut(&Path) -> Result<SecretString, String> {
+        move |path: &Path| {
+            let key = path.extension().is_some_and(|e| e == "key");
+            let text = if key {
+                "0123456789abcdef0123456789abcdef"
+            } else {
+                address
+            };
+            Ok(SecretString::from(text))
+        }
+    }
+
+    #[test]
+    fn addresses_and_keys_of_chats_come_from_files_and_only_their_hash_is_in_the_policy() {
+        let whole: Whole = toml::from_str(CHATS).unwrap();
+        let mut read = chats("https://hooks.example/T0/B0/very-secret\n");
+        let channels = build(&whole.alerts, &mut read).unwrap();
+        let kinds: Vec<_> = channels.iter().map(|each| each.kind()).collect();
+        assert_eq!(kinds, ["slack", "teams", "pagerduty"]);
+        for config in &whole.alerts {
+            let rule = config.rule(&mut read).unwrap();
+            assert!(rule.destination.contains("sha256:"), "{rule:?}");
+            assert!(!format!("{rule:?}").contains("secret"));
+            assert!(!format!("{rule:?}").contains("abcdef0123456789abcdef"));
+        }
+        for text in ["http://hooks.example/x", "nonsense"] {
+            let why = build(&whole.alerts, &mut chats(text))
+                .err()
+                .unwrap()
+                .to_string();
+            assert!(why.contains("url_file") && !why.contains(text), "{why}");
+        }
+        let inline = CHATS.replace("url_file", "url");
+        assert!(toml::from_str::<Whole>(&inline).is_err());
+    }
+
+    #[test]
+    fn a_routing_key_of_another_form_is_refused_without_repeating_it() {
+        let whole: Whole = toml::from_str(CHATS).unwrap();
+        let mut read = |_: &Path| Ok(SecretString::from("https://hooks.example/x"));
+        let why = build(&whole.alerts, &mut read).err().unwrap().to_string();
+        assert!(
+            why.contains("routing key") && !why.contains("hooks"),
+            "{why}"
+        );
     }
 
     #[test]

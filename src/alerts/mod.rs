@@ -1,21 +1,29 @@
-//! The ways to people: mail by SMTP, and a signed webhook.
+//! The ways to people: mail by SMTP, Slack, Microsoft Teams, PagerDuty, and a signed webhook.
 //!
 //! A channel takes a finished message and says truly what became of it. It knows nothing of
 //! incidents, the outbox or retries: `app` decides when to try again. A message has no field that
 //! could hold a secret, and the phrase is never in one.
 
 mod config;
+mod http;
 mod mail;
 mod message;
+mod pagerduty;
+mod slack;
+mod teams;
 mod webhook;
 
 use futures_util::future::BoxFuture;
 
 pub use config::{
-    BuildError, ChannelConfig, ReadSecret, SmtpConfig, TlsMode, WebhookConfig, build,
+    BuildError, ChannelConfig, PagerDutyConfig, ReadSecret, SlackConfig, SmtpConfig, TeamsConfig,
+    TlsMode, WebhookConfig, build,
 };
 pub use mail::MailChannel;
 pub use message::{Message, Severity, subject};
+pub use pagerduty::PagerDutyChannel;
+pub use slack::SlackChannel;
+pub use teams::TeamsChannel;
 pub use webhook::WebhookChannel;
 
 /// One configured way to people.
@@ -23,8 +31,18 @@ pub trait Channel: Send + Sync {
     /// Its name in the configuration and in the log.
     fn name(&self) -> &str;
 
-    /// `smtp` or `webhook`.
+    /// `smtp`, `slack`, `teams`, `pagerduty` or `webhook`.
     fn kind(&self) -> &'static str;
+
+    /// What a person's place in a message's `to` is.
+    fn addressing(&self) -> Addressing {
+        Addressing::Mail
+    }
+
+    /// Whether a message of this kind has a place here; a pager is not for the record.
+    fn wants(&self, _kind: &str, _severity: Severity) -> bool {
+        true
+    }
 
     /// Tries once, within the channel's time limit. The same message may be sent again: its id
     /// stays, so a receiver can tell a repetition.
@@ -33,6 +51,15 @@ pub trait Channel: Send + Sync {
         message: &'a Message,
         now_at_ms: i64,
     ) -> BoxFuture<'a, Result<Delivery, SendError>>;
+}
+
+/// How a channel finds people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Addressing {
+    /// By mail address; a channel with one room for all ignores them.
+    Mail,
+    /// By pager name.
+    Pager,
 }
 
 /// A message that the other side took over.
@@ -54,6 +81,16 @@ pub enum SendError {
         channel: String,
         /// The reply's code, or what of ours is not acceptable.
         code: String,
+    },
+    /// Nobody got it, and the other side said when to come back.
+    #[error("channel {channel} asks to wait: {code}")]
+    Later {
+        /// The channel's name.
+        channel: String,
+        /// The reply's status.
+        code: u16,
+        /// How long, milliseconds; at most an hour.
+        after_ms: i64,
     },
     /// The message never left.
     #[error("channel {channel} is not reachable: {why}")]

@@ -1,8 +1,6 @@
 //! A webhook signed as the Standard Webhooks specification says: `webhook-id`,
 //! `webhook-timestamp`, and `webhook-signature: v1,<HMAC-SHA256 of id.timestamp.body>`.
 
-use std::time::Duration;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::DateTime;
@@ -13,7 +11,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::config::{BuildError, ReadSecret, WebhookConfig};
-use super::{Channel, Delivery, Message, SendError, is_loopback};
+use super::{Channel, Delivery, Message, SendError, http};
 
 /// The specification's bounds for a signing secret.
 const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
@@ -45,16 +43,12 @@ impl WebhookChannel {
         read_secret: &mut ReadSecret<'_>,
     ) -> Result<WebhookChannel, BuildError> {
         let fail = |why: String| BuildError::new(&config.name, why);
-        let url = reqwest::Url::parse(&config.url).map_err(|_| fail("url is no address".into()))?;
-        let plain_here = url.scheme() == "http" && url.host_str().is_some_and(is_loopback);
-        if url.scheme() != "https" && !plain_here {
-            return Err(fail("url must be https, or http on loopback".to_owned()));
-        }
+        let url = http::address("url", &config.url).map_err(fail)?;
         let secret = read_secret(&config.secret_file).map_err(fail)?;
         let key = signing_key(&secret).ok_or_else(|| {
             fail("secret_file must hold whsec_ and the base64 of 24 to 64 bytes".to_owned())
         })?;
-        let client = client(config).map_err(fail)?;
+        let client = http::client(config.ca_file.as_deref(), config.timeout_ms).map_err(fail)?;
         Ok(WebhookChannel {
             name: config.name.clone(),
             url,
@@ -77,41 +71,7 @@ impl WebhookChannel {
                 self.signature(&message.id, seconds, &body),
             )
             .body(body);
-        let channel = self.name.clone();
-        match request.send().await {
-            Ok(reply) if reply.status().is_success() => Ok(Delivery {
-                accepted: vec![channel],
-                refused: Vec::new(),
-            }),
-            // A server error may come after the message was passed on.
-            Ok(reply) if reply.status().is_server_error() => Err(SendError::Unknown {
-                channel,
-                why: format!("status {}", reply.status()),
-            }),
-            Ok(reply) => Err(SendError::Refused {
-                channel,
-                code: reply.status().as_u16().to_string(),
-            }),
-            Err(why) if why.is_builder() => Err(SendError::Refused {
-                channel,
-                code: "odd message id".to_owned(),
-            }),
-            Err(why) if why.is_connect() => Err(SendError::Unreachable {
-                channel,
-                why: "no connection",
-            }),
-            Err(why) => {
-                let seen = if why.is_timeout() {
-                    "no reply in time"
-                } else {
-                    "the reply was lost"
-                };
-                Err(SendError::Unknown {
-                    channel,
-                    why: seen.to_owned(),
-                })
-            }
-        }
+        http::deliver(&self.name, request, now_at_ms).await
     }
 
     fn signature(&self, id: &str, seconds: i64, body: &str) -> String {
@@ -167,27 +127,6 @@ fn signing_key(secret: &SecretString) -> Option<Zeroizing<Vec<u8>>> {
     let text = secret.expose_secret().trim().strip_prefix("whsec_")?;
     let key = Zeroizing::new(STANDARD.decode(text).ok()?);
     SECRET_BYTES.contains(&key.len()).then_some(key)
-}
-
-/// The only place where a `reqwest` client of this room is made.
-fn client(config: &WebhookConfig) -> Result<reqwest::Client, String> {
-    let limit = Duration::from_millis(config.timeout_ms);
-    let mut builder = reqwest::Client::builder()
-        .user_agent(concat!("breakglass/", env!("CARGO_PKG_VERSION")))
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .referer(false)
-        .no_proxy()
-        .pool_max_idle_per_host(0)
-        .connect_timeout(limit)
-        .timeout(limit);
-    if let Some(path) = &config.ca_file {
-        let pem = std::fs::read(path).map_err(|why| format!("ca_file {path:?}: {why}"))?;
-        let roots = reqwest::Certificate::from_pem_bundle(&pem)
-            .map_err(|_| format!("ca_file {path:?} holds no certificate that can be read"))?;
-        builder = builder.tls_certs_only(roots);
-    }
-    builder.build().map_err(|why| why.without_url().to_string())
 }
 
 #[cfg(test)]

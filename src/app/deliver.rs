@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::App;
 use super::error::AppError;
-use super::step::{draft, severity};
+use super::step::{alert_row, draft, severity};
 use crate::alerts::{Channel, Message, SendError};
 use crate::domain::alert::{self, Attempt};
 use crate::domain::time::{HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
@@ -40,9 +40,7 @@ impl App {
     /// A store that cannot be read or written; nothing is lost then, only late.
     pub async fn deliver_due(&self, told: &mut Told) -> Result<usize, AppError> {
         let due = self.inner.store.due_alerts(self.now(), BATCH).await?;
-        let sends = due
-            .iter()
-            .map(|(alert, attempts)| self.deliver(alert, *attempts));
+        let sends = due.iter().map(|(alert, _)| self.deliver(alert));
         // Side by side: a channel that hangs must not hold up the others.
         let outcomes = futures_util::future::join_all(sends).await;
         for ((alert, attempts), outcome) in due.iter().zip(outcomes) {
@@ -54,10 +52,8 @@ impl App {
         Ok(due.len())
     }
 
-    async fn deliver(&self, alert: &Alert, _attempts: u32) -> Result<(), String> {
-        let channel = self
-            .channel(&alert.channel)
-            .ok_or("the channel is not configured")?;
+    async fn deliver(&self, alert: &Alert) -> Result<(), Failure> {
+        let channel = self.channel(&alert.channel).ok_or(Failure::NotConfigured)?;
         let message = Message {
             id: alert.id.clone(),
             to: alert.to.clone(),
@@ -70,11 +66,8 @@ impl App {
             kind: alert.kind.clone(),
             event_at_ms: alert.at_ms.0,
         };
-        channel
-            .send(&message, self.now().0)
-            .await
-            .map(drop)
-            .map_err(|e: SendError| e.to_string())
+        channel.send(&message, self.now().0).await?;
+        Ok(())
     }
 
     fn channel(&self, name: &str) -> Option<&Arc<dyn Channel>> {
@@ -108,24 +101,21 @@ impl App {
         &self,
         alert: &Alert,
         attempts: u32,
-        error: &str,
+        error: &Failure,
         told: &mut Told,
     ) -> Result<(), AppError> {
         let now = self.now();
-        let pause_ms = FIRST_RETRY_MS
-            .saturating_mul(1_i64 << attempts.min(8))
-            .min(LAST_RETRY_MS);
         let row = RowChange::AlertFailed {
             id: alert.id.clone(),
-            retry_at_ms: now.plus_ms(pause_ms),
-            error: error.to_owned(),
+            retry_at_ms: now.plus_ms(error.pause_ms(attempts)),
+            error: error.to_string(),
         };
         let mut entry = draft(
             CHANNEL_FAILED,
             [
                 ("alert", Value::from(alert.id.as_str())),
                 ("channel", Value::from(alert.channel.as_str())),
-                ("error", Value::from(error)),
+                ("error", Value::from(error.to_string())),
                 ("attempts", Value::from(attempts.saturating_add(1))),
             ],
         );
@@ -136,7 +126,7 @@ impl App {
         let mut rows = vec![row];
         if tell {
             told.0.insert(alert.channel.clone(), now);
-            rows.extend(self.tell_others(alert, error, now)?);
+            rows.extend(self.tell_others(alert, &error.to_string(), now));
         }
         self.record(vec![entry], rows, Vec::new(), None)
             .await
@@ -144,40 +134,47 @@ impl App {
     }
 
     /// Rows that tell people on the other channels.
-    fn tell_others(
-        &self,
-        broken: &Alert,
-        error: &str,
-        now: Timestamp,
-    ) -> Result<Vec<RowChange>, AppError> {
+    fn tell_others(&self, broken: &Alert, error: &str, now: Timestamp) -> Vec<RowChange> {
         let facts = self.inner.facts.get();
         let attempt = Attempt::ChannelFailed {
             channel: broken.channel.clone(),
             error: error.to_owned(),
         };
-        let mut rows = Vec::new();
-        for draft in alert::for_attempt(&attempt, &facts.roster) {
-            let others = self
-                .inner
-                .channels
-                .iter()
-                .filter(|c| c.name() != broken.channel);
-            for channel in others {
-                rows.push(RowChange::QueueAlert(Alert {
-                    id: super::chance::short_id()?,
-                    channel: channel.name().to_owned(),
-                    kind: CHANNEL_FAILED.to_owned(),
-                    incident: None,
-                    to: draft.audience.mails(&facts.roster).into_iter().collect(),
-                    subject: draft.subject.clone(),
-                    body: draft.body.clone(),
-                    drill: false,
-                    severity: draft.severity.word().to_owned(),
-                    at_ms: now,
-                }));
-            }
+        let drafts = alert::for_attempt(&attempt, &facts.roster);
+        let others = || {
+            let channels = self.inner.channels.iter();
+            channels.filter(|c| c.name() != broken.channel)
+        };
+        let pairs = drafts.iter().flat_map(|d| others().map(move |c| (d, c)));
+        pairs
+            .filter_map(|(draft, channel)| {
+                alert_row(channel.as_ref(), draft, None, &facts.roster, now)
+            })
+            .map(RowChange::QueueAlert)
+            .collect()
+    }
+}
+
+/// Why one try failed, and how long the other side wants to be left alone.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("the channel is not configured")]
+    NotConfigured,
+    #[error(transparent)]
+    Sending(#[from] SendError),
+}
+
+impl Failure {
+    /// The pause before try `attempts` + 2: twice as long each time, but never less than what the
+    /// other side asked for.
+    fn pause_ms(&self, attempts: u32) -> i64 {
+        let backoff_ms = FIRST_RETRY_MS
+            .saturating_mul(1_i64 << attempts.min(8))
+            .min(LAST_RETRY_MS);
+        match self {
+            Self::Sending(SendError::Later { after_ms, .. }) => backoff_ms.max(*after_ms),
+            _ => backoff_ms,
         }
-        Ok(rows)
     }
 }
 

@@ -13,6 +13,7 @@ use crate::domain::alert::{self, AlertDraft};
 use crate::domain::ids::{IncidentId, PersonId};
 use crate::domain::incident::command::Command;
 use crate::domain::incident::{Event, Incident, Phase, Refusal, Rules, decide};
+use crate::domain::roster::Roster;
 use crate::domain::terms::Gate;
 use crate::domain::time::{DAY_MS, HOUR_MS, Timestamp};
 use crate::store::change::{Alert, Document, DocumentKind, RowChange};
@@ -181,22 +182,13 @@ impl App {
         for alert in alerts {
             let mut ids = Vec::new();
             for channel in &self.inner.channels {
-                let Ok(id) = super::chance::short_id() else {
+                let id = incident.map(|i| &i.id);
+                let row = alert_row(channel.as_ref(), &alert, id, &facts.roster, now);
+                let Some(row) = row else {
                     continue;
                 };
-                ids.push(Value::from(format!("{}:{id}", channel.name())));
-                commit.rows.push(RowChange::QueueAlert(Alert {
-                    id,
-                    channel: channel.name().to_owned(),
-                    kind: alert.kind.to_owned(),
-                    incident: incident.map(|i| i.id.clone()),
-                    to: alert.audience.mails(&facts.roster).into_iter().collect(),
-                    subject: alert.subject.clone(),
-                    body: alert.body.clone(),
-                    drill: false,
-                    severity: alert.severity.word().to_owned(),
-                    at_ms: now,
-                }));
+                ids.push(Value::from(format!("{}:{}", row.channel, row.id)));
+                commit.rows.push(RowChange::QueueAlert(row));
             }
             let mut entry = draft(
                 "alert.queued",
@@ -413,6 +405,36 @@ fn rows_of(event: &Event, after: &Incident, now: Timestamp) -> Vec<RowChange> {
         }
         _ => Vec::new(),
     }
+}
+
+/// The outbox row of an alert on one channel; none where the channel has no use for it, or where
+/// the system gives no randomness for its id.
+pub(super) fn alert_row(
+    channel: &dyn alerts::Channel,
+    alert: &AlertDraft,
+    incident: Option<&IncidentId>,
+    roster: &Roster,
+    now: Timestamp,
+) -> Option<Alert> {
+    if !channel.wants(alert.kind, severity(alert.severity.word())) {
+        return None;
+    }
+    let to = match channel.addressing() {
+        alerts::Addressing::Mail => alert.audience.mails(roster),
+        alerts::Addressing::Pager => alert.audience.pagers(roster),
+    };
+    Some(Alert {
+        id: super::chance::short_id().ok()?,
+        channel: channel.name().to_owned(),
+        kind: alert.kind.to_owned(),
+        incident: incident.cloned(),
+        to: to.into_iter().collect(),
+        subject: alert.subject.clone(),
+        body: alert.body.clone(),
+        drill: false,
+        severity: alert.severity.word().to_owned(),
+        at_ms: now,
+    })
 }
 
 /// The severity of a message as the alert channels know it.

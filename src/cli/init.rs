@@ -124,8 +124,9 @@ fn opaque_id(vault: &str, name: &str) -> PersonId {
 
 fn read_policy(path: &Path, parts: &Parts) -> Result<Policy, CliError> {
     let wrong = |e: &dyn std::fmt::Display| CliError::usage(format!("{}: {e}", path.display()));
+    let rules = parts.config.channel_rules().map_err(|e| config_error(&e))?;
     PolicyFile::parse(&read_text(path)?)
-        .and_then(|file| file.into_policy(parts.config.vault.clone(), parts.config.channel_rules()))
+        .and_then(|file| file.into_policy(parts.config.vault.clone(), rules))
         .map_err(|e| wrong(&e))
 }
 

@@ -96,7 +96,8 @@ fn speak_up(json: bool) {
 
 /// Channels are part of the policy (PROTOCOL §9): a changed file must not silence anyone.
 fn check_channels(app: &App, config: &Config) -> Result<(), CliError> {
-    if app.policy().channels == config.channel_rules() {
+    let rules = config.channel_rules().map_err(|e| config_error(&e))?;
+    if app.policy().channels == rules {
         return Ok(());
     }
     Err(

@@ -246,9 +246,19 @@ impl Config {
     }
 
     /// What the policy must say about the channels.
-    #[must_use]
-    pub fn channel_rules(&self) -> Vec<ChannelRule> {
-        self.channels.iter().map(ChannelConfig::rule).collect()
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] when a channel's secret file cannot be read: the policy holds its hash.
+    pub fn channel_rules(&self) -> Result<Vec<ChannelRule>, ConfigError> {
+        let rule = |channel: &ChannelConfig| {
+            channel
+                .rule(&mut channel_secret)
+                .map_err(|e| ConfigError::Value {
+                    key: "channels",
+                    why: e.to_string(),
+                })
+        };
+        self.channels.iter().map(rule).collect()
     }
 }
 

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::ids::PersonId;
-use super::roster::{Role, Roster};
+use super::roster::{Person, Role, Roster};
 
 mod attempt;
 mod incident;
@@ -80,6 +80,18 @@ impl Audience {
                 .map(|p| p.contacts.mail.clone())
                 .collect(),
         }
+    }
+
+    /// Pager names of the audience, of those who have one.
+    #[must_use]
+    pub fn pagers(&self, roster: &Roster) -> BTreeSet<String> {
+        let is_meant = |person: &Person| match self {
+            Self::Everyone => true,
+            Self::Roles(roles) => roles.iter().any(|role| person.is(*role)),
+            Self::People(people) => people.contains(&person.id),
+        };
+        let meant = roster.people.iter().filter(|person| is_meant(person));
+        meant.filter_map(|p| p.contacts.pager.clone()).collect()
     }
 }
 

@@ -170,6 +170,14 @@ impl Case<'_> {
         )
     }
 
+    /// A rotation that is asked for wakes nobody at night (PROTOCOL §11).
+    fn urgency(&self) -> Severity {
+        match self.incident.purpose {
+            Purpose::Rotate => Severity::Info,
+            Purpose::Incident | Purpose::Drill => Severity::Action,
+        }
+    }
+
     fn opened(&self) -> AlertDraft {
         let ends = self.incident.terms.expires_ms;
         let id = &self.incident.id;
@@ -187,7 +195,7 @@ impl Case<'_> {
         let subject = self.subject("ASKED", &rest);
         self.draft(
             "incident.opened",
-            Severity::Action,
+            self.urgency(),
             self.to_asked(),
             subject,
             body,
@@ -210,7 +218,7 @@ impl Case<'_> {
         let subject = self.subject("ASKED AGAIN", "asks for your share");
         self.draft(
             "incident.asked_again",
-            Severity::Action,
+            self.urgency(),
             self.to_asked(),
             subject,
             body,

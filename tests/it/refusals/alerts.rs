@@ -99,3 +99,22 @@ fn no_message_holds_the_phrase_a_token_or_a_share() {
         );
     }
 }
+
+#[test]
+fn a_channel_that_asks_to_wait_is_left_alone_that_long() {
+    let vault = TestVault::new();
+    vault.deliver();
+    vault.hook.set(Mode::AsksToWait);
+    vault.open();
+    vault.deliver();
+    let failed = vault.count("alert.failed");
+    assert!(failed > 0);
+    // The backoff alone would have tried after five seconds, and again after ten more.
+    vault.pass_ms(595_000);
+    vault.deliver();
+    assert_eq!(vault.count("alert.failed"), failed);
+    vault.hook.set(Mode::Works);
+    vault.pass_ms(6_000);
+    vault.deliver();
+    assert!(vault.hook.kinds().contains(&"incident.opened".to_owned()));
+}

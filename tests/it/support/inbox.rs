@@ -15,6 +15,8 @@ pub enum Mode {
     Fails,
     /// The message arrives, but nobody is told.
     FailsButDelivers,
+    /// Nothing arrives, and it says to come back in ten minutes.
+    AsksToWait,
 }
 
 /// One way to people.
@@ -70,7 +72,7 @@ impl Channel for Inbox {
         async move {
             let channel = self.name.to_owned();
             let mode = *self.mode.lock().unwrap();
-            if mode != Mode::Fails {
+            if matches!(mode, Mode::Works | Mode::FailsButDelivers) {
                 self.messages.lock().unwrap().push(message.clone());
             }
             match mode {
@@ -81,6 +83,11 @@ impl Channel for Inbox {
                 Mode::Fails => Err(SendError::Unreachable {
                     channel,
                     why: "no route",
+                }),
+                Mode::AsksToWait => Err(SendError::Later {
+                    channel,
+                    code: 429,
+                    after_ms: 600_000,
                 }),
                 Mode::FailsButDelivers => {
                     let why = "the answer was lost".to_owned();

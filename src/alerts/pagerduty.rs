@@ -1,0 +1,376 @@
+//! PagerDuty by Events API v2: an incident is one alert there, by its `dedup_key`.
+//!
+//! An opening triggers it, a quorum acknowledges it, an end resolves it. Custodians who have a
+//! pager of their own are paged by name, in the order `app` decides; at quorum theirs fall silent.
+//! What is only for the record does not reach a pager.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, SecondsFormat};
+use futures_util::future::BoxFuture;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+
+use super::config::{BuildError, PagerDutyConfig, ReadSecret};
+use super::slack::shortened;
+use super::{Addressing, Channel, Delivery, Message, SendError, Severity, http};
+
+/// Longest summary PagerDuty takes, characters.
+const SUMMARY_CHARS: usize = 1_024;
+/// Longest `dedup_key`, characters.
+const DEDUP_CHARS: usize = 255;
+/// Longest body sent along; the whole event may have 512 KB.
+const BODY_CHARS: usize = 50_000;
+/// Form of a routing key ("should be 32 characters").
+const ROUTING_KEY_CHARS: usize = 32;
+
+/// What is done to an alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Action {
+    Trigger,
+    Acknowledge,
+    Resolve,
+}
+
+impl Action {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Trigger => "trigger",
+            Self::Acknowledge => "acknowledge",
+            Self::Resolve => "resolve",
+        }
+    }
+}
+
+/// Whose alert it is done to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Target {
+    /// The service of `routing_key_file`, with its own escalation.
+    Service,
+    /// The people the message is for, as far as they have a pager; the service if nobody has.
+    Named,
+    /// Everybody with a pager.
+    Everyone,
+}
+
+/// The part of a message that PagerDuty is told, by the message's kind.
+fn plan(kind: &str, severity: Severity) -> &'static [(Action, Target)] {
+    use Action::{Acknowledge, Resolve, Trigger};
+    use Target::{Everyone, Named, Service};
+    match kind {
+        // A rotation that is asked for wakes nobody (PROTOCOL §11); its severity says so.
+        "incident.opened" | "incident.asked_again" if severity == Severity::Info => &[],
+        "incident.opened" | "incident.asked_again" => &[(Trigger, Service)],
+        "page.custodians" => &[(Trigger, Named)],
+        "page.fallback" | "alert.test" => &[(Trigger, Service), (Trigger, Named)],
+        "incident.stand_down" => &[(Acknowledge, Service), (Resolve, Everyone)],
+        "session.open" => &[(Acknowledge, Service)],
+        "incident.withdrawn" | "incident.refused" | "incident.lapsed" | "incident.closed" => {
+            &[(Resolve, Service), (Resolve, Everyone)]
+        }
+        "share.reject"
+        | "approve.mismatch"
+        | "session.foreign_address"
+        | "session.token_seen"
+        | "log.broken"
+        | "alert.failed"
+        | "rotate.no_room"
+            if severity == Severity::Alarm =>
+        {
+            &[(Trigger, Service)]
+        }
+        _ => &[],
+    }
+}
+
+/// A PagerDuty service, and pagers of people.
+pub struct PagerDutyChannel {
+    name: String,
+    url: reqwest::Url,
+    service: SecretString,
+    people: BTreeMap<String, SecretString>,
+    client: reqwest::Client,
+}
+
+impl std::fmt::Debug for PagerDutyChannel {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let people: Vec<&String> = self.people.keys().collect();
+        write!(out, "PagerDutyChannel({}, {people:?})", self.name)
+    }
+}
+
+impl PagerDutyChannel {
+    /// Checks the configuration and reads its files. Does no network call.
+    ///
+    /// # Errors
+    /// [`BuildError`]: a file that cannot be read, a key of another form, an unusable address.
+    pub fn new(
+        config: &PagerDutyConfig,
+        read_secret: &mut ReadSecret<'_>,
+    ) -> Result<PagerDutyChannel, BuildError> {
+        let fail = |why: String| BuildError::new(&config.name, why);
+        let service = routing_key(read_secret(&config.routing_key_file).map_err(fail)?);
+        let wrong = || fail("a routing key has 32 letters and digits".to_owned());
+        let mut people = BTreeMap::new();
+        for (person, file) in &config.people {
+            let key = routing_key(read_secret(file).map_err(fail)?).ok_or_else(wrong)?;
+            people.insert(person.clone(), key);
+        }
+        Ok(PagerDutyChannel {
+            name: config.name.clone(),
+            url: http::address("url", &config.url).map_err(fail)?,
+            service: service.ok_or_else(wrong)?,
+            people,
+            client: http::client(config.ca_file.as_deref(), config.timeout_ms).map_err(fail)?,
+        })
+    }
+
+    /// The keys of a target with the name under which each is reported.
+    fn keys<'a>(&'a self, target: Target, message: &Message) -> Vec<(&'a str, &'a SecretString)> {
+        let people = self.people.iter().map(|(name, key)| (name.as_str(), key));
+        match target {
+            Target::Service => vec![(self.name.as_str(), &self.service)],
+            Target::Everyone => people.collect(),
+            Target::Named => {
+                let named: Vec<_> = people
+                    .filter(|(name, _)| message.to.iter().any(|to| to == name))
+                    .collect();
+                if named.is_empty() {
+                    return self.keys(Target::Service, message);
+                }
+                named
+            }
+        }
+    }
+
+    /// Every event of the plan. A repetition does no harm: PagerDuty joins events by their key, so
+    /// one unsure event makes the whole message be sent again.
+    async fn post(&self, message: &Message, now_at_ms: i64) -> Result<Delivery, SendError> {
+        let mut delivery = Delivery {
+            accepted: Vec::new(),
+            refused: Vec::new(),
+        };
+        let mut last_refusal = None;
+        for (action, target) in plan(&message.kind, message.severity) {
+            for (name, key) in self.keys(*target, message) {
+                let request = self.client.post(self.url.clone());
+                let request = with_event(request, key, *action, message);
+                match http::deliver(&self.name, request, now_at_ms).await {
+                    Ok(_) => delivery.accepted.push(name.to_owned()),
+                    Err(SendError::Refused { channel, code }) => {
+                        delivery.refused.push((name.to_owned(), code.clone()));
+                        last_refusal = Some(SendError::Refused { channel, code });
+                    }
+                    Err(unsure) => return Err(unsure),
+                }
+            }
+        }
+        match last_refusal {
+            Some(refusal) if delivery.accepted.is_empty() => Err(refusal),
+            _ => Ok(delivery),
+        }
+    }
+}
+
+impl Channel for PagerDutyChannel {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn kind(&self) -> &'static str {
+        "pagerduty"
+    }
+
+    fn addressing(&self) -> Addressing {
+        Addressing::Pager
+    }
+
+    fn wants(&self, kind: &str, severity: Severity) -> bool {
+        !plan(kind, severity).is_empty()
+    }
+
+    fn send<'a>(
+        &'a self,
+        message: &'a Message,
+        now_at_ms: i64,
+    ) -> BoxFuture<'a, Result<Delivery, SendError>> {
+        Box::pin(self.post(message, now_at_ms))
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "only its form is looked at")]
+fn routing_key(secret: SecretString) -> Option<SecretString> {
+    let text = secret.expose_secret().trim();
+    let good = text.len() == ROUTING_KEY_CHARS && text.bytes().all(|b| b.is_ascii_alphanumeric());
+    good.then(|| SecretString::from(text.to_owned()))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "PagerDuty takes the routing key in the body"
+)]
+fn with_event(
+    request: reqwest::RequestBuilder,
+    key: &SecretString,
+    action: Action,
+    message: &Message,
+) -> reqwest::RequestBuilder {
+    request.json(&event(key.expose_secret(), action, message))
+}
+
+fn event(routing_key: &str, action: Action, message: &Message) -> Value {
+    let mut event = json!({
+        "routing_key": routing_key,
+        "event_action": action.word(),
+        "dedup_key": dedup_key(message),
+    });
+    if action == Action::Trigger {
+        event["payload"] = payload(message);
+        event["client"] = "breakglass".into();
+    }
+    event
+}
+
+/// One alert for each incident of a vault; each trouble has one of its own, or an acknowledged
+/// opening would keep it quiet.
+fn dedup_key(message: &Message) -> String {
+    let vault = source(message);
+    let incident = message.incident.as_deref().unwrap_or("vault");
+    let about_incident = message.kind.starts_with("incident.")
+        || message.kind.starts_with("page.")
+        || message.kind == "session.open";
+    let key = match message.kind.as_str() {
+        _ if about_incident => format!("breakglass/{vault}/{incident}"),
+        // Two tests are two alerts.
+        "alert.test" => format!("breakglass/{vault}/test/{}", message.id),
+        kind => format!("breakglass/{vault}/{incident}/{kind}"),
+    };
+    key.chars().take(DEDUP_CHARS).collect()
+}
+
+/// Host and vault, from the origin of the log without its epoch: `bg.example/log/v`.
+fn source(message: &Message) -> &str {
+    let origin = message.checkpoint.lines().next().unwrap_or("breakglass");
+    origin.rsplit_once("/e").map_or(origin, |(vault, _)| vault)
+}
+
+fn payload(message: &Message) -> Value {
+    let time = DateTime::from_timestamp_millis(message.event_at_ms).unwrap_or_default();
+    let severity = match message.severity {
+        Severity::Alarm => "critical",
+        Severity::Action => "error",
+        Severity::Info => "info",
+    };
+    json!({
+        "summary": shortened(&message.full_subject(), SUMMARY_CHARS),
+        "source": source(message),
+        "severity": severity,
+        "timestamp": time.to_rfc3339_opts(SecondsFormat::Millis, true),
+        "component": message.incident,
+        "group": "breakglass",
+        "class": message.kind,
+        "custom_details": {
+            "text": shortened(&message.body, BODY_CHARS),
+            "checkpoint": message.checkpoint,
+            "drill": message.drill,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alerts::message::tests::example;
+
+    fn about(kind: &str) -> Message {
+        Message {
+            kind: kind.into(),
+            ..example()
+        }
+    }
+
+    #[test]
+    fn a_trigger_has_the_documented_shape() {
+        let message = about("incident.opened");
+        let expected = json!({
+            "routing_key": "k",
+            "event_action": "trigger",
+            "dedup_key": "breakglass/bg.example/log/v/INC-2041",
+            "client": "breakglass",
+            "payload": {
+                "summary": "[OPEN] Break glass INC-2041 prod-eu until 03:22 UTC",
+                "source": "bg.example/log/v",
+                "severity": "critical",
+                "timestamp": "2026-11-21T03:22:00.000Z",
+                "component": "INC-2041",
+                "group": "breakglass",
+                "class": "incident.opened",
+                "custom_details": {"text": "Break glass is open.",
+                    "checkpoint": message.checkpoint, "drill": false},
+            },
+        });
+        assert_eq!(event("k", Action::Trigger, &message), expected);
+    }
+
+    #[test]
+    fn acknowledge_and_resolve_carry_the_key_of_the_trigger_and_nothing_else() {
+        let key = dedup_key(&about("incident.opened"));
+        for kind in [
+            "page.custodians",
+            "session.open",
+            "incident.stand_down",
+            "incident.closed",
+        ] {
+            let event = event("k", Action::Resolve, &about(kind));
+            assert_eq!(
+                event,
+                json!({"routing_key": "k", "event_action": "resolve", "dedup_key": key})
+            );
+        }
+        assert_ne!(key, dedup_key(&about("share.reject")));
+    }
+
+    #[test]
+    fn an_incident_is_triggered_then_acknowledged_then_resolved() {
+        use Severity::{Action as Act, Alarm, Info};
+        let said = |kind, severity| plan(kind, severity).iter().map(|(a, _)| a.word()).collect();
+        let words: Vec<Vec<&str>> = vec![
+            said("incident.opened", Act),
+            said("page.custodians", Act),
+            said("incident.stand_down", Info),
+            said("session.open", Alarm),
+            said("incident.closed", Info),
+        ];
+        let expected: Vec<Vec<&str>> = vec![
+            vec!["trigger"],
+            vec!["trigger"],
+            vec!["acknowledge", "resolve"],
+            vec!["acknowledge"],
+            vec!["resolve", "resolve"],
+        ];
+        assert_eq!(words, expected);
+        // An owed rotation and what is for the record wake nobody.
+        for (kind, severity) in [
+            ("incident.opened", Info),
+            ("rotate.owed", Alarm),
+            ("share.accept", Info),
+        ] {
+            assert!(plan(kind, severity).is_empty(), "{kind}");
+        }
+    }
+
+    #[test]
+    fn limits_hold_for_long_texts() {
+        let message = Message {
+            subject: "x".repeat(5_000),
+            body: "y".repeat(900_000),
+            incident: Some("INC-".to_owned() + &"9".repeat(400)),
+            ..about("incident.opened")
+        };
+        let value = event("k", Action::Trigger, &message);
+        let chars = |v: &Value| v.as_str().unwrap().chars().count();
+        assert_eq!(chars(&value["payload"]["summary"]), SUMMARY_CHARS);
+        assert_eq!(chars(&value["dedup_key"]), DEDUP_CHARS);
+        assert!(value.to_string().len() < 512_000);
+    }
+}
