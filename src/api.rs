@@ -193,6 +193,9 @@ pub struct IncidentView {
     pub fully_safe_at_ms: Option<i64>,
     /// When the review is overdue, unix milliseconds.
     pub review_due_ms: Option<i64>,
+    /// Why it is not opened although enough shares are in; one sentence.
+    #[serde(default)]
+    pub waits_for: Option<String>,
 }
 
 /// The incidents, newest first.

@@ -209,6 +209,7 @@ fn terms() -> Terms {
         asked_ms: Timestamp(1_795_226_820_000),
         expires_ms: Timestamp(1_795_228_620_000),
         nonce: "00".repeat(32),
+        session_secret: None,
     }
 }
 

@@ -14,10 +14,13 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 type Seen = Arc<Mutex<Vec<String>>>;
+type Refused = Arc<Mutex<Vec<&'static str>>>;
 
 struct Server {
     address: SocketAddr,
     seen: Seen,
+    /// What the listener told its observer.
+    refused: Refused,
     stop: CancellationToken,
 }
 
@@ -54,11 +57,22 @@ async fn server(limits: Limits) -> Server {
         .expect("works on loopback");
     let address = bound.address();
     let stop = CancellationToken::new();
-    let hosts = Hosts::new().with("vault.test", recording);
+    let refused = Refused::default();
+    let count = Arc::clone(&refused);
+    let hosts = Hosts::new()
+        .with("vault.test", recording)
+        .watched_by(Arc::new(move |refusal, peer| {
+            assert!(peer.address.ip().is_loopback());
+            count
+                .lock()
+                .expect("no test panics with it")
+                .push(refusal.word());
+        }));
     tokio::spawn(bound.serve(hosts, limits, stop.clone()));
     Server {
         address,
         seen,
+        refused,
         stop,
     }
 }
@@ -288,6 +302,9 @@ async fn no_ambiguous_request_reaches_the_handler_nor_anything_behind_it() {
             || reply.starts_with("HTTP/1.1 505");
         assert!(answered, "{name}: {reply}");
         assert!(reply.matches("HTTP/1.1 ").count() <= 1, "{name}: {reply}");
+        // A reply of ours has an entry: the observer is who writes it.
+        let told = std::mem::take(&mut *server.refused.lock().unwrap());
+        assert_eq!(told.len(), 1, "{name}: {told:?}");
     }
 }
 

@@ -134,7 +134,7 @@ impl App {
             let mut told = self
                 .inner
                 .memory
-                .told
+                .told_logins
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
             told.note(self.inner.clock.boot_ms() / TOLD_EVERY, TOLD_MOST)

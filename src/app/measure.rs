@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::error::AppError;
 use super::secrets::{MEASURED, Measured, Posted, pause};
-use super::session::LONGER_LIFETIMES_S;
+use super::session_source::{LONGER_LIFETIMES_S, refuses_lifetime};
 use super::step::draft;
 use super::{App, chance};
 use crate::databricks::{Minted, NewSecret, Upstream};
@@ -22,6 +22,7 @@ impl App {
     /// # Errors
     /// A log that cannot be written. Databricks refusing every probe is a result, not an error.
     pub(super) async fn measure(&self, bearer: &Minted) -> Result<(), AppError> {
+        let mut only_lifetimes = true;
         for base_s in std::iter::once(SHORT_SESSION_S).chain(LONGER_LIFETIMES_S) {
             let lifetime_s = base_s + chance::between(1, TAG_SPAN_S)?;
             let before = self
@@ -38,6 +39,7 @@ impl App {
                     return self.keep_measured(&measured).await;
                 }
                 Posted::Refused(error) => {
+                    only_lifetimes &= self.has_room(&before) && refuses_lifetime(&error);
                     tracing::info!(%error, lifetime_s, "a probe's lifetime was refused");
                 }
                 Posted::Unknown(error) => {
@@ -51,7 +53,21 @@ impl App {
                 }
             }
         }
+        if only_lifetimes {
+            return self.keep_all_refused().await;
+        }
         Ok(())
+    }
+
+    /// Every lifetime was refused: terms say from now on that a session uses the credential
+    /// itself (PROTOCOL §7).
+    pub(super) async fn keep_all_refused(&self) -> Result<(), AppError> {
+        let measured = Measured {
+            all_refused: true,
+            at_ms: self.now(),
+            ..self.measured().await?
+        };
+        self.keep_measured(&measured).await
     }
 
     async fn measure_one(
@@ -78,6 +94,7 @@ impl App {
             lifetime_slack_s: given.abs_diff(lifetime_s),
             create_propagation_ms: until_works,
             delete_propagation_ms: until_dies,
+            all_refused: false,
             at_ms: self.now(),
         })
     }
@@ -121,6 +138,7 @@ impl App {
                     "shortest_lifetime_s",
                     Value::from(measured.shortest_lifetime_s),
                 ),
+                ("all_refused", Value::from(measured.all_refused)),
                 ("lifetime_slack_s", Value::from(measured.lifetime_slack_s)),
                 (
                     "create_propagation_ms",

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::page_login::Codes;
 use super::permit::{Burst, Desk};
+use super::told::Told;
 use crate::databricks::Forwarder;
 use crate::domain::ids::{Digest, IncidentId, PersonId, SessionId};
 use crate::domain::never::Principal;
@@ -66,10 +67,16 @@ pub(super) struct Memory {
     /// durable; whoever ends a session passes through the write side before `session.close` is
     /// queued. So no begin stands behind the close in the log, whatever lane was quicker.
     gate: tokio::sync::RwLock<()>,
+    /// Requests that reached no door, of the last second.
+    pub(super) doors: Mutex<Burst>,
     /// Unknown tokens of the last second.
     pub(super) strangers: Mutex<Burst>,
     /// Failed logins that people were told of.
-    pub(super) told: Mutex<Burst>,
+    pub(super) told_logins: Mutex<Burst>,
+    /// Trouble that people were told of.
+    pub(super) told: Told,
+    /// Why incidents are not opened although their quorum is met.
+    pub(super) waits: Mutex<HashMap<IncidentId, String>>,
     /// Login attempts by source address, bounded.
     pub(super) knocks: Mutex<HashMap<String, Burst>>,
     /// Codes that sign a browser in, by their hash.

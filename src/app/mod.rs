@@ -8,10 +8,12 @@ pub mod clock;
 pub mod error;
 mod facts;
 mod memory;
+mod told;
 
 // Signed documents, and the one way every step goes.
 mod acts;
 mod attempts;
+mod clock_check;
 mod folded;
 mod step;
 
@@ -19,6 +21,7 @@ mod step;
 mod answer;
 mod claim;
 mod end;
+mod foreign;
 pub mod login;
 mod measure;
 pub mod open;
@@ -27,6 +30,8 @@ mod review;
 mod rotate;
 mod secrets;
 mod session;
+mod session_source;
+mod stop;
 mod successor;
 mod unseal;
 mod way_back;
@@ -34,6 +39,8 @@ mod way_back;
 // Around it.
 mod custody;
 pub mod deliver;
+mod doors;
+mod due;
 pub mod genesis;
 pub mod log_files;
 pub mod look;
@@ -50,7 +57,6 @@ use tokio_util::task::TaskTracker;
 use crate::alerts::Channel;
 use crate::databricks::Client;
 use crate::domain::ids::VaultId;
-use crate::domain::incident::CloseCause;
 use crate::domain::policy::Policy;
 use crate::domain::roster::Roster;
 use crate::domain::time::{Clock, Timestamp};
@@ -101,6 +107,7 @@ pub(crate) struct Inner {
     custody_changed: Notify,
     tasks: TaskTracker,
     on_log_lost: CancellationToken,
+    stopping: CancellationToken,
 }
 
 impl App {
@@ -130,6 +137,7 @@ impl App {
                 custody_changed: Notify::new(),
                 tasks: TaskTracker::new(),
                 on_log_lost: CancellationToken::new(),
+                stopping: CancellationToken::new(),
             }),
         })
     }
@@ -150,17 +158,6 @@ impl App {
     #[must_use]
     pub fn roster(&self) -> Roster {
         self.inner.facts.get().roster.clone()
-    }
-
-    /// Ends in order: a session that is open is closed and its credential rotated, then every
-    /// step in the background has ended.
-    pub async fn shut_down(&self) {
-        if let Some(session) = self.inner.memory.session()
-            && let Err(error) = self.cut(&session.incident, CloseCause::Restart).await
-        {
-            tracing::error!(%error, "the open session could not be closed on the record");
-        }
-        self.settle().await;
     }
 
     /// Forgets every secret at once.

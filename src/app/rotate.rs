@@ -13,7 +13,7 @@ use crate::databricks::{DeleteOutcome, Minted, SecretRecord};
 use crate::domain::alert;
 use crate::domain::ids::{IncidentId, RotationId};
 use crate::domain::rotation::{Cause, Event, InMemory, Next, Rotation};
-use crate::domain::time::Timestamp;
+use crate::domain::time::{DAY_MS, Timestamp};
 use crate::sealed::secret::Credential;
 use crate::store::Commit;
 use crate::store::change::RowChange;
@@ -147,7 +147,11 @@ impl App {
         });
         let (kind, members) = event.to_entry(&after.id)?;
         let mut commit = Commit::control([vec![Draft { kind, members }], more].concat(), rows);
-        let alerts = alert::for_rotation(&event, &after, &facts.roster);
+        let alerts = if self.is_news(&event, &after) {
+            alert::for_rotation(&event, &after, &facts.roster)
+        } else {
+            Vec::new()
+        };
         self.queue(&mut commit, alerts, None, &facts, self.now());
         self.inner
             .store
@@ -158,6 +162,22 @@ impl App {
         saga.version += 1;
         self.tell_watchers();
         Ok(())
+    }
+
+    /// A saga that meets the same trouble at every try tells it once, then daily; the entries
+    /// stand in the log all the same.
+    fn is_news(&self, event: &Event, rotation: &Rotation) -> bool {
+        let what = match event {
+            Event::CreateRefused { status, code } => format!("refused {status} {code}"),
+            Event::Reconcile { why } => format!("unsure {why}"),
+            Event::Reconciled { .. } => "reconciled".to_owned(),
+            Event::Discard { .. } => "discard".to_owned(),
+            Event::Sealed { .. } => "sealed".to_owned(),
+            _ => return true,
+        };
+        let what = format!("{} {what}", rotation.id);
+        let boot_ms = self.inner.clock.boot_ms();
+        self.inner.memory.told.tell(&what, boot_ms, DAY_MS)
     }
 
     async fn token(

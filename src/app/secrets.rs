@@ -12,6 +12,7 @@ use super::{App, chance};
 use crate::databricks::{
     CallError, CreateOutcome, DeleteOutcome, Minted, NewSecret, SecretRecord, Upstream,
 };
+use crate::domain::lifetime::Lifetimes;
 use crate::domain::time::Timestamp;
 use crate::sealed::secret::Credential;
 use crate::store::change::{RowChange, SecretPost, SecretUse};
@@ -43,8 +44,21 @@ pub struct Measured {
     pub create_propagation_ms: u64,
     /// Until a deleted secret was refused, milliseconds.
     pub delete_propagation_ms: u64,
+    /// Every lifetime tried was refused.
+    #[serde(default)]
+    pub all_refused: bool,
     /// When.
     pub at_ms: Timestamp,
+}
+
+impl Measured {
+    /// What the rules want to know of it.
+    pub(super) fn lifetimes(&self) -> Lifetimes {
+        Lifetimes {
+            shortest_s: self.shortest_lifetime_s,
+            all_refused: self.all_refused,
+        }
+    }
 }
 
 impl App {

@@ -8,27 +8,16 @@ use tokio_util::sync::CancellationToken;
 use super::error::AppError;
 use super::memory::LiveSession;
 use super::permit::Desk;
-use super::secrets::{Posted, pause};
+use super::secrets::pause;
 use super::step::With;
 use super::{App, chance};
-use crate::databricks::{CallError, Forwarder, Minted, NewSecret, SessionCredential, Upstream};
+use crate::databricks::{CallError, Forwarder, Minted, SessionCredential, Upstream};
 use crate::domain::ids::IncidentId;
 use crate::domain::incident::command::Command;
 use crate::domain::incident::{Incident, OPENING_MS, Phase};
 use crate::domain::never::Principal;
 use crate::domain::scope::Scope;
 use crate::domain::time::MINUTE_MS;
-use crate::sealed::secret::Credential;
-use crate::store::change::SecretUse;
-
-/// A session secret outlives its session by this much, seconds.
-const BEYOND_SESSION_S: u64 = 600;
-/// Session secrets get up to this many seconds more, drawn at random: their tag.
-const TAG_SPAN_S: u64 = 599;
-/// How often one lifetime is tried when the reply is lost.
-const LOST_REPLIES: usize = 3;
-/// Lifetimes tried when a shorter one is refused, seconds (PROTOCOL §7).
-pub(super) const LONGER_LIFETIMES_S: [u64; 3] = [3_600, 86_400, 604_800];
 
 impl App {
     /// Makes the session secret, reads what the proxy must protect, and opens the session.
@@ -51,86 +40,31 @@ impl App {
             self.delete_our_secrets(&bearer)
         })
         .await?;
-        let made = self.make_session_secret(incident, &bearer, end).await?;
+        let listed = self
+            .persist("list the secrets", Some(end), || async {
+                Ok(self.inner.databricks.list_secrets(&bearer).await?)
+            })
+            .await?;
+        self.report_foreign_at_opening(incident, &listed, &credential.secret_id)
+            .await?;
+        let source = self
+            .session_source(incident, &credential, &bearer, end)
+            .await?;
+        source.also_guard(&credential.client_secret);
         let session = self
-            .live_session(incident, &credential, &bearer, made, end)
+            .live_session(incident, &bearer, Arc::new(source), end)
             .await?;
         self.start_session(incident, session).await
-    }
-
-    async fn make_session_secret(
-        &self,
-        incident: &Incident,
-        bearer: &Minted,
-        end: i64,
-    ) -> Result<NewSecret, AppError> {
-        let measured = self.measured().await?;
-        let wanted = u64::from(incident.terms.max_minutes) * 60 + BEYOND_SESSION_S;
-        let shortest = wanted.max(measured.shortest_lifetime_s);
-        let longer = LONGER_LIFETIMES_S.into_iter().filter(|s| *s > shortest);
-        let mut last = AppError::Sealed("no lifetime was tried");
-        for base_s in std::iter::once(shortest).chain(longer) {
-            for _ in 0..LOST_REPLIES {
-                match self
-                    .try_session_secret(incident, bearer, base_s, end)
-                    .await?
-                {
-                    Posted::Made(made) => return Ok(made),
-                    Posted::Refused(error) => {
-                        last = error.into();
-                        break;
-                    }
-                    // The lifetime was not refused: the same one again, not a longer one.
-                    Posted::Unknown(error) => last = error.into(),
-                }
-            }
-        }
-        Err(last)
-    }
-
-    async fn try_session_secret(
-        &self,
-        incident: &Incident,
-        bearer: &Minted,
-        base_s: u64,
-        end: i64,
-    ) -> Result<Posted, AppError> {
-        let lifetime_s = base_s + chance::between(1, TAG_SPAN_S)?;
-        let before = self
-            .persist("list the secrets", Some(end), || async {
-                Ok(self.inner.databricks.list_secrets(bearer).await?)
-            })
-            .await?;
-        let owner = incident.id.as_str();
-        let posted = self
-            .post_secret(bearer, SecretUse::Session, owner, lifetime_s, &before)
-            .await?;
-        if let Posted::Unknown(error) = &posted {
-            // Perhaps it was made: its value is lost, so it is found by its tag and deleted.
-            tracing::warn!(%error, "the session secret's reply was lost");
-            pause(self.inner.databricks.config().waits.reconcile_gap_ms).await;
-            self.persist("delete a lost session secret", Some(end), || {
-                self.delete_our_secrets(bearer)
-            })
-            .await?;
-        }
-        Ok(posted)
     }
 
     async fn live_session(
         &self,
         incident: &Incident,
-        credential: &Credential,
         bearer: &Minted,
-        made: NewSecret,
+        source: Arc<SessionCredential>,
         end: i64,
     ) -> Result<LiveSession, AppError> {
         let principal = self.principal_facts(incident, bearer, end).await?;
-        let source = Arc::new(SessionCredential::new(
-            self.inner.databricks.clone(),
-            made.secret,
-        ));
-        source.also_guard(&credential.client_secret);
         self.usable(incident, &source).await?;
         let scope = Scope::parse(&incident.terms.scope)
             .map_err(|e| AppError::Inconsistent(e.to_string()))?;

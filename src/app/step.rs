@@ -296,6 +296,7 @@ impl App {
                 })
             }),
             epoch: facts.epoch_facts()?,
+            lifetimes: self.measured().await?.lifetimes(),
         })
     }
 }
@@ -309,6 +310,7 @@ pub(super) struct RulesData {
     stops_last_day: u32,
     has_collecting: bool,
     epoch: crate::domain::incident::rules::EpochFacts,
+    lifetimes: crate::domain::lifetime::Lifetimes,
 }
 
 impl RulesData {
@@ -325,6 +327,7 @@ impl RulesData {
             openings_last_hour: self.openings_last_hour,
             has_collecting: self.has_collecting,
             stops_last_day: self.stops_last_day,
+            lifetimes: self.lifetimes,
         })
     }
 }

@@ -20,7 +20,8 @@ impl App {
         for (incident, _) in &live {
             self.tick_incident(incident).await?;
         }
-        self.ask_if_owed(&live).await
+        self.ask_if_owed(&live).await?;
+        self.tell_what_is_due().await
     }
 
     /// The deadline holds by the wall clock and by the boot clock, whichever says so first.

@@ -14,13 +14,16 @@ use super::{App, facts};
 use crate::domain::alert::Attempt;
 use crate::domain::ids::IncidentId;
 use crate::domain::incident::command::Command;
-use crate::domain::incident::{Incident, Phase};
+use crate::domain::incident::{Incident, Phase, decide};
 use crate::domain::terms::Purpose;
 use crate::sealed::secret::Credential;
 
 impl App {
     /// Begins to unseal in the background if quorum is met and nothing stands against it.
     pub(super) fn try_begin(&self, id: &IncidentId) {
+        if self.is_stopping() {
+            return;
+        }
         let (app, id) = (self.clone(), id.clone());
         self.spawn(async move {
             // One Opening or way back at a time; the next waits here.
@@ -45,6 +48,9 @@ impl App {
         // Nothing is unsealed on the word of a row alone.
         if let Err(error) = self.row_is_the_logs(&incident).await {
             return Err(self.distrusted(id, error).await);
+        }
+        if !self.may_begin(&incident).await? || !self.clock_is_right(&incident).await? {
+            return Ok(None);
         }
         let begun = match self.step(id, Command::Begin, None, With::default()).await {
             Ok(stepped) => stepped.incident,
@@ -78,6 +84,13 @@ impl App {
                 Err(error)
             }
         }
+    }
+
+    /// Whether the rules would begin now; asked before a clock outside is.
+    async fn may_begin(&self, incident: &Incident) -> Result<bool, AppError> {
+        let (facts, now) = (self.inner.facts.get(), self.now());
+        let data = self.rules_data(&facts, Some(incident), None, now).await?;
+        Ok(decide(incident, Command::Begin, &data.rules(&facts)?, now).is_ok())
     }
 
     /// Tells people, once per process, that a row is not what the log says.

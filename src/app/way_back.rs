@@ -32,7 +32,12 @@ impl App {
             tracing::error!(incident = %id, %error, "the way back stopped: not safe yet");
             // What is left needs custodians: forget what is in memory and ask them.
             self.inner.memory.wipe_credential();
-            if let Err(error) = self.memory_lost(id).await {
+            let recorded = if self.is_stopping() {
+                self.left_unfinished(id).await
+            } else {
+                self.memory_lost(id).await
+            };
+            if let Err(error) = recorded {
                 tracing::error!(incident = %id, %error, "custodians could not be asked");
             }
         }

@@ -254,10 +254,17 @@ impl Listeners {
             self.plain.map(|bound| (bound, plain_hosts)),
         ];
         for (bound, hosts) in pairs.into_iter().flatten() {
+            let hosts = hosts.watched_by(observer(app));
             tasks.spawn(bound.serve(hosts, Limits::default(), stop.clone()));
         }
         Ok(addresses)
     }
+}
+
+/// What a listener refuses before any door is logged all the same.
+fn observer(app: &App) -> listen::Observer {
+    let app = app.clone();
+    Arc::new(move |refusal, peer| app.note_refused_at_door(refusal.word(), peer.address.ip()))
 }
 
 fn console_url_text(config: &Config) -> String {

@@ -36,6 +36,9 @@ pub(super) fn facts(case: &Case, roster: &Roster, now: Timestamp) -> String {
     if !terms.ticket.is_empty() {
         row("ticket", &line(&terms.ticket));
     }
+    if let Some(odd) = &terms.session_secret {
+        row("secret", &odd.words());
+    }
     if terms.purpose != Purpose::Rotate {
         row("may call", &line(&terms.scope.join(", ")));
         let answers = terms
@@ -109,6 +112,9 @@ pub(super) fn board_line(view: &IncidentView, now: Timestamp) -> String {
 pub(super) fn incident(view: &IncidentView, now: Timestamp) -> String {
     let mut lines = vec![board_line(view, now)];
     lines.extend(view.custodians.iter().map(custodian));
+    if let Some(why) = &view.waits_for {
+        lines.push(format!("  ! it waits: {}", line(why)));
+    }
     if view.phase == "collecting" && !view.alert_confirmed {
         lines.push("  ! no alert channel has confirmed yet: it opens once one has".to_owned());
     }
@@ -230,6 +236,7 @@ mod tests {
             rotation_owed: false,
             fully_safe_at_ms: None,
             review_due_ms: None,
+            waits_for: None,
         }
     }
 

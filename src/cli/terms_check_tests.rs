@@ -179,6 +179,7 @@ impl Scene {
             asked_ms: Timestamp(1_000),
             expires_ms: Timestamp(2_000),
             nonce: "11".repeat(32),
+            session_secret: None,
         };
         Self {
             rio,
@@ -242,6 +243,7 @@ impl Scene {
             rotation_owed: false,
             fully_safe_at_ms: None,
             review_due_ms: None,
+            waits_for: None,
         }
     }
 

@@ -9,6 +9,7 @@ use super::error::CallError;
 use super::http::{Answer, Client, exchange, parsed};
 use super::token::Minted;
 use super::upstream::{Base, Upstream};
+use crate::domain::time::Timestamp;
 
 /// SCIM pages of one list; SDKs page until a page is empty.
 const MAX_PAGES: usize = 50;
@@ -230,6 +231,23 @@ impl Client {
             group_id: group.id,
             members,
         })
+    }
+
+    /// What Databricks' own clock shows: the `Date` header of an answer that needs no token. Whole
+    /// seconds; any status will do.
+    pub async fn date(&self) -> Result<Timestamp, CallError> {
+        const STEP: &str = "read the clock";
+        let base = self.base(&Upstream::Account)?;
+        let path = format!(
+            "/oidc/accounts/{}/.well-known/oauth-authorization-server",
+            self.config().account_id
+        );
+        let answer = exchange(STEP, self.reading().get(base.url(&path))).await?;
+        let date = answer.headers.get(hyper::header::DATE);
+        date.and_then(|value| value.to_str().ok())
+            .and_then(|text| chrono::DateTime::parse_from_rfc2822(text).ok())
+            .map(|date| Timestamp(date.timestamp_millis()))
+            .ok_or_else(|| odd(STEP, "no_date"))
     }
 
     fn account_scim(&self) -> String {

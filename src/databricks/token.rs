@@ -15,6 +15,7 @@ use super::error::CallError;
 use super::http::{Client, exchange, parsed};
 use super::leak::Needles;
 use super::upstream::Upstream;
+use crate::sealed::secret::Credential;
 
 /// An access token and when Databricks said it ends.
 pub struct Minted {
@@ -141,11 +142,24 @@ fn minted(raw: RawToken, now_at_ms: i64) -> Option<Minted> {
 /// [`SessionCredential::tokens_dead_at_ms`].
 pub struct SessionCredential {
     client: Client,
-    secret: SecretString,
+    secret: Box<dyn ExposeSecret<str> + Send + Sync>,
     /// One lock for all upstreams: a mint in flight makes the others wait, not mint too.
     current: tokio::sync::Mutex<HashMap<Upstream, Slot>>,
     needles: RwLock<Arc<Needles>>,
     tokens_dead_at_ms: AtomicI64,
+}
+
+/// The credential as a source of tokens.
+struct Dormant(Arc<Credential>);
+
+impl ExposeSecret<str> for Dormant {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "passes the fence on to its own caller"
+    )]
+    fn expose_secret(&self) -> &str {
+        self.0.client_secret.expose_secret()
+    }
 }
 
 struct Slot {
@@ -167,6 +181,25 @@ impl SessionCredential {
     )]
     pub fn new(client: Client, secret: SecretString) -> SessionCredential {
         let needles = Needles::default().with(secret.expose_secret());
+        SessionCredential::over(client, Box::new(secret), needles)
+    }
+
+    /// The dormant credential itself, where Databricks refuses every session secret
+    /// (PROTOCOL §7). It stays in locked memory; this holds it as long as the session lives.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the patterns of the leak scan are made here"
+    )]
+    pub fn of_credential(client: Client, credential: Arc<Credential>) -> SessionCredential {
+        let needles = Needles::default().with(credential.client_secret.expose_secret());
+        SessionCredential::over(client, Box::new(Dormant(credential)), needles)
+    }
+
+    fn over(
+        client: Client,
+        secret: Box<dyn ExposeSecret<str> + Send + Sync>,
+        needles: Needles,
+    ) -> SessionCredential {
         SessionCredential {
             client,
             secret,
@@ -222,7 +255,7 @@ impl SessionCredential {
         at: &Upstream,
         now_at_ms: i64,
     ) -> Result<(Arc<Minted>, u64), CallError> {
-        let token = Arc::new(self.client.mint(at, &self.secret, now_at_ms).await?);
+        let token = Arc::new(self.client.mint(at, &*self.secret, now_at_ms).await?);
         self.tokens_dead_at_ms
             .fetch_max(token.expires_at_ms, Ordering::SeqCst);
         {

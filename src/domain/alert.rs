@@ -11,6 +11,7 @@ use super::ids::PersonId;
 use super::roster::{Person, Role, Roster};
 
 mod attempt;
+mod fault;
 mod incident;
 mod rotation;
 mod session;
@@ -18,6 +19,7 @@ mod session;
 mod tests;
 
 pub use attempt::{Attempt, for_attempt};
+pub use fault::Fault;
 pub use incident::for_event;
 pub use rotation::for_rotation;
 

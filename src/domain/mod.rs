@@ -13,6 +13,7 @@ pub mod time;
 
 // Documents people sign.
 pub mod act;
+pub mod lifetime;
 pub mod manifest;
 pub mod phrase;
 pub mod policy;
@@ -27,6 +28,7 @@ pub mod rotation;
 
 // Who is told what.
 pub mod alert;
+pub mod due;
 
 // What the proxy decides by: canonical target, risk class, scope, what no session may do.
 pub mod judge;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::canonical::{self, CanonicalError};
 use super::ids::{Digest, IdError, IncidentId, PersonId, VaultId};
+use super::lifetime::SessionSecret;
 use super::manifest::Kind;
 use super::time::Timestamp;
 
@@ -189,6 +190,10 @@ pub struct Terms {
     pub expires_ms: Timestamp,
     /// 32 random bytes in hexadecimal, drawn after everything above was frozen.
     pub nonce: String,
+    /// What the session's tokens come from, where that is out of the ordinary (PROTOCOL §7);
+    /// left out otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_secret: Option<SessionSecret>,
 }
 
 impl Terms {

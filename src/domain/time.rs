@@ -14,6 +14,16 @@ pub const HOUR_MS: i64 = 60 * MINUTE_MS;
 /// Milliseconds in a day.
 pub const DAY_MS: i64 = 24 * HOUR_MS;
 
+/// The wall clock may lie this far from another clock when something is opened (PROTOCOL §11).
+const CLOCK_LIMIT_MS: i64 = 60 * SECOND_MS;
+
+/// How far two clocks are apart, whole seconds, where that is too far to open anything.
+#[must_use]
+pub fn clocks_apart_s(ours: Timestamp, theirs: Timestamp) -> Option<i64> {
+    let apart_ms = ours.since_ms(theirs).saturating_abs();
+    (apart_ms > CLOCK_LIMIT_MS).then_some(apart_ms / SECOND_MS)
+}
+
 /// A moment: milliseconds since 1970-01-01 UTC, as the wall clock showed it.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,

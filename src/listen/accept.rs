@@ -225,7 +225,11 @@ impl Door {
         let mut connection = std::pin::pin!(connection);
         // An error here is the peer's: broken framing (answered 400), a timeout, or gone.
         tokio::select! {
-            _ = connection.as_mut() => {}
+            ended = connection.as_mut() => {
+                if ended.is_err_and(|error| error.is_parse()) {
+                    self.hosts.refused(Refusal::Framing, peer);
+                }
+            }
             () = self.stop.cancelled() => {
                 connection.as_mut().graceful_shutdown();
                 let _ = connection.await;
@@ -247,6 +251,7 @@ impl Door {
             }
             Err(refusal) => {
                 tracing::info!(peer = %peer.address, refusal = ?refusal, "request refused");
+                self.hosts.refused(refusal, peer);
                 Ok(refused(refusal))
             }
         }

@@ -22,6 +22,8 @@ pub enum Refusal {
     Authorization,
     /// Neither HTTP/1.1 nor HTTP/1.0.
     Version,
+    /// A head or body that readers could frame differently, or that is no HTTP.
+    Framing,
 }
 
 impl Refusal {
@@ -46,6 +48,22 @@ impl Refusal {
             Self::HeaderName => "header names with an underscore are not allowed",
             Self::Authorization => "more than one Authorization header",
             Self::Version => "only HTTP/1.1 is spoken here",
+            Self::Framing => "the request is not well formed",
+        }
+    }
+
+    /// One word, for entries.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::UnknownHost => "unknown_host",
+            Self::Method => "method",
+            Self::Form => "form",
+            Self::Upgrade => "upgrade",
+            Self::HeaderName => "header_name",
+            Self::Authorization => "authorization",
+            Self::Version => "version",
+            Self::Framing => "framing",
         }
     }
 }

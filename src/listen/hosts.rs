@@ -7,12 +7,15 @@ use std::sync::Arc;
 
 use hyper::{Request, Response};
 
-use super::{Peer, ReplyBody, RequestBody};
+use super::{Peer, Refusal, ReplyBody, RequestBody};
 
 type Reply = Pin<Box<dyn Future<Output = Response<ReplyBody>> + Send>>;
 
 /// One door: gets every acceptable request for its host names.
 pub type Handler = Arc<dyn Fn(Request<RequestBody>, Peer) -> Reply + Send + Sync>;
+
+/// Is told of every request that reached no handler; must not wait.
+pub type Observer = Arc<dyn Fn(Refusal, Peer) + Send + Sync>;
 
 /// Makes a [`Handler`] of an async function.
 pub fn handler<F, Fut>(function: F) -> Handler
@@ -27,6 +30,7 @@ where
 #[derive(Clone, Default)]
 pub struct Hosts {
     names: BTreeMap<String, Handler>,
+    observer: Option<Observer>,
 }
 
 impl std::fmt::Debug for Hosts {
@@ -46,6 +50,19 @@ impl Hosts {
     pub fn with(mut self, name: &str, handler: Handler) -> Self {
         self.names.insert(name.to_ascii_lowercase(), handler);
         self
+    }
+
+    /// Who is told of requests that reach no handler.
+    #[must_use]
+    pub fn watched_by(mut self, observer: Observer) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
+    pub(super) fn refused(&self, refusal: Refusal, peer: Peer) {
+        if let Some(observer) = &self.observer {
+            observer(refusal, peer);
+        }
     }
 
     pub(super) fn find(&self, name: &str) -> Option<Handler> {

@@ -21,7 +21,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 pub use accept::{Bound, ListenError};
 pub use body::{BodyError, Paced};
 pub use checks::Refusal;
-pub use hosts::{Handler, Hosts, handler};
+pub use hosts::{Handler, Hosts, Observer, handler};
 pub use tls::{TlsError, tls_config};
 
 /// Any error of a reply body; it ends the connection.

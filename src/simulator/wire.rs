@@ -14,6 +14,7 @@ use hyper::{Method, Response};
 use sha2::{Digest as _, Sha256};
 
 use super::body::SimBody;
+use super::clock;
 use super::gzip;
 use super::knobs::Faults;
 use super::reply::Reply;
@@ -119,6 +120,7 @@ fn common_headers(headers: &mut HeaderMap, state: &State, request_id: &str) {
              request_ttfb_msec;dur=1"
         ),
     );
+    text(hyper::header::DATE, clock::http_date(state.now_ms()));
     text(
         HeaderName::from_static("x-request-id"),
         request_id.to_owned(),

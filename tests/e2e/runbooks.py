@@ -40,6 +40,7 @@ PAGES = {
     "auditor": ("tess", "closed"),
     "log-broken": ("vera", "closed"),
     "vault-unreachable": ("rio", "listening"),
+    "clock": ("rio", "listening"),
 }
 ANSWERS = "harm_within_hour=yes,admin_can_sign_in=no,rollback_elsewhere=no,platform_down=yes"
 RELEASERS = ("ben", "cleo", "dora")

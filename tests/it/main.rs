@@ -10,6 +10,7 @@
 )]
 
 mod custody;
+mod faults;
 mod keys;
 mod opening;
 mod refusals;

@@ -82,6 +82,7 @@ pub fn terms(number: u32) -> Terms {
         asked_ms: NOW,
         expires_ms: NOW.plus_ms(1),
         nonce: "00".repeat(32),
+        session_secret: None,
     }
 }
 

@@ -75,6 +75,10 @@ impl App {
                 Phase::InReview(review) => Some(review.due_ms.0),
                 _ => None,
             },
+            waits_for: match incident.phase {
+                Phase::Collecting(_) => self.waits_for(incident),
+                _ => None,
+            },
         })
     }
 

@@ -46,17 +46,8 @@ impl App {
         hands: &mut Hands,
         listed: &[SecretRecord],
     ) -> Result<(), AppError> {
-        let states = ["sent", "made", "unknown", "deleted", "refused"];
-        let posts = self.inner.store.secret_posts(&states).await?;
-        let ours = |id: &str| {
-            id == saga.rotation.old_secret_id
-                || posts
-                    .iter()
-                    .any(|post| post.secret_id.as_deref() == Some(id))
-        };
-        let now = self.now().0;
-        let alive = listed.iter().filter(|s| s.is_live(now) && !ours(&s.id));
-        let ids: Vec<String> = alive.map(|s| s.id.clone()).collect();
+        let old = saga.rotation.old_secret_id.clone();
+        let ids = self.foreign_in(listed, &[&old]).await?;
         if ids.is_empty() || hands.foreign_told {
             return Ok(());
         }
@@ -78,7 +69,8 @@ impl App {
                 self.too_many_secrets(live).await?;
                 told = true;
             }
-            pause(self.inner.databricks.config().waits.delete_retry_max_ms).await;
+            let again = pause(self.inner.databricks.config().waits.delete_retry_max_ms);
+            self.unless_stopping(again).await?;
         }
     }
 

@@ -107,7 +107,7 @@ impl App {
                 self.record(vec![entry], Vec::new(), alerts, None).await?;
                 told = true;
             }
-            waiting.await;
+            self.unless_stopping(waiting).await?;
         }
     }
 

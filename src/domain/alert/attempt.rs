@@ -1,5 +1,6 @@
 //! Attempts that failed and states that people must know of, though no incident changed.
 
+use super::fault::{self, Fault};
 use super::{AlertDraft, Audience, Severity, security_and};
 use crate::domain::ids::{IncidentId, PersonId};
 use crate::domain::roster::{Role, Roster};
@@ -89,6 +90,8 @@ pub enum Attempt {
         /// How many.
         live: usize,
     },
+    /// Something is wrong with the vault or around it.
+    Fault(Fault),
     /// The log cannot be written or does not verify.
     LogBroken {
         /// Why.
@@ -124,6 +127,7 @@ pub fn for_attempt(attempt: &Attempt, roster: &Roster) -> Vec<AlertDraft> {
             actor,
             count,
         } => scope_refused(incident, actor, *count, roster),
+        Attempt::Fault(found) => vec![fault::message(found, roster)],
         Attempt::TokenSeen { .. }
         | Attempt::ChannelFailed { .. }
         | Attempt::RotationOwed { .. }

@@ -59,6 +59,7 @@ fn terms() -> Terms {
         asked_ms: START,
         expires_ms: START.plus_ms(1_800_000),
         nonce: "00".repeat(32),
+        session_secret: None,
     }
 }
 

@@ -8,6 +8,7 @@ use super::{Incident, LAPSE_MS};
 use crate::domain::VERSION;
 use crate::domain::act::Opening;
 use crate::domain::ids::{Digest, IncidentId, VaultId};
+use crate::domain::lifetime::SessionSecret;
 use crate::domain::policy::{DelayWhen, Leaf, OfficeHours, UseCase};
 use crate::domain::quorum;
 use crate::domain::roster::Role;
@@ -272,6 +273,7 @@ fn freeze(
         asked_ms: now,
         expires_ms: now.plus_ms(LAPSE_MS),
         nonce: request.fresh.nonce.clone(),
+        session_secret: SessionSecret::for_minutes(request.opening.max_minutes, rules.lifetimes),
     })
 }
 
@@ -310,6 +312,7 @@ pub(super) fn refreeze(
         asked_ms: now,
         expires_ms: now.plus_ms(LAPSE_MS),
         nonce: fresh.nonce.clone(),
+        session_secret: SessionSecret::for_minutes(old.max_minutes, rules.lifetimes),
         ..old
     };
     frozen(terms)

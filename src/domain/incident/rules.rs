@@ -1,6 +1,7 @@
 //! What the rules see besides the incident: roster, policy, epoch, and the vault as a whole.
 
 use crate::domain::ids::{Digest, IncidentId, PersonId};
+use crate::domain::lifetime::Lifetimes;
 use crate::domain::manifest::Kind;
 use crate::domain::policy::Policy;
 use crate::domain::roster::Roster;
@@ -59,4 +60,6 @@ pub struct Rules<'a> {
     pub has_collecting: bool,
     /// Stops by this person within 24 hours.
     pub stops_last_day: u32,
+    /// What was measured about lifetimes of session secrets.
+    pub lifetimes: Lifetimes,
 }

@@ -94,6 +94,7 @@ impl World {
             openings_last_hour: self.openings_last_hour,
             has_collecting: self.has_collecting,
             stops_last_day: self.stops_last_day,
+            lifetimes: Default::default(),
         }
     }
 

@@ -1,0 +1,145 @@
+//! What is wrong with the vault or around it, rather than done by somebody (facts on the log §2.2).
+//!
+//! One variant per fault, one message each. How often the same one is sent is the caller's decision.
+
+use super::{AlertDraft, Audience, Severity, security_and};
+use crate::domain::ids::IncidentId;
+use crate::domain::roster::{Role, Roster};
+use crate::domain::time::Timestamp;
+
+/// A fault that people must know of. Holds ids, numbers and our own sentences only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// Databricks refused every lifetime: the session uses the dormant credential.
+    CredentialInUse {
+        /// Which incident.
+        incident: IncidentId,
+    },
+    /// Live secrets of the principal that this vault did not make.
+    ForeignSecrets {
+        /// Which incident's opening found them.
+        incident: IncidentId,
+        /// Their ids.
+        ids: Vec<String>,
+    },
+    /// The wall clock is not to be trusted: nothing is unsealed.
+    ClockApart {
+        /// Which incident waits.
+        incident: IncidentId,
+        /// How far it lies from the other clock, seconds.
+        apart_s: i64,
+    },
+    /// The first epoch lacks proofs.
+    NotReady {
+        /// Proofs so far.
+        have: u8,
+        /// How many are needed.
+        need: u8,
+    },
+    /// The credential ends by itself soon.
+    Expires {
+        /// Which step before the end is reached, days.
+        days: i64,
+        /// When it ends.
+        expires_at: Timestamp,
+    },
+    /// No other clock could be asked: nothing is unsealed.
+    ClockUnknown {
+        /// Which incident waits.
+        incident: IncidentId,
+        /// Why not.
+        why: String,
+    },
+}
+
+/// The message about a fault.
+pub(super) fn message(fault: &Fault, roster: &Roster) -> AlertDraft {
+    let runners = || security_and(roster, &[Role::Operator, Role::Auditor]);
+    let (kind, severity, audience, subject, body) = match fault {
+        Fault::CredentialInUse { incident } => (
+            "session.uses_credential",
+            Severity::Alarm,
+            security_and(roster, &[Role::Custodian, Role::Operator, Role::Auditor]),
+            format!("[NO SESSION SECRET] {incident} uses the dormant credential"),
+            format!(
+                "Databricks refused a secret of every lifetime for {incident}. As its terms say, \
+                 the session's tokens come from the dormant credential itself. It is replaced and \
+                 proved dead at the close, as always; if the vault is lost before, it lives on."
+            ),
+        ),
+        Fault::ForeignSecrets { incident, ids } => (
+            "secret.foreign",
+            Severity::Alarm,
+            runners(),
+            format!(
+                "[FOREIGN SECRET] {incident}: {} secret(s) not of this vault",
+                ids.len()
+            ),
+            format!(
+                "The opening of {incident} found live secrets of the service principal that this \
+                 vault did not make: {}. They are reported and never deleted. Find out who made \
+                 them, and delete what nobody needs in the account console.",
+                ids.join(", ")
+            ),
+        ),
+        Fault::ClockApart { incident, apart_s } => (
+            "opening.clock",
+            Severity::Alarm,
+            runners(),
+            format!("[CLOCK WRONG] {incident} is not opened"),
+            format!(
+                "The vault's clock lies {apart_s} s from Databricks'; 60 s are the limit, because \
+                 deadlines hang on it. {incident} has its approvals and opens by itself once the \
+                 clock is right.\nOperators: set the host's clock, see runbooks/clock.md"
+            ),
+        ),
+        Fault::NotReady { have, need } => (
+            "custody.not_ready",
+            Severity::Action,
+            Audience::Everyone,
+            format!("[NOT READY] {have} of {need} custodians proved their share"),
+            format!(
+                "The vault works, but only {have} custodians have shown that they can open their \
+                 share of the first epoch; {need} are needed before anyone should rely on it. You \
+                 hear this daily until then.\nCustodians: breakglass prove"
+            ),
+        ),
+        Fault::Expires { days, expires_at } => (
+            "credential.expires",
+            if *days <= 14 {
+                Severity::Alarm
+            } else {
+                Severity::Action
+            },
+            security_and(roster, &[Role::Custodian, Role::Operator]),
+            match days {
+                0 => "[EXPIRED] the guarded credential has ended".to_owned(),
+                days => format!("[EXPIRES] the guarded credential ends within {days} day(s)"),
+            },
+            format!(
+                "Databricks ends the guarded secret at {}. After that nothing can be opened. A \
+                 rotation replaces it: any person of the roster asks for one, k custodians \
+                 release their shares, no session is opened.",
+                expires_at.date_clock_utc()
+            ),
+        ),
+        Fault::ClockUnknown { incident, why } => (
+            "opening.clock",
+            Severity::Alarm,
+            runners(),
+            format!("[CLOCK UNKNOWN] {incident} is not opened"),
+            format!(
+                "Before anything is unsealed the vault compares its clock with Databricks', and \
+                 could not: {why}. {incident} has its approvals and opens by itself once \
+                 Databricks answers.\nOperators: see runbooks/clock.md"
+            ),
+        ),
+    };
+    AlertDraft {
+        kind,
+        severity,
+        audience,
+        subject,
+        body,
+    }
+}
