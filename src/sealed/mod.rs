@@ -4,6 +4,8 @@
 //! knows documents as bytes and people as keys: not incidents' phases, not SQL, not HTTP.
 
 pub mod age_file;
+#[cfg(test)]
+mod age_file_vectors;
 pub mod ceremony;
 pub mod envelope;
 pub mod epoch;
