@@ -104,7 +104,6 @@ impl Consistency {
     }
 }
 
-#[expect(clippy::ptr_arg, reason = "mapped over vectors of vectors")]
 fn hash(bytes: &Bytes) -> Option<[u8; 32]> {
     bytes.as_slice().try_into().ok()
 }
