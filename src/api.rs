@@ -8,13 +8,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// An act or login: the exact text that was signed, and its armored SSHSIG signature.
+/// An act or login: the exact text that was signed, and its signature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignedDocument {
     /// RFC 8785 text of the document.
     pub document: String,
-    /// Armored SSHSIG (`-----BEGIN SSH SIGNATURE-----` …).
+    /// Armored SSHSIG (`-----BEGIN SSH SIGNATURE-----` …), or a passkey's assertion as the JSON text
+    /// of exactly `id`, `authenticatorData`, `clientDataJSON` and `signature`, all base64url.
+    /// Its challenge is SHA-256(`breakglass/<act>/v1\n` ‖ document).
     pub signature: String,
 }
 
@@ -42,7 +44,7 @@ pub struct ErrorDetail {
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChallengeRequest {
-    /// The public key that will sign, `ssh-ed25519 AAAA…`.
+    /// The public key that will sign, `ssh-ed25519 AAAA…`; `passkey HOST` for a passkey.
     pub key: String,
 }
 

@@ -8,7 +8,8 @@ use crate::domain::ids::{Digest, IncidentId, PersonId};
 use crate::domain::incident::{CLOCK_APART_MS, Refusal};
 use crate::domain::roster::comparable;
 use crate::domain::time::Timestamp;
-use crate::sealed::sshsig::SshPublicKey;
+use crate::sealed::login_key::{LoginKey, Signed};
+use crate::sealed::passkey::Origins;
 use crate::store::change::{Document, DocumentKind, RowChange};
 
 /// Longest document that is read at all, bytes.
@@ -32,14 +33,16 @@ pub struct Verified {
     pub bytes: Vec<u8>,
     /// Hash of the bytes.
     pub sha256: Digest,
-    /// The armored signature.
+    /// The signature: an armored SSHSIG, or a passkey's assertion.
     pub signature: String,
+    /// By which kind of key.
+    pub signed: Signed,
 }
 
 impl Verified {
     /// Rows that keep the act and use it up.
     pub(super) fn rows(&self, now: Timestamp) -> Vec<RowChange> {
-        vec![
+        let mut rows = vec![
             self.document(),
             RowChange::UseAct {
                 sha256: self.sha256,
@@ -48,7 +51,9 @@ impl Verified {
                 incident: self.act.incident.clone(),
                 at_ms: now,
             },
-        ]
+        ];
+        rows.extend(passkey_used(&self.signed, now));
+        rows
     }
 
     /// The row that keeps the act and its signature.
@@ -83,6 +88,21 @@ impl Verified {
         self.act
             .terms_sha256
             .ok_or_else(|| AppError::BadDocument("the act names no terms".into()))
+    }
+}
+
+/// The row that counts a passkey's signature.
+pub(super) fn passkey_used(signed: &Signed, now: Timestamp) -> Option<RowChange> {
+    match signed {
+        Signed::Ssh => None,
+        Signed::Passkey {
+            credential_id,
+            counter,
+        } => Some(RowChange::PasskeyUsed {
+            credential: credential_id.clone(),
+            counter: *counter,
+            at_ms: now,
+        }),
     }
 }
 
@@ -150,14 +170,22 @@ impl App {
                 "the signer has seen a log that this vault does not have: call security".into(),
             ));
         }
-        let key = SshPublicKey::parse(&comparable(&act.key))
+        let key = LoginKey::parse(&comparable(&act.key))
             .map_err(|e| AppError::BadDocument(e.to_string()))?;
-        key.verify(&act.namespace(), bytes, &signed.signature)
+        let origins = self.page_origins();
+        let by = key
+            .verify(
+                act.deed.word(),
+                bytes,
+                &signed.signature,
+                Origins::Exactly(&origins),
+            )
             .map_err(|e| AppError::NotAllowed(format!("the signature does not hold: {e}")))?;
         Ok(Verified {
             sha256: Digest::of(bytes),
             bytes: bytes.to_vec(),
             signature: signed.signature.clone(),
+            signed: by,
             act,
         })
     }

@@ -20,7 +20,7 @@ use crate::audit::tiles::{TILE_HEIGHT, TILE_WIDTH, Tile, TileKind, push_to_bundl
 use crate::domain::canonical;
 use crate::domain::ids::Digest;
 use crate::domain::roster::{Roster, comparable};
-use crate::sealed::sshsig::SshPublicKey;
+use crate::sealed::login_key::LoginKey;
 use crate::store::Head;
 use crate::store::change::DocumentKind;
 
@@ -224,8 +224,10 @@ impl App {
         let mut lines = String::new();
         for person in &roster.people {
             for key in &person.login_keys {
-                let key = SshPublicKey::parse(&comparable(key))
+                let key = LoginKey::parse(&comparable(key))
                     .map_err(|e| AppError::Inconsistent(e.to_string()))?;
+                // ssh-keygen knows no assertions; `log verify` and verify.py do.
+                let LoginKey::Ssh(key) = key else { continue };
                 lines.push_str(&key.allowed_signers_line(person.id.as_str(), NAMESPACES));
                 lines.push('\n');
             }

@@ -5,19 +5,20 @@ use std::sync::PoisonError;
 
 use serde_json::Value;
 
-use super::acts::Caller;
+use super::acts::{Caller, passkey_used};
 use super::error::AppError;
 use super::permit::{Burst, Noted, WINDOW_MS};
 use super::step::draft;
 use super::{App, chance};
 use crate::api::{Challenge, LoginReply, SignedDocument};
-use crate::domain::act::{LOGIN_NAMESPACE, Login};
+use crate::domain::act::{LOGIN_WORD, Login};
 use crate::domain::canonical;
-use crate::domain::ids::Digest;
+use crate::domain::ids::{Digest, PersonId};
 use crate::domain::incident::CLOCK_APART_MS;
-use crate::domain::roster::comparable;
+use crate::domain::roster::{Roster, comparable};
 use crate::domain::time::{HOUR_MS, SECOND_MS};
-use crate::sealed::sshsig::SshPublicKey;
+use crate::sealed::login_key::{LoginKey, Signed};
+use crate::sealed::passkey::{self, Assertion, Origins};
 use crate::store::change::RowChange;
 
 /// How long a challenge is accepted.
@@ -127,7 +128,10 @@ impl App {
             Err(_) => return self.no_login(None, from, "not a login document").await,
         };
         let facts = self.inner.facts.get();
-        let Some(person) = facts.roster.owner_of_key(&login.key) else {
+        let Some(key) = signing_key(&facts.roster, &login.key, &signed.signature) else {
+            return self.no_login(None, from, "unknown key").await;
+        };
+        let Some(person) = facts.roster.owner_of_key(&key) else {
             return self.no_login(None, from, "unknown key").await;
         };
         let id = person.id.clone();
@@ -141,21 +145,20 @@ impl App {
                 .no_login(Some(id), from, "signed at another time")
                 .await;
         }
-        let holds = SshPublicKey::parse(&comparable(&login.key)).is_ok_and(|key| {
-            key.verify(
-                LOGIN_NAMESPACE,
-                signed.document.as_bytes(),
-                &signed.signature,
-            )
-            .is_ok()
+        let origins = self.page_origins();
+        let holds = LoginKey::parse(&key).ok().and_then(|key| {
+            let document = signed.document.as_bytes();
+            let origins = Origins::Exactly(&origins);
+            key.verify(LOGIN_WORD, document, &signed.signature, origins)
+                .ok()
         });
-        if !holds {
+        let Some(by) = holds else {
             return self
                 .no_login(Some(id), from, "the signature does not hold")
                 .await;
-        }
+        };
         let name = person.name.clone();
-        match self.let_in(&login, &id, from).await {
+        match self.let_in(&login, (&id, &key, &by), from).await {
             Ok((token, expires_ms)) => Ok(LoginReply {
                 token,
                 expires_ms,
@@ -170,13 +173,13 @@ impl App {
     async fn let_in(
         &self,
         login: &Login,
-        person: &crate::domain::ids::PersonId,
+        (person, key, by): (&PersonId, &str, &Signed),
         from: &str,
     ) -> Result<(String, i64), AppError> {
         let now = self.now();
         let token = chance::token("bgl_")?;
         let expires_at_ms = now.plus_ms(LOGIN_MS);
-        let rows = vec![
+        let mut rows = vec![
             RowChange::UseChallenge {
                 challenge: login.challenge.clone(),
                 purpose: "login".to_owned(),
@@ -186,10 +189,11 @@ impl App {
             RowChange::PutLogin {
                 token_sha256: Digest::of(token.as_bytes()),
                 person: person.clone(),
-                key: comparable(&login.key),
+                key: key.to_owned(),
                 expires_at_ms,
             },
         ];
+        rows.extend(passkey_used(by, now));
         let entry = draft(
             "login",
             [
@@ -203,7 +207,7 @@ impl App {
 
     pub(super) async fn no_login<T>(
         &self,
-        person: Option<crate::domain::ids::PersonId>,
+        person: Option<PersonId>,
         from: &str,
         why: &'static str,
     ) -> Result<T, AppError> {
@@ -236,5 +240,18 @@ impl App {
             }),
             None => Err(AppError::LoginNeeded("the login has ended or never was")),
         }
+    }
+}
+
+/// The key that is said to have signed, as the roster writes it. A page does not know which
+/// passkey a person will touch, so it signs in as `passkey HOST` and the assertion names the rest.
+fn signing_key(roster: &Roster, key: &str, signature: &str) -> Option<String> {
+    let key = comparable(key);
+    match key.split_once(' ') {
+        Some((passkey::KIND, host)) if !host.contains('/') => {
+            let assertion = Assertion::parse(signature).ok()?;
+            roster.passkey(host, &assertion.id).map(comparable)
+        }
+        _ => Some(key),
     }
 }

@@ -25,6 +25,7 @@ mod foreign;
 pub mod login;
 mod measure;
 pub mod open;
+pub mod origins;
 pub mod permit;
 mod review;
 mod rotate;
@@ -86,6 +87,8 @@ pub struct Settings {
     pub plain_url: Option<String>,
     /// PEM of our own CA, handed to clients.
     pub ca_pem: Option<String>,
+    /// Origin of the custodian's page, when another machine serves it.
+    pub custodian_origin: Option<String>,
 }
 
 /// Everything a step needs. Cheap to clone.

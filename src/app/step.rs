@@ -232,6 +232,10 @@ impl App {
             CommitError::Conflict(Conflict::Challenge) => {
                 AppError::LoginNeeded("the challenge is unknown, used or older than 60 seconds")
             }
+            CommitError::Conflict(Conflict::Counter) => AppError::NotAllowed(
+                "the passkey's counter went back: it may have been copied; use another key and tell security"
+                    .into(),
+            ),
             CommitError::Conflict(conflict) => {
                 AppError::Inconsistent(format!("conflict in the store: {conflict:?}"))
             }

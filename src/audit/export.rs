@@ -28,6 +28,18 @@ This is a copy of a Breakglass log that proves itself.
 Check it:  breakglass log verify DIR [--seen FILE...]
 or:        python3 verify.py DIR [--seen FILE...]
 
+An act's .sig is an OpenSSH signature (ssh-keygen -Y verify -f allowed_signers/... -n
+breakglass-<act>) or, where the act's `key` begins with `passkey HOST/CREDENTIAL/KEY`, what a
+browser signed: a JSON text of four base64url fields. To check one by hand:
+  1. decode clientDataJSON; its `type` is webauthn.get, the host of its `origin` is HOST, and its
+     `challenge` is base64url(SHA-256("breakglass/<act>/v1\n" followed by the act's bytes))
+  2. the first 32 bytes of authenticatorData are SHA-256(HOST); byte 33 has the bits 1 (somebody
+     touched it) and 4 (and was verified)
+  3. openssl pkeyutl / dgst -sha256 -verify with KEY (a DER public key) accepts `signature` over
+     authenticatorData followed by SHA-256(clientDataJSON)
+  4. the act's person has that key in the roster whose hash the log names
+`breakglass log verify` does all four for every act.
+
 The key in policy.txt comes from the export itself. Compare it with one you know, and give
 every mail, message or note you kept with --seen: a log that was rewritten or cut off since
 then does not extend the checkpoint in it.

@@ -14,7 +14,8 @@ use crate::domain::roster::{Role, Roster};
 use crate::domain::terms::{Purpose, Requester, Terms};
 use crate::domain::time::{MINUTE_MS, Timestamp};
 use crate::domain::{VERSION, canonical};
-use crate::sealed::sshsig::SshPublicKey;
+use crate::sealed::login_key::LoginKey;
+use crate::sealed::passkey::Origins;
 
 use super::client::{Client, Documents, check_manifest, hashed, typed};
 use super::{CliError, Exit, clock};
@@ -219,11 +220,12 @@ impl Facts<'_> {
             return Err(refused("the act the terms name is no opening".to_owned()));
         };
         check_signer(&act, terms, &self.documents.roster)?;
-        let key = SshPublicKey::parse(&act.key).map_err(|why| refused(why.to_string()))?;
+        let key = LoginKey::parse(&act.key).map_err(|why| refused(why.to_string()))?;
         key.verify(
-            "breakglass-open",
+            "open",
             signed.document.as_bytes(),
             &signed.signature,
+            Origins::OfItsHost,
         )
         .map_err(|why| refused(format!("the opening's signature does not hold: {why}")))?;
         check_members(opening, terms, &self.documents.policy)?;

@@ -104,6 +104,7 @@ impl Parts {
                 .plain_listen
                 .map(|address| format!("http://{address}")),
             ca_pem: self.ca_pem()?,
+            custodian_origin: config.console.custodian_origin.clone(),
         })
     }
 

@@ -57,6 +57,8 @@ pub struct Console {
     pub listen: SocketAddr,
     /// URL people dial; its host is the console's name.
     pub url: String,
+    /// Origin of the custodian's page, when another machine than the vault serves it.
+    pub custodian_origin: Option<String>,
 }
 
 /// `[proxy]`.
@@ -190,6 +192,9 @@ impl Config {
             .map_err(|e| value("databricks", e.to_string()))?;
         let console =
             HostUrl::parse(&self.console.url).map_err(|e| value("console.url", e.to_string()))?;
+        if let Some(url) = &self.console.custodian_origin {
+            HostUrl::parse(url).map_err(|e| value("console.custodian_origin", e.to_string()))?;
+        }
         if let Some(url) = &self.proxy.url {
             let proxy = HostUrl::parse(url).map_err(|e| value("proxy.url", e.to_string()))?;
             let shared = self.proxy.listen == Some(self.console.listen);

@@ -208,7 +208,7 @@ pub struct Act {
     pub terms_sha256: Option<Digest>,
     /// Who acts.
     pub person: PersonId,
-    /// The signing key, `ssh-ed25519 AAAA…`.
+    /// The signing key, `ssh-ed25519 AAAA…` or `passkey HOST/…/…`.
     pub key: String,
     /// When the client signed.
     pub at_ms: Timestamp,
@@ -274,11 +274,14 @@ pub struct Login {
     pub origin: String,
     /// 32 bytes from the server, hexadecimal, single use, 60 s.
     pub challenge: String,
-    /// The signing key.
+    /// The signing key; `passkey HOST` for a passkey, which the assertion names.
     pub key: String,
     /// When the client signed.
     pub at_ms: Timestamp,
 }
+
+/// The word of a login where an act has its own.
+pub const LOGIN_WORD: &str = "login";
 
 /// SSHSIG namespace of a login.
 pub const LOGIN_NAMESPACE: &str = "breakglass-login";

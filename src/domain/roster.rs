@@ -18,7 +18,7 @@ pub(in crate::domain) mod tests;
 
 pub use check::RosterError;
 pub use file::{PersonEntry, RosterFile, RosterFileError};
-pub use keys::{comparable, login_key_fault, unlocker_fault};
+pub use keys::{comparable, login_key_fault, passkey_parts, unlocker_fault};
 
 /// Fewest custodians that must act together.
 pub const MIN_THRESHOLD: u8 = 2;
@@ -169,6 +169,16 @@ impl Roster {
         self.people
             .iter()
             .find(|p| p.login_keys.iter().any(|k| comparable(k) == wanted))
+    }
+
+    /// The passkey of somebody with this credential id, as the roster writes it.
+    #[must_use]
+    pub fn passkey(&self, host: &str, credential_id: &str) -> Option<&str> {
+        let keys = self.people.iter().flat_map(|p| &p.login_keys);
+        let mut passkeys = keys.filter(|key| {
+            passkey_parts(key).is_some_and(|[h, id, _]| h == host && id == credential_id)
+        });
+        passkeys.next().map(String::as_str)
     }
 
     /// Mail addresses of everybody who holds one of the roles.

@@ -12,6 +12,8 @@ pub mod epoch;
 pub mod identity;
 pub mod loaded_key;
 pub mod locked;
+pub mod login_key;
+pub mod passkey;
 pub mod plaintext;
 pub mod possession;
 pub mod release;

@@ -3,7 +3,7 @@
 //! `domain` checks kinds as texts; here each key is parsed by the code that will use it. A roster
 //! that passes can be logged in with and dealt to.
 
-use super::sshsig::SshPublicKey;
+use super::login_key::LoginKey;
 use super::unlocker::Unlocker;
 use crate::domain::roster::Roster;
 
@@ -30,7 +30,7 @@ pub fn check(roster: &Roster) -> Result<(), RosterKeyError> {
     for person in &roster.people {
         let who = person.name.as_str();
         each(who, "login key", &person.login_keys, |text| {
-            SshPublicKey::parse(text)
+            LoginKey::parse(text)
                 .map(drop)
                 .map_err(|e| e.to_string())
         })?;

@@ -212,6 +212,18 @@ pub(super) async fn apply(connection: &mut SqliteConnection, change: &RowChange)
                 .await
                 .map(drop_count)
         }
+        RowChange::PasskeyUsed {
+            credential,
+            counter,
+            at_ms,
+        } => {
+            step(sql::passkey::USED)
+                .with(credential.as_str())
+                .with(i64::from(*counter))
+                .with(at_ms.0)
+                .one(connection, Conflict::Counter)
+                .await
+        }
         RowChange::PutLogin {
             token_sha256,
             person,

@@ -314,6 +314,15 @@ pub enum RowChange {
         /// Hash of its token.
         token_sha256: Digest,
     },
+    /// A passkey signed. A counter that does not grow, where the passkey counts, is a conflict.
+    PasskeyUsed {
+        /// Credential id, base64url.
+        credential: String,
+        /// Its signature counter; 0 when it has none.
+        counter: u32,
+        /// When.
+        at_ms: Timestamp,
+    },
     /// A roster or policy takes effect.
     SetCurrent {
         /// `roster` or `policy`.

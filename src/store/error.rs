@@ -137,6 +137,9 @@ pub enum Conflict {
     /// The challenge is unknown, used, expired, or was made for something else.
     #[error("this challenge is unknown, used or expired")]
     Challenge,
+    /// A passkey's signature counter did not grow: it may have been copied.
+    #[error("the passkey's counter did not grow")]
+    Counter,
     /// A row with this id is there already.
     #[error("it exists already")]
     Exists,

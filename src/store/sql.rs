@@ -274,6 +274,18 @@ pub mod custody {
     ];
 }
 
+/// Passkeys' signature counters.
+pub mod passkey {
+    /// Signed once more (WebAuthn §6.1.1): where either count is not 0, it must have grown.
+    pub const USED: &str = "INSERT INTO passkey_counter (credential, counter, at_ms) \
+         VALUES ($1, $2, $3) ON CONFLICT (credential) DO UPDATE \
+         SET counter = excluded.counter, at_ms = excluded.at_ms \
+         WHERE excluded.counter > passkey_counter.counter \
+         OR (excluded.counter = 0 AND passkey_counter.counter = 0)";
+    /// All texts of this area.
+    pub const ALL: [&str; 1] = [USED];
+}
+
 /// Sessions, challenges, logins, what is in force, facts.
 pub mod people {
     /// A session came to be.
@@ -371,11 +383,12 @@ pub mod outbox {
 
 /// Every statement, for the test that prepares them on both databases.
 pub static ALL_STATEMENTS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
-    let areas: [&[&'static str]; 5] = [
+    let areas: [&[&'static str]; 6] = [
         &log::ALL,
         &incident::ALL,
         &custody::ALL,
         &people::ALL,
+        &passkey::ALL,
         &outbox::ALL,
     ];
     let built = INSERT_ENTRIES.iter().map(String::as_str);

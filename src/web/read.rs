@@ -14,9 +14,11 @@ use super::guard::MAX_BODY_BYTES;
 use super::problem::Problem;
 use crate::app::AppError;
 use crate::app::look::Caller;
+use crate::app::origins::browser_origin;
 use crate::domain::ids::IncidentId;
 use crate::domain::incident::Refusal;
 use crate::listen::Peer;
+use crate::sealed::passkey::mentions_prf;
 
 /// A JSON body.
 pub(super) struct Posted<T>(pub T);
@@ -35,6 +37,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Posted<T> {
         let body = to_bytes(request.into_body(), MAX_BODY_BYTES)
             .await
             .map_err(unread)?;
+        // A body that may hold somebody's key is not looked at any further.
+        if std::str::from_utf8(&body).is_ok_and(mentions_prf) {
+            return Err(carries_prf());
+        }
         // Where the fault lies, never what stands there.
         let parsed = serde_json::from_slice(&body).map_err(|fault| {
             let (line, column) = (fault.line(), fault.column());
@@ -44,6 +50,15 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Posted<T> {
         });
         Ok(Self(parsed?))
     }
+}
+
+fn carries_prf() -> Problem {
+    Problem::door(
+        StatusCode::BAD_REQUEST,
+        "prf_refused",
+        "the body names a PRF result, which must never leave the page; it was not read",
+        "the page is not the vault's own, or broken: use the command line and tell security",
+    )
 }
 
 fn too_long() -> Problem {
@@ -130,12 +145,7 @@ pub(super) struct ConsoleOrigin(Arc<str>);
 
 impl ConsoleOrigin {
     pub(super) fn new(console_url: &str) -> Self {
-        let url = console_url.trim_end_matches('/').to_ascii_lowercase();
-        let usual = match url.split_once("://") {
-            Some(("https", _)) => ":443",
-            _ => ":80",
-        };
-        Self(url.strip_suffix(usual).unwrap_or(&url).into())
+        Self(browser_origin(console_url).into())
     }
 
     pub(super) fn text(&self) -> &str {

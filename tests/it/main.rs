@@ -13,6 +13,9 @@ mod custody;
 mod faults;
 mod keys;
 mod opening;
+#[path = "../passkey_support/mod.rs"]
+mod passkey_support;
+mod passkeys;
 mod refusals;
 mod restart;
 mod rotation;

@@ -343,6 +343,7 @@ fn settings() -> Settings {
         account_proxy_url: None,
         plain_url: None,
         ca_pem: None,
+        custodian_origin: None,
     }
 }
 

@@ -14,7 +14,8 @@ use crate::domain::act::{Act, Deed};
 use crate::domain::canonical;
 use crate::domain::ids::Digest;
 use crate::domain::roster::Roster;
-use crate::sealed::sshsig::SshPublicKey;
+use crate::sealed::login_key::LoginKey;
+use crate::sealed::passkey::Origins;
 
 /// What came of checking acts; printed beside the log's own levels.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -99,9 +100,10 @@ fn check_one(
     if !known {
         return Err(format!("its key is not one of {}", act.person));
     }
-    let key = SshPublicKey::parse(&act.key).map_err(|why| why.to_string())?;
-    let armored = std::str::from_utf8(signature).map_err(|_| "its signature is not text")?;
-    key.verify(&act.namespace(), document, armored)
+    let key = LoginKey::parse(&act.key).map_err(|why| why.to_string())?;
+    let signature = std::str::from_utf8(signature).map_err(|_| "its signature is not text")?;
+    key.verify(act.deed.word(), document, signature, Origins::OfItsHost)
+        .map(drop)
         .map_err(|why| why.to_string())
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::keys::{comparable, login_key_fault, unlocker_fault};
+use super::keys::{comparable, login_key_fault, passkey_parts, unlocker_fault};
 use super::{MAX_SHARES, MIN_THRESHOLD, Person, Role, Roster};
 use crate::domain::VERSION;
 use crate::domain::canonical::CanonicalError;
@@ -137,13 +137,18 @@ impl Roster {
     fn check_unique(&self) -> Result<(), RosterError> {
         type Texts = fn(&Person) -> Vec<String>;
         // People are found by id or name in any case, so these share one list.
-        let kinds: [(&'static str, Texts); 4] = [
+        let kinds: [(&'static str, Texts); 5] = [
             ("id or name", |p| {
                 let both = [p.id.as_str(), p.name.as_str()].map(str::to_ascii_lowercase);
                 BTreeSet::from(both).into_iter().collect()
             }),
             ("login key", |p| {
                 p.login_keys.iter().map(|k| comparable(k)).collect()
+            }),
+            // The same key under another credential id is the same key.
+            ("passkey", |p| {
+                let parts = p.login_keys.iter().filter_map(|k| passkey_parts(k));
+                parts.map(|[_, _, key]| key.to_owned()).collect()
             }),
             ("unlocker", |p| {
                 p.unlockers.iter().map(|k| comparable(k)).collect()

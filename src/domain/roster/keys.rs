@@ -7,6 +7,19 @@ pub fn comparable(key: &str) -> String {
     key.split_whitespace().take(2).collect::<Vec<_>>().join(" ")
 }
 
+/// Host, credential id and public key of a passkey's text, as written; whether they are well made
+/// is for `sealed`.
+#[must_use]
+pub fn passkey_parts(key: &str) -> Option<[&str; 3]> {
+    let mut words = key.split_whitespace();
+    let (Some("passkey"), Some(data)) = (words.next(), words.next()) else {
+        return None;
+    };
+    let parts: Vec<&str> = data.split('/').collect();
+    let parts: [&str; 3] = parts.try_into().ok()?;
+    parts.iter().all(|part| !part.is_empty()).then_some(parts)
+}
+
 /// What is wrong with the kind of a login key, if anything (PROTOCOL §2).
 #[must_use]
 pub fn login_key_fault(key: &str) -> Option<&'static str> {
@@ -18,8 +31,10 @@ pub fn login_key_fault(key: &str) -> Option<&'static str> {
             | "sk-ssh-ed25519@openssh.com"
             | "sk-ecdsa-sha2-nistp256@openssh.com",
         ) => None,
+        Some("passkey") if passkey_parts(key).is_some() => None,
+        Some("passkey") => Some("a passkey reads: passkey HOST/CREDENTIAL/KEY"),
         _ => Some(
-            "a login key must be ssh-ed25519, ssh-rsa (3072 bits or more), ecdsa-sha2-nistp256 or an sk- key",
+            "a login key must be ssh-ed25519, ssh-rsa (3072 bits or more), ecdsa-sha2-nistp256, an sk- key or a passkey",
         ),
     }
 }

@@ -23,12 +23,14 @@ use breakglass::sealed::unlocker::Opener;
 use secrecy::ExposeSecret as _;
 
 use super::vault::{TestVault, WORKSPACE};
+use crate::passkey_support::SoftPasskey;
 
 /// Somebody with keys.
 pub struct Person {
     pub id: PersonId,
     pub key: LoadedKey,
     age: Opener,
+    pub passkey: SoftPasskey,
     roles: Vec<Role>,
     /// Opens shares with the age identity instead of the SSH key.
     pub uses_age: bool,
@@ -40,6 +42,7 @@ impl Person {
             id: id.parse().unwrap(),
             key: LoadedKey::generate_ed25519(id).unwrap(),
             age: fresh_age(),
+            passkey: passkey_of(id),
             roles: roles.to_vec(),
             uses_age: false,
         }
@@ -62,7 +65,7 @@ impl Person {
                 mail: format!("{}@example.com", self.id),
                 pager: None,
             },
-            login_keys: vec![self.public_key()],
+            login_keys: vec![self.public_key(), self.passkey.text()],
             unlockers: if custodian {
                 unlockers.to_vec()
             } else {
@@ -388,6 +391,16 @@ fn share_label(manifest: &Manifest, index: u8) -> ShareLabel {
         n: manifest.n,
         index,
         manifest_sha256: *manifest.sha256().unwrap().bytes(),
+    }
+}
+
+/// Half of the people have one algorithm, half the other.
+fn passkey_of(id: &str) -> SoftPasskey {
+    let seed = Digest::of(id.as_bytes()).bytes()[0];
+    if seed % 2 == 0 {
+        SoftPasskey::es256(seed)
+    } else {
+        SoftPasskey::eddsa(seed)
     }
 }
 

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::passkey_support;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use breakglass::alerts::Channel;
@@ -220,6 +221,7 @@ impl TestVault {
             account_proxy_url: None,
             plain_url: Some("http://127.0.0.1:1".to_owned()),
             ca_pem: None,
+            custodian_origin: Some(passkey_support::ORIGIN.to_owned()),
         };
         let channels: Vec<Arc<dyn Channel>> = vec![self.mail.clone(), self.hook.clone()];
         let clock = self.clock.clone();
