@@ -32,7 +32,8 @@ An act's .sig is an OpenSSH signature (ssh-keygen -Y verify -f allowed_signers/.
 breakglass-<act>) or, where the act's `key` begins with `passkey HOST/CREDENTIAL/KEY`, what a
 browser signed: a JSON text of four base64url fields. To check one by hand:
   1. decode clientDataJSON; its `type` is webauthn.get, the host of its `origin` is HOST, and its
-     `challenge` is base64url(SHA-256("breakglass/<act>/v1\n" followed by the act's bytes))
+     `challenge` is base64url of SHA-256 over the line breakglass/<act>/v1, its line feed, and
+     the bytes of the act
   2. the first 32 bytes of authenticatorData are SHA-256(HOST); byte 33 has the bits 1 (somebody
      touched it) and 4 (and was verified)
   3. openssl pkeyutl / dgst -sha256 -verify with KEY (a DER public key) accepts `signature` over
