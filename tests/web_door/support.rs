@@ -113,6 +113,7 @@ impl Vault {
             account_proxy_url: None,
             plain_url: None,
             ca_pem,
+            custodian_origin: None,
         };
         let databricks = Databricks::new(&nowhere()).unwrap();
         let app = App::new(store, clock.clone(), databricks, Vec::new(), settings)

@@ -397,7 +397,7 @@ fn share_label(manifest: &Manifest, index: u8) -> ShareLabel {
 /// Half of the people have one algorithm, half the other.
 fn passkey_of(id: &str) -> SoftPasskey {
     let seed = Digest::of(id.as_bytes()).bytes()[0];
-    if seed % 2 == 0 {
+    if seed.is_multiple_of(2) {
         SoftPasskey::es256(seed)
     } else {
         SoftPasskey::eddsa(seed)

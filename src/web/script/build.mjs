@@ -1,0 +1,66 @@
+// Builds the custodian's page: one script, one style sheet, one page, their hashes.
+// Byte for byte the same on every machine with this lock file: tests/run compares.
+import { build } from "esbuild";
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const out = process.argv[2] ?? join(here, "../assets");
+
+// Parts of age-encryption that this page never uses: post-quantum and P-256 recipients,
+// passphrases, its own WebAuthn recipients, armor. WebCrypto does X25519.
+const stubs = {
+  "@noble/post-quantum/hybrid.js": "export const MLKEM768P256 = null, MLKEM768X25519 = null;",
+  "@noble/curves/nist.js": "export const p256 = null;",
+  "@noble/hashes/scrypt.js": "export const scrypt = null;",
+  "@noble/curves/ed25519.js":
+    "const no = () => { throw new Error('this browser has no X25519'); };" +
+    "export const x25519 = { GuBytes: new Uint8Array([9, ...new Uint8Array(31)]), scalarMult: no, scalarMultBase: no };",
+  "./webauthn.js": "export {};",
+  "./armor.js": "export {};",
+};
+
+const stub = {
+  name: "stub",
+  setup(build) {
+    build.onResolve({ filter: /.*/ }, ({ path, importer }) =>
+      path in stubs && importer.includes("age-encryption")
+        ? { path, namespace: "stub" }
+        : undefined,
+    );
+    build.onLoad({ filter: /.*/, namespace: "stub" }, ({ path }) => ({ contents: stubs[path] }));
+  },
+};
+
+mkdirSync(out, { recursive: true });
+const built = await build({
+  entryPoints: [join(here, "src/main.js")],
+  absWorkingDir: here,
+  bundle: true,
+  minify: true,
+  format: "esm",
+  target: "es2022",
+  charset: "ascii",
+  legalComments: "none",
+  loader: { ".txt": "text" },
+  plugins: [stub],
+  write: false,
+});
+const files = {
+  "custodian.js": Buffer.from(built.outputFiles[0].contents),
+  "custodian.css": readFileSync(join(here, "src/custodian.css")),
+  "index.html": readFileSync(join(here, "src/index.html")),
+};
+const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
+const lines = Object.entries(files).map(([name, bytes]) => `${sha256(bytes)}  ${name}\n`);
+for (const [name, bytes] of Object.entries(files)) {
+  writeFileSync(join(out, name), bytes);
+  // Compressed once, here: the vault sends these bytes as they are.
+  writeFileSync(join(out, `${name}.gz`), gzipSync(bytes, { level: 9 }));
+}
+// The hash of this list is the hash of the page.
+writeFileSync(join(out, "SHA256SUMS"), lines.sort().join(""));
+console.log(lines.sort().join("") + `page ${sha256(lines.sort().join(""))}`);

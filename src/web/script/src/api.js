@@ -1,0 +1,53 @@
+// The vault's API. The login token lives in this variable and nowhere else.
+import { Stop } from "./stop.js";
+
+export class Api {
+  #token = null;
+
+  // `server` is the origin to dial; this page's own when it is empty.
+  constructor(server) {
+    this.origin = server || location.origin;
+  }
+
+  async #send(method, path, body) {
+    const headers = this.#token ? { authorization: `Bearer ${this.#token}` } : {};
+    if (body !== undefined) headers["content-type"] = "application/json";
+    const options = { method, headers, body: body && JSON.stringify(body), cache: "no-store", credentials: "omit", redirect: "error" };
+    let reply;
+    try {
+      reply = await fetch(`${this.origin}/api/v1${path}`, options);
+    } catch {
+      const sent = method === "POST" && /approve$/.test(path);
+      throw new Stop("unreachable", "The vault did not answer.", "Check the connection and try again.",
+        sent ? "Your share may have arrived: look at the incident before you try again." : undefined);
+    }
+    if (!reply.ok) {
+      const { error } = await reply.json().catch(() => ({}));
+      throw new Stop(error?.code ?? "failed", sentence(error?.message ?? `the vault answered ${reply.status}`),
+        sentence(error?.hint ?? "try again"));
+    }
+    return reply;
+  }
+
+  async get(path) {
+    return (await this.#send("GET", path)).json();
+  }
+
+  async text(path) {
+    return (await this.#send("GET", path)).text();
+  }
+
+  async post(path, body) {
+    return (await this.#send("POST", path, body)).json();
+  }
+
+  loggedIn() {
+    return this.#token !== null;
+  }
+
+  login(token) {
+    this.#token = token;
+  }
+}
+
+const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;

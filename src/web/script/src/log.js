@@ -1,0 +1,110 @@
+// The log as this device remembers it: signed checkpoints that only grow (C2SP tlog-checkpoint),
+// entries that are really in it (RFC 6962). The key comes from the pins, never from the server.
+import { concat, ed25519Verify, same, sha256, unbase64, utf8, hex } from "./bytes.js";
+import { broken } from "./stop.js";
+
+const leafHash = (entry) => sha256(concat([0], utf8(entry)));
+const nodeHash = (left, right) => sha256(concat([1], left, right));
+const hash = (text) => {
+  const bytes = unbase64(text);
+  if (bytes.length !== 32) throw new Error("no hash");
+  return bytes;
+};
+
+// `<name>+<id>+<base64 of type and key>`, type 1 (C2SP signed-note).
+export const parseVkey = async (text) => {
+  const [, name, id, data] = /^([^+\s]+)\+([0-9a-f]{8})\+(\S+)$/.exec(text) ?? [];
+  const bytes = data && unbase64(data);
+  if (!bytes || bytes.length !== 33 || bytes[0] !== 1) throw broken("The log's key is damaged.");
+  const expected = await sha256(concat(utf8(`${name}\n`), bytes));
+  if (hex(expected.slice(0, 4)) !== id) throw broken("The log's key is damaged.");
+  return { name, id: expected.slice(0, 4), key: bytes.slice(1) };
+};
+
+// A checkpoint whose signature holds under the pinned key.
+export const openCheckpoint = async (note, vkey) => {
+  const wrong = broken("The vault's checkpoint is not signed by the log this device knows.");
+  const blank = note.lastIndexOf("\n\n");
+  if (blank < 0 || !note.endsWith("\n")) throw wrong;
+  const text = note.slice(0, blank + 1);
+  const { name, id, key } = await parseVkey(vkey);
+  let signed = false;
+  for (const line of note.slice(blank + 2, -1).split("\n")) {
+    const [, by, data] = /^\u2014 (\S+) (\S+)$/.exec(line) ?? [];
+    if (by !== name) continue;
+    const bytes = unbase64(data);
+    if (!same(bytes.slice(0, 4), id)) continue;
+    if (!(await ed25519Verify(key, bytes.slice(4), utf8(text)))) throw wrong;
+    signed = true;
+  }
+  const lines = text.split("\n");
+  if (!signed || lines.length !== 4 || lines[0] !== name || !/^(0|[1-9]\d{0,15})$/.test(lines[1])) throw wrong;
+  hash(lines[2]);
+  return { origin: name, size: Number(lines[1]), root: lines[2] };
+};
+
+// RFC 9162 §2.1.3.2; numbers stay below 2^53, so no shifts.
+const half = (n) => Math.floor(n / 2);
+const climb = (node, last) => ({
+  left() {
+    if (last === 0) throw new Error("proof too long");
+    const left = node % 2 === 1 || node === last;
+    if (left) while (node % 2 === 0 && node !== 0) [node, last] = [half(node), half(last)];
+    [node, last] = [half(node), half(last)];
+    return left;
+  },
+  done: () => last === 0,
+});
+
+const included = async (seq, size, entry, proof, root) => {
+  if (seq >= size) return false;
+  const path = climb(seq, size - 1);
+  let found = await leafHash(entry);
+  for (const sibling of proof) {
+    found = path.left() ? await nodeHash(sibling, found) : await nodeHash(found, sibling);
+  }
+  return path.done() && same(found, root);
+};
+
+// RFC 9162 §2.1.4.2, for 0 < old < size.
+const extended = async (old, oldRoot, size, root, proof) => {
+  let [node, last] = [old - 1, size - 1];
+  while (node % 2 === 1) [node, last] = [half(node), half(last)];
+  const path = climb(node, last);
+  const whole = Number.isInteger(Math.log2(old));
+  const [first, rest] = whole ? [oldRoot, proof] : [proof[0], proof.slice(1)];
+  if (!first) return false;
+  let [a, b] = [first, first];
+  for (const sibling of rest) {
+    if (path.left()) [a, b] = [await nodeHash(sibling, a), await nodeHash(sibling, b)];
+    else b = await nodeHash(b, sibling);
+  }
+  return path.done() && same(a, oldRoot) && same(b, root);
+};
+
+// The newest checkpoint, which must extend the pinned one.
+export const head = async (api, pins) => {
+  const now = await openCheckpoint(await api.text("/log/checkpoint"), pins.log_vkey);
+  const seen = pins.checkpoint;
+  if (!seen) return now;
+  const rewritten = broken("History was rewritten or cut: the log does not extend what this device has seen.");
+  if (now.size < seen.size) throw rewritten;
+  if (now.size === seen.size) {
+    if (now.root !== seen.root) throw rewritten;
+    return now;
+  }
+  const { proof } = await api.get(`/log/consistency?old=${seen.size}&new=${now.size}`);
+  const good = await extended(seen.size, hash(seen.root), now.size, hash(now.root), proof.map(hash)).catch(() => false);
+  if (!good) throw rewritten;
+  return now;
+};
+
+// An entry, proved to be in the log under a checkpoint.
+export const entry = async (api, checkpoint, seq) => {
+  const found = await api.get(`/log/proof?seq=${seq}&size=${checkpoint.size}`);
+  const good = await included(seq, checkpoint.size, found.entry, found.inclusion.map(hash), hash(checkpoint.root))
+    .catch(() => false);
+  const parsed = good && JSON.parse(found.entry);
+  if (!parsed || parsed.seq !== seq) throw broken("An entry is not in the log as the vault shows it.");
+  return parsed;
+};

@@ -1,0 +1,97 @@
+// The custodian's page: where the address leads, signing in, and what is told when a step stops.
+//
+//   #new                                   make two keys before the vault knows you
+//   #vault=…&log=…&person=…&ca=…[&server=] pin a vault on this device and test your keys
+//   #INC-7                                 release your share, or refuse
+//   #prove                                 show that your share opens
+import { enrolPage, newKeys, provePage } from "./custody.js";
+import { button, h, list, say, show, trouble } from "./dom.js";
+import { Person } from "./person.js";
+import * as pins from "./pins.js";
+import { parseVkey } from "./log.js";
+import { releasePage } from "./release.js";
+import { Stop, broken } from "./stop.js";
+
+let person = null;
+let busy = false;
+
+// Runs a step; what stops it is told in three parts, and nothing shown is lost.
+const run = async (step) => {
+  if (busy) return;
+  busy = true;
+  for (const each of document.querySelectorAll("button")) each.disabled = true;
+  try {
+    await step();
+  } catch (error) {
+    trouble(error instanceof Stop ? error
+      : new Stop("failed", "Something on this page broke.", "Use the command line: breakglass approve, refuse or prove."));
+  } finally {
+    busy = false;
+    for (const each of document.querySelectorAll("button")) each.disabled = false;
+  }
+};
+
+// What an enrol link pins. The server never sees it: it stands after the #.
+const pinLink = async (fragment) => {
+  const link = Object.fromEntries(fragment.split("&").map((pair) => {
+    const at = pair.indexOf("=");
+    return [pair.slice(0, at), decodeURIComponent(pair.slice(at + 1))];
+  }));
+  const { vault, log, person: who, server } = link;
+  const good = /^[a-z][a-z0-9-]{2,39}$/.test(vault ?? "") && who && log
+    && (server === undefined || /^https?:\/\/[a-z0-9.:-]+$/.test(server));
+  if (!good) throw new Stop("bad_link", "This enrol link is damaged.", "Copy the whole line again.");
+  await parseVkey(log);
+  const earlier = pins.load(vault);
+  if (earlier && (earlier.log_vkey !== log || earlier.person !== who)) {
+    throw broken("This device knows that vault with another log key or for another person.");
+  }
+  const fresh = { ...earlier, vault, log_vkey: log, person: who, ...(server && { server }) };
+  if (!earlier) pins.save(fresh);
+  return fresh;
+};
+
+const views = async (fragment) => {
+  if (fragment === "new") return newKeys(run);
+  const kept = fragment.startsWith("vault=") ? await pinLink(fragment) : pins.only();
+  if (!kept) {
+    return show("This device is not enrolled",
+      h("p", null, "Open the enrol link that an operator gave you, on this device."),
+      h("p", null, h("a", { href: "#new" }, "Make your keys, before the vault knows you")));
+  }
+  if (person?.pins.vault !== kept.vault) person = new Person(kept);
+  if (!person.api.loggedIn()) {
+    show("Sign in", h("p", null, "Touch your key to sign in."),
+      button("Sign in", () => run(() => signedIn(fragment)), true));
+    say("Touch your key…");
+  }
+  await signedIn(fragment);
+};
+
+const signedIn = async (fragment) => {
+  await person.signIn();
+  if (fragment.startsWith("vault=")) {
+    history.replaceState(null, "", "#enrol");
+    return enrolPage(person, run);
+  }
+  if (fragment === "enrol") return enrolPage(person, run);
+  if (fragment === "prove") return provePage(person, run);
+  if (/^INC-[0-9]+$/.test(fragment)) return releasePage(person, fragment, run);
+  return home();
+};
+
+const home = async () => {
+  const { incidents } = await person.api.get("/incidents");
+  const collecting = incidents.filter((view) => view.phase === "collecting");
+  show("Your share",
+    collecting.length
+      ? list(collecting.map((view) => h("a", { href: `#${view.id}` }, `${view.id}: ${view.requester_name} asks for shares`)))
+      : h("p", null, "Nobody asks for shares now."),
+    h("p", null, h("a", { href: "#prove" }, "Prove your share"), " \u00b7 ", h("a", { href: "#enrol" }, "Test your keys here")));
+};
+
+const go = () => run(() => views(decodeURI(location.hash.slice(1))));
+addEventListener("hashchange", () => {
+  if (location.hash !== "#enrol" || !busy) go();
+});
+go();

@@ -1,0 +1,76 @@
+// The person at this page: her pins, her login, her checked documents, the passkey in her hand.
+import { Api } from "./api.js";
+import { canonical } from "./bytes.js";
+import * as log from "./log.js";
+import * as passkey from "./passkey.js";
+import * as pins from "./pins.js";
+import { Stop } from "./stop.js";
+import * as vault from "./vault.js";
+
+export class Person {
+  constructor(kept) {
+    this.pins = kept;
+    this.api = new Api(kept.server);
+    this.keyId = null;
+  }
+
+  // Signs in with whichever passkey of this page is at hand. Asks for no PRF.
+  async signIn() {
+    if (this.api.loggedIn()) return;
+    const key = `passkey ${location.hostname}`;
+    const { challenge } = await this.api.post("/login/challenge", { key });
+    const document = canonical({ at_ms: Date.now(), challenge, key, origin: this.api.origin });
+    const { signed, id } = await passkey.sign("login", document, null);
+    const reply = await this.api.post("/login", signed);
+    if (reply.person !== this.pins.person) {
+      throw new Stop("other_person", `That passkey is ${reply.name}'s; this device is enrolled for another person.`,
+        "Use your own passkey, or your own device.");
+    }
+    this.api.login(reply.token);
+    this.keyId = id;
+    document_of(this, reply.name);
+  }
+
+  async documents() {
+    this.found = await vault.documents(this.api, this.pins);
+    return this.found;
+  }
+
+  // Signs an act. `about` is an incident with the hash of its terms, or null.
+  async act(word, about, more, head, open = false) {
+    const act = {
+      v: "breakglass/1", act: word, vault: this.pins.vault, person: this.pins.person,
+      key: vault.keyOf(this.found.person, this.keyId), at_ms: Date.now(),
+      cp: { origin: head.origin, root: head.root, size: head.size },
+      ...(about && { incident: about.terms.incident }),
+      ...(about?.termsSha256 && { terms_sha256: about.termsSha256 }),
+      ...more,
+    };
+    return passkey.sign(word, canonical(act), this.keyId, open);
+  }
+
+  // The recipient that the passkey in her hand opens.
+  recipient() {
+    const known = this.pins.passkeys?.[this.keyId];
+    if (!known) {
+      throw new Stop("unlocker_unknown", "This device does not know yet which unlocker this passkey is.",
+        "Open your enrol link on this device once more.");
+    }
+    return known;
+  }
+
+  other() {
+    return Object.keys(this.pins.passkeys ?? {}).find((id) => id !== this.keyId);
+  }
+
+  async keep(changed, head) {
+    const newest = head ?? (await log.head(this.api, this.pins));
+    const checkpoint = { origin: newest.origin, root: newest.root, size: newest.size };
+    this.pins = { ...this.pins, ...changed, checkpoint };
+    pins.save(this.pins);
+  }
+}
+
+const document_of = (person, name) => {
+  document.getElementById("who").textContent = `${name} at ${person.pins.vault}`;
+};
