@@ -30,9 +30,7 @@ pub fn check(roster: &Roster) -> Result<(), RosterKeyError> {
     for person in &roster.people {
         let who = person.name.as_str();
         each(who, "login key", &person.login_keys, |text| {
-            LoginKey::parse(text)
-                .map(drop)
-                .map_err(|e| e.to_string())
+            LoginKey::parse(text).map(drop).map_err(|e| e.to_string())
         })?;
         each(who, "unlocker", &person.unlockers, unlocker)?;
     }

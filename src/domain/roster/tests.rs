@@ -126,6 +126,18 @@ fn every_rule_of_the_roster_is_refused_with_its_own_sentence() {
             "a login key must be",
         ),
         (
+            |r| r.people[0].login_keys[0] = "passkey vault.example/AAAA".into(),
+            "a passkey reads",
+        ),
+        (
+            |r| {
+                // One key under two credential ids is one key.
+                r.people[0].login_keys[0] = "passkey vault.example/AAAA/KEY".into();
+                r.people[1].login_keys[0] = "passkey vault.example/BBBB/KEY".into();
+            },
+            "passkey appears twice",
+        ),
+        (
             |r| r.people[0].login_keys[0] = "AGE-SECRET".into(),
             "a login key must be",
         ),
