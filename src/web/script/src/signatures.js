@@ -48,15 +48,38 @@ const sshVerify = async (key, namespace, document, armored) => {
   if (!r.end() || space !== namespace || !same(publicKey, unbase64(data))) return false;
   const digest = new Uint8Array(await crypto.subtle.digest(hash === "sha512" ? "SHA-512" : "SHA-256", utf8(document)));
   const signed = concat(utf8("SSHSIG"), field(utf8(namespace)), field(reserved), field(utf8(hash)), field(digest));
-  const parts = reader(publicKey);
-  if (parts.text() !== kind || signature.text() !== kind) return false;
-  if (kind === "ssh-ed25519") return ed25519Verify(parts.string(), signature.string(), signed);
-  if (kind === "ecdsa-sha2-nistp256") {
-    parts.string();
-    const rs = reader(signature.string());
-    return p256Verify(parts.string(), raw64(rs.string(), rs.string()), signed);
+  return signedBy(kind, reader(publicKey), signature, signed);
+};
+
+// A signature of one kind of key over these bytes. What security keys sign says that somebody
+// touched them (PROTOCOL.u2f of OpenSSH).
+const signedBy = async (kind, key, signature, signed) => {
+  const made = signature.text();
+  if (key.text() !== kind) return false;
+  if (kind === "ssh-rsa") return rsaVerify(made, key.string(), key.string(), signature.string(), signed);
+  if (made !== kind) return false;
+  const elliptic = kind.includes("ecdsa");
+  if (elliptic) key.string();
+  const point = key.string();
+  const bytes = signature.string();
+  let message = signed;
+  if (kind.startsWith("sk-")) {
+    const touch = signature.take(5);
+    if (!(touch[0] & 1)) return false;
+    message = concat(await sha256(key.string()), touch, await sha256(signed));
   }
-  return false;
+  if (!elliptic) return ed25519Verify(point, bytes, message);
+  const pair = reader(bytes);
+  return p256Verify(point, raw64(pair.string(), pair.string()), message);
+};
+
+const rsaVerify = async (made, e, n, signature, message) => {
+  const hash = { "rsa-sha2-256": "SHA-256", "rsa-sha2-512": "SHA-512" }[made];
+  if (!hash) return false;
+  const bare = (number) => base64url(number.slice(number.findIndex((byte) => byte !== 0)));
+  const algorithm = { name: "RSASSA-PKCS1-v1_5", hash };
+  const key = await crypto.subtle.importKey("jwk", { kty: "RSA", e: bare(e), n: bare(n) }, algorithm, false, ["verify"]);
+  return crypto.subtle.verify(algorithm, key, signature, message);
 };
 
 // DER of two integers (RFC 3279 §2.2.3), as authenticators sign with ES256.

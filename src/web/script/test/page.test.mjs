@@ -1,0 +1,129 @@
+// The page's pure parts without a browser: proofs, other people's signatures, possession keys.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { createHash, generateKeyPairSync, sign as nodeSign } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { base64, canonical, ed25519Verify, hex, unbase64url, unhex } from "../src/bytes.js";
+import * as log from "../src/log.js";
+import { possessionKey } from "../src/share.js";
+import { parseAct, verify } from "../src/signatures.js";
+
+const sha = (...parts) => {
+  const hash = createHash("sha256");
+  for (const part of parts) hash.update(Array.isArray(part) ? Buffer.from(part) : part);
+  return hash.digest();
+};
+
+// RFC 6962 §2.1, straight from its recursion.
+const split = (n) => { let k = 1; while (k * 2 < n) k *= 2; return k; };
+const root = (leaves) => leaves.length === 1 ? leaves[0]
+  : sha([1], root(leaves.slice(0, split(leaves.length))), root(leaves.slice(split(leaves.length))));
+const path = (m, leaves) => {
+  if (leaves.length === 1) return [];
+  const k = split(leaves.length);
+  return m < k ? [...path(m, leaves.slice(0, k)), root(leaves.slice(k))]
+    : [...path(m - k, leaves.slice(k)), root(leaves.slice(0, k))];
+};
+const subproof = (m, leaves, whole) => {
+  if (m === leaves.length) return whole ? [] : [root(leaves)];
+  const k = split(leaves.length);
+  return m <= k ? [...subproof(m, leaves.slice(0, k), whole), root(leaves.slice(k))]
+    : [...subproof(m - k, leaves.slice(k), false), root(leaves.slice(0, k))];
+};
+
+const { privateKey, publicKey } = generateKeyPairSync("ed25519");
+const name = "vault.example/log/prod-eu/e1";
+const raw = unbase64url(publicKey.export({ format: "jwk" }).x);
+const keyBytes = Buffer.concat([Buffer.from([1]), raw]);
+const id = sha(`${name}\n`, keyBytes).subarray(0, 4);
+const vkey = `${name}+${id.toString("hex")}+${keyBytes.toString("base64")}`;
+const note = (size, rootHash, by = privateKey) => {
+  const text = `${name}\n${size}\n${base64(rootHash)}\n`;
+  const line = Buffer.concat([id, nodeSign(null, Buffer.from(text), by)]).toString("base64");
+  return `${text}\n\u2014 ${name} ${line}\n`;
+};
+const entries = Array.from({ length: 19 }, (_, seq) => canonical({ seq, t: "x" }));
+const leaves = entries.map((entry) => sha([0], entry));
+
+const served = (size, proof, consistency, change = (x) => x) => ({
+  text: async () => note(size, root(leaves.slice(0, size))),
+  get: async (asked) => change(asked.startsWith("/log/consistency")
+    ? { proof: consistency.map((h) => base64(h)) }
+    : { entry: entries[Number(/seq=(\d+)/.exec(asked)[1])], inclusion: proof.map((h) => base64(h)) }),
+});
+const pinned = (size) => ({ log_vkey: vkey, checkpoint: { origin: name, size, root: base64(root(leaves.slice(0, size))) } });
+
+test("the log only grows: every pair of sizes up to 19", async () => {
+  for (let old = 1; old <= 19; old++) {
+    for (let size = old; size <= 19; size++) {
+      const proof = old === size ? [] : subproof(old, leaves.slice(0, size), true);
+      const found = await log.head(served(size, [], proof), pinned(old));
+      assert.equal(found.size, size);
+      if (proof.length) {
+        const bent = proof.map((h, i) => (i === proof.length - 1 ? sha(h) : h));
+        await assert.rejects(log.head(served(size, [], bent), pinned(old)), { code: "log_broken" });
+        await assert.rejects(log.head(served(size, [], [...proof, proof[0]]), pinned(old)), { code: "log_broken" });
+      }
+    }
+  }
+  await assert.rejects(log.head(served(3, [], []), pinned(5)), { code: "log_broken" });
+});
+
+test("a checkpoint by another key is not the log's", async () => {
+  const other = generateKeyPairSync("ed25519").privateKey;
+  await assert.rejects(log.openCheckpoint(note(3, root(leaves.slice(0, 3)), other), vkey), { code: "log_broken" });
+  await assert.rejects(log.openCheckpoint("x\n1\nAA==\n\n", vkey), { code: "log_broken" });
+  await assert.rejects(log.parseVkey(vkey.replace(/\+[0-9a-f]{8}\+/, "+00000000+")), { code: "log_broken" });
+});
+
+test("every entry of every tree is found, and no other in its place", async () => {
+  for (let size = 1; size <= 19; size++) {
+    const tree = leaves.slice(0, size);
+    const head = { origin: name, size, root: base64(root(tree)) };
+    for (let seq = 0; seq < size; seq++) {
+      const api = served(size, path(seq, tree), []);
+      assert.equal((await log.entry(api, head, seq)).seq, seq);
+      const other = served(size, path(seq, tree), [], (reply) => ({ ...reply, entry: entries[(seq + 1) % 19] }));
+      await assert.rejects(log.entry(other, head, seq), { code: "log_broken" });
+    }
+  }
+});
+
+test("signatures of stock ssh-keygen hold for their document and namespace only", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "breakglass-page-"));
+  for (const [kind, bits] of [["ed25519", "256"], ["ecdsa", "256"], ["rsa", "3072"]]) {
+    const file = join(dir, kind);
+    const document = '{"reason":"\u00e9"}';
+    execFileSync("ssh-keygen", ["-q", "-t", kind, "-b", bits, "-N", "", "-f", file]);
+    writeFileSync(`${file}.doc`, document);
+    execFileSync("ssh-keygen", ["-Y", "sign", "-f", file, "-n", "breakglass-open", `${file}.doc`], { stdio: "ignore" });
+    const key = readFileSync(`${file}.pub`, "utf8").split(" ").slice(0, 2).join(" ");
+    const signature = readFileSync(`${file}.doc.sig`, "utf8");
+    assert.equal(await verify(key, "open", { document, signature }), true, kind);
+    assert.equal(await verify(key, "stop", { document, signature }), false, kind);
+    assert.equal(await verify(key, "open", { document: document.replace("\u00e9", "e"), signature }), false, kind);
+    const bent = signature.replace(/[A-Za-z](?=[A-Za-z0-9+/=\n]{40}-----END)/, (c) => (c === "A" ? "B" : "A"));
+    assert.equal(await verify(key, "open", { document, signature: bent }), false, kind);
+  }
+  rmSync(dir, { recursive: true });
+});
+
+test("a possession key is the one of the protocol's vector", async () => {
+  const y = Uint8Array.from({ length: 32 }, (_, i) => i);
+  const sign = await possessionKey(y, { vault: "vault-1", epoch: 7 }, 1);
+  const message = new Uint8Array([1, 2, 3]);
+  const publicHalf = unhex("14fe037277530b17f363606baaa6b840e8ae463e9d805032b8aa2169bf2fc290");
+  assert.equal(await ed25519Verify(publicHalf, await sign(message), message), true);
+});
+
+test("documents have one spelling", () => {
+  assert.equal(canonical({ b: [1, null, true], a: { d: "\u2028\"", c: "" } }), '{"a":{"c":"","d":"\u2028\\""},"b":[1,null,true]}');
+  assert.throws(() => canonical({ a: 1.5 }));
+  assert.throws(() => parseAct('{"b":1,"a":2}'));
+  assert.throws(() => parseAct('{"a":1,"a":1}'));
+  assert.equal(hex(unhex("00ff")), "00ff");
+  assert.throws(() => unhex("0F"));
+});

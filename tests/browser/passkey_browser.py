@@ -1,0 +1,159 @@
+"""A person's browser with authenticators in it: Debian's chromium under chromedriver, WebAuthn by
+the DevTools protocol. Counts what a person does. Must not know: a vault."""
+
+import json
+import pathlib
+import shutil
+import tempfile
+import time
+
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+
+PATIENCE_S = 30
+
+
+class Browser:
+    """One browser with its own profile. Acts are counted: pages opened, clicks, touches."""
+
+    def __init__(self, name):
+        self.name, self.acts, self.keys = name, [], []
+        self.profile = pathlib.Path(tempfile.mkdtemp(prefix=f"breakglass-browser-{name}-"))
+        options = Options()
+        options.binary_location = shutil.which("chromium")
+        for flag in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu",
+                     "--disable-background-networking", "--disable-component-update",
+                     "--disable-sync", "--no-first-run", f"--user-data-dir={self.profile}"):
+            options.add_argument(flag)
+        options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+        self.driver = webdriver.Chrome(options, Service(shutil.which("chromedriver")))
+        self.driver.set_page_load_timeout(PATIENCE_S)
+        self.cdp("WebAuthn.enable", enableUI=False)
+        self.requests, self.logged = [], []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Ends the browser and forgets its profile."""
+        self.driver.quit()
+        shutil.rmtree(self.profile, ignore_errors=True)
+
+    def cdp(self, command, **parameters):
+        """One DevTools command."""
+        return self.driver.execute_cdp_cmd(command, parameters)
+
+    # Authenticators
+
+    def plug_in(self, prf=True, verified=True, transport="internal"):
+        """An authenticator; its id."""
+        made = self.cdp("WebAuthn.addVirtualAuthenticator", options={
+            "protocol": "ctap2", "ctap2Version": "ctap2_1", "transport": transport,
+            "hasResidentKey": True, "hasUserVerification": True, "isUserVerified": verified,
+            "hasPrf": prf, "automaticPresenceSimulation": True})
+        return made["authenticatorId"]
+
+    def unplug(self, key):
+        """Takes an authenticator away."""
+        self.cdp("WebAuthn.removeVirtualAuthenticator", authenticatorId=key)
+
+    def credentials(self, key):
+        """What an authenticator holds."""
+        return self.cdp("WebAuthn.getCredentials", authenticatorId=key)["credentials"]
+
+    def touches(self):
+        """Signatures made by all authenticators so far: each was a touch of a person."""
+        return sum(c["signCount"] for key in self.keys for c in self.credentials(key))
+
+    # Pages
+
+    def open(self, url, act="open the page"):
+        """Goes to an address, afresh even where only the part after # differs."""
+        self.driver.get("about:blank")
+        self.acts.append(act)
+        self.driver.get(url)
+
+    def click(self, label):
+        """Presses the button or choice of this text."""
+        found = self.wait(f"{label!r} to press", lambda: next(
+            (e for e in self.driver.find_elements(By.CSS_SELECTOR, "button, label, a")
+             if e.text.strip() == label and e.is_displayed()
+             and (e.tag_name != "button" or e.is_enabled())), None))
+        self.acts.append(f"press {label}")
+        found.click()
+
+    def text(self):
+        """What the page shows."""
+        return self.driver.find_element(By.ID, "page").text
+
+    def title(self):
+        """The heading."""
+        found = self.driver.find_elements(By.CSS_SELECTOR, "h1")
+        return found[0].text if found else ""
+
+    def trouble(self):
+        """Code of the error box, if one is shown."""
+        found = self.driver.find_elements(By.CSS_SELECTOR, ".bad")
+        return found[0].get_attribute("data-code") if found else None
+
+    def until_title(self, title):
+        """Waits for a heading; an error box ends the wait."""
+        def look():
+            if self.trouble():
+                raise AssertionError(f"{self.name}: {self.trouble()} instead of {title!r}: {self.text()[:600]}")
+            return self.title() == title
+        self.wait(f"the page {title!r}", look)
+
+    def until_trouble(self, code):
+        """Waits for an error box with this code; what it says."""
+        self.wait(f"the error {code}", lambda: self.trouble() is not None)
+        if self.trouble() != code:
+            raise AssertionError(f"{self.name}: {self.trouble()} instead of {code}: {self.text()[:600]}")
+        return self.text()
+
+    def wait(self, what, ask):
+        """Asks until the answer counts as true."""
+        end = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                answer = ask()
+            except AssertionError:
+                raise
+            except Exception:
+                answer = None
+            if answer:
+                return answer
+            if time.monotonic() > end:
+                raise AssertionError(f"{self.name}: waited in vain for {what}: {self.title()!r} {self.text()[:600]!r}")
+            time.sleep(0.03)
+
+    def storage(self):
+        """Everything this origin keeps in the browser."""
+        script = """return JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])"""
+        databases = self.driver.execute_async_script(
+            "const done = arguments[0]; indexedDB.databases().then((d) => done(d.length))")
+        return self.driver.execute_script(script), databases
+
+    def traffic(self):
+        """Requests since the last look: method, address, body, and bytes of the replies."""
+        sent, sizes = {}, {}
+        for line in self.driver.get_log("performance"):
+            message = json.loads(line["message"])["message"]
+            given = message["params"]
+            if message["method"] == "Network.requestWillBeSent":
+                request = given["request"]
+                sent[given["requestId"]] = [request["method"], request["url"], request.get("postData", "")]
+            elif message["method"] == "Network.loadingFinished":
+                sizes[given["requestId"]] = given["encodedDataLength"]
+        found = [(*parts, sizes.get(number, 0)) for number, parts in sent.items()]
+        self.requests += found
+        return found
+
+    def complaints(self):
+        """What the console says: violations of the content policy are there."""
+        return [line["message"] for line in self.driver.get_log("browser") if line["level"] == "SEVERE"]
