@@ -117,6 +117,9 @@ pub struct VaultView {
     pub rotation_owed_since_ms: Option<i64>,
     /// Server version.
     pub version: String,
+    /// Hash of the custodian's page, as in the log's `log.recover`: SHA-256 of its `SHA256SUMS`.
+    #[serde(default)]
+    pub custodian_page_sha256: String,
 }
 
 /// Where a custodian stands in an incident.

@@ -109,6 +109,7 @@ impl App {
             proofs_needed: manifest.proofs_needed(),
             rotation_owed_since_ms: owed.and_then(|since| since.parse().ok()),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            custodian_page_sha256: super::origins::custodian_page_sha256().hex(),
         })
     }
 

@@ -1,8 +1,28 @@
 //! The pages from which passkeys may sign: the console's, and the custodian's page apart.
 
+pub use crate::sealed::passkey::mentions_prf;
+
 use super::App;
+use crate::domain::ids::Digest;
+
+/// The list of the files of the custodian's page, as they were built and committed.
+const CUSTODIAN_PAGE: &[u8] = include_bytes!("../web/assets/SHA256SUMS");
+
+/// The hash of the custodian's page: SHA-256 of the list of its files' hashes. It stands in the
+/// log at every start, so that a page can be compared with what was announced.
+#[must_use]
+pub fn custodian_page_sha256() -> Digest {
+    Digest::of(CUSTODIAN_PAGE)
+}
 
 impl App {
+    /// Origin of the page on another machine, as browsers spell it.
+    #[must_use]
+    pub fn custodian_origin(&self) -> Option<String> {
+        let apart = self.settings().custodian_origin.as_deref();
+        apart.map(browser_origin)
+    }
+
     /// Origins whose pages may use passkeys towards this vault, spelled as browsers spell them.
     #[must_use]
     pub fn page_origins(&self) -> Vec<String> {

@@ -42,6 +42,10 @@ impl App {
                 ("config_sha256", Value::from(config_sha256)),
                 ("policy_sha256", Value::from(facts.policy_sha256.hex())),
                 ("roster_sha256", Value::from(facts.roster_sha256.hex())),
+                (
+                    "custodian_page_sha256",
+                    Value::from(super::origins::custodian_page_sha256().hex()),
+                ),
                 ("live", Value::from(live.len())),
             ],
         );

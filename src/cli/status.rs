@@ -70,7 +70,8 @@ async fn board(client: &mut Client, documents: &Documents, out: &Output) -> Resu
     let object = json!({"vault": view.vault, "phase": health.vault_phase, "status": health.status,
         "epoch": documents.manifest.epoch, "epoch_ready": view.epoch_ready, "proved": view.proved,
         "proofs_needed": view.proofs_needed, "rotation_owed_since_ms": view.rotation_owed_since_ms,
-        "log_size": documents.head.size, "version": view.version, "incidents": shown,
+        "log_size": documents.head.size, "version": view.version,
+        "custodian_page_sha256": view.custodian_page_sha256, "incidents": shown,
         "at_ms": now.0});
     out.result(object, &text);
     Ok(Exit::DONE)

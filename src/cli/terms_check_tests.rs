@@ -110,6 +110,7 @@ fn documents(rio: &LoadedKey) -> Documents {
         proofs_needed: 3,
         rotation_owed_since_ms: None,
         version: "0".into(),
+        custodian_page_sha256: String::new(),
     };
     Documents {
         manifest_sha256: manifest.sha256().unwrap(),

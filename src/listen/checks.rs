@@ -83,6 +83,8 @@ pub(super) fn check<B>(request: &Request<B>) -> Result<String, Refusal> {
         Method::PUT,
         Method::PATCH,
         Method::DELETE,
+        // What a browser asks first for a page on another machine; doors refuse it where none is.
+        Method::OPTIONS,
     ];
     if !methods.contains(request.method()) {
         return Err(Refusal::Method);

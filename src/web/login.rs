@@ -2,13 +2,15 @@
 
 use axum::Json;
 use axum::extract::{Extension, State};
-use hyper::header::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use hyper::header::{HeaderMap, SET_COOKIE};
 
-use super::guard;
 use super::problem::Problem;
 use super::read::{ConsoleOrigin, Posted, Source};
-use crate::api::{Challenge, ChallengeRequest, LoginReply, PageCode, SignedDocument};
+use super::{cookie, guard};
+use crate::api::{Challenge, ChallengeRequest, Done, LoginReply, PageCode, SignedDocument};
 use crate::app::{App, AppError};
+use crate::domain::time::SECOND_MS;
 
 /// Longest public key taken, in bytes; the largest that people use is an RSA key of 16,384 bits.
 const MAX_KEY_BYTES: usize = 4 * 1024;
@@ -41,6 +43,27 @@ pub(super) async fn login(
     Posted(signed): Posted<SignedDocument>,
 ) -> Result<Json<LoginReply>, Problem> {
     Ok(Json(app.login(&signed, dialled.text(), &from).await?))
+}
+
+/// Checks a signed login and keeps its token in the browser, where no script can read it.
+#[utoipa::path(
+    post, path = "/api/v1/login/browser", tag = "login",
+    request_body = SignedDocument, responses((status = 200, body = Done))
+)]
+pub(super) async fn browser(
+    State(app): State<App>,
+    Extension(dialled): Extension<ConsoleOrigin>,
+    Source(from): Source,
+    Posted(signed): Posted<SignedDocument>,
+) -> Result<Response, Problem> {
+    let reply = app.login(&signed, dialled.text(), &from).await?;
+    let seconds = (reply.expires_ms - app.now().0) / SECOND_MS;
+    let kept = cookie::keep(&reply.token, seconds)
+        .ok_or_else(|| AppError::Inconsistent("a token that no header can carry".into()))?;
+    let done = Done {
+        done: "signed in".to_owned(),
+    };
+    Ok(([(SET_COOKIE, kept)], Json(done)).into_response())
 }
 
 /// A code that signs the caller's browser in, once. Takes no body.

@@ -5,7 +5,9 @@
 //! OpenAPI document are made from that table. The pages have a table of the same kind
 //! ([`page_table`]).
 
+mod apart;
 mod cookie;
+mod custodian_page;
 mod custody;
 mod guard;
 mod incidents;
@@ -26,11 +28,13 @@ use axum::body::Body;
 use axum::middleware::{from_fn, map_response};
 use http_body_util::BodyExt as _;
 use hyper::Request;
+use hyper::header::HeaderValue;
 use tower::ServiceExt as _;
 
 use crate::app::App;
 use crate::listen::{self, Handler, Peer, RequestBody};
 
+pub use custodian_page::{CONTENT_SECURITY, FILES as CUSTODIAN_PAGE, PageFile};
 pub use guard::MAX_BODY_BYTES;
 pub use openapi::document as openapi_document;
 pub use pages::table as page_table;
@@ -61,6 +65,8 @@ pub fn handler(app: App, console_url: &str) -> Handler {
 ///
 /// Requests must carry their [`Peer`] as an extension, as [`handler`] sees to.
 pub fn router(app: App, console_url: &str) -> Router {
+    let allowed = app.custodian_origin();
+    let allowed = allowed.and_then(|origin| HeaderValue::from_str(&origin).ok());
     let mut router = Router::new();
     for route in routes::table(&app).into_iter().chain(page_table(&app)) {
         router = router.route(route.path, route.serve);
@@ -72,4 +78,9 @@ pub fn router(app: App, console_url: &str) -> Router {
         .layer(Extension(read::ConsoleOrigin::new(console_url)))
         .layer(map_response(guard::headers))
         .with_state(app)
+        .merge(custodian_page::router())
+        // Outermost: what the page apart asks goes on as a client's without a browser.
+        .layer(from_fn(move |request, next| {
+            apart::admit(allowed.clone(), request, next)
+        }))
 }

@@ -25,6 +25,7 @@ use crate::app::App;
         vault::vault,
         login::challenge,
         login::login,
+        login::browser,
         login::page_code,
         incidents::list,
         incidents::open,

@@ -14,11 +14,10 @@ use super::guard::MAX_BODY_BYTES;
 use super::problem::Problem;
 use crate::app::AppError;
 use crate::app::look::Caller;
-use crate::app::origins::browser_origin;
+use crate::app::origins::{browser_origin, mentions_prf};
 use crate::domain::ids::IncidentId;
 use crate::domain::incident::Refusal;
 use crate::listen::Peer;
-use crate::sealed::passkey::mentions_prf;
 
 /// A JSON body.
 pub(super) struct Posted<T>(pub T);

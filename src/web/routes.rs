@@ -77,6 +77,7 @@ pub fn table(app: &App) -> Vec<Route> {
     table.open_read("/api/v1/log/checkpoint", log::checkpoint);
     table.open_write("/api/v1/login/challenge", login::challenge);
     table.open_write("/api/v1/login", login::login);
+    table.open_write("/api/v1/login/browser", login::browser);
 
     table.write("/api/v1/login/page", login::page_code);
     table.read("/api/v1/vault", vault::vault);

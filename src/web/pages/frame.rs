@@ -97,7 +97,6 @@ impl<'a> Page<'a> {
     }
 
     /// Loads one more script of ours.
-    #[expect(dead_code, reason = "the pages that use it come next")]
     pub(in crate::web) fn script(mut self, path: impl Into<String>) -> Self {
         self.scripts.push(path.into());
         self

@@ -36,8 +36,8 @@ const stub = {
 };
 
 mkdirSync(out, { recursive: true });
-const built = await build({
-  entryPoints: [join(here, "src/main.js")],
+const bundled = async (entry) => Buffer.from((await build({
+  entryPoints: [join(here, entry)],
   absWorkingDir: here,
   bundle: true,
   minify: true,
@@ -48,9 +48,10 @@ const built = await build({
   loader: { ".txt": "text" },
   plugins: [stub],
   write: false,
-});
+})).outputFiles[0].contents);
 const files = {
-  "custodian.js": Buffer.from(built.outputFiles[0].contents),
+  "custodian.js": await bundled("src/main.js"),
+  "sign-in.js": await bundled("src/sign-in.js"),
   "custodian.css": readFileSync(join(here, "src/custodian.css")),
   "index.html": readFileSync(join(here, "src/index.html")),
 };

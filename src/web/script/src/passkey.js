@@ -1,8 +1,8 @@
 // Passkeys: making them, signing documents with them, and the age identity that their PRF output
 // gives. PRF is asked for only where a share or a test envelope is opened, never at sign-in.
 import { identityToRecipient } from "age-encryption";
-import { base64url, canonical, concat, unbase64url, utf8 } from "./bytes.js";
-import { challengeOf } from "./signatures.js";
+import { base64url, concat, unbase64url, utf8 } from "./bytes.js";
+import { assertionOf, challengeOf } from "./assertion.js";
 import { Stop } from "./stop.js";
 
 const prfInput = utf8("breakglass/unlocker/v1");
@@ -42,18 +42,6 @@ const ask = async (publicKey) => {
   } catch (error) {
     throw refusedBy(error);
   }
-};
-
-// Four fields and no more: toJSON() would hand over the PRF result.
-const assertionOf = (credential) => {
-  const { authenticatorData, clientDataJSON, signature } = credential.response;
-  const text = (buffer) => base64url(new Uint8Array(buffer));
-  return canonical({
-    authenticatorData: text(authenticatorData),
-    clientDataJSON: text(clientDataJSON),
-    id: text(credential.rawId),
-    signature: text(signature),
-  });
 };
 
 // Signs a document. `id` names the passkey, or any of this host's when it is null. With `open`

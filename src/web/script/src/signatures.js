@@ -1,4 +1,5 @@
 // Signatures of other people: SSH ones (OpenSSH PROTOCOL.sshsig) by WebCrypto, and passkeys'.
+import { challengeOf } from "./assertion.js";
 import { base64url, canonical, concat, ed25519Verify, same, sha256, unbase64, unbase64url, utf8 } from "./bytes.js";
 
 const reader = (bytes) => {
@@ -93,9 +94,6 @@ const derPair = (der) => {
   const [s] = int(next);
   return raw64(r, s);
 };
-
-// What a passkey signs for a document (PROTOCOL §4).
-export const challengeOf = (word, document) => sha256(utf8(`breakglass/${word}/v1\n${document}`));
 
 const passkeyVerify = async (key, word, document, text) => {
   const [host, id, spki] = key.slice("passkey ".length).split("/");
