@@ -1,77 +1,70 @@
 //! Row changes as statements: one variant, one statement (two where a switch needs both halves).
 //!
-//! Runs inside the sequencer's transaction, under a savepoint. Decides nothing: a row that is not
-//! as the caller read it is a conflict, and the caller's whole commit is rolled back.
-
-use sqlx::sqlite::SqliteConnection;
+//! Pure. The writer executes them in the sequencer's transaction, under a savepoint. Decides
+//! nothing: a row that is not as the caller read it is a conflict, and the caller's whole commit is
+//! rolled back.
 
 use super::change::{Alert, Document, RowChange, SecretPost};
 use super::error::Conflict;
 use super::sql;
-use super::step::{Applied, step};
+use super::step::{Steps, both, step};
 use crate::domain::ids::PersonId;
 use crate::domain::incident::Incident;
 use crate::domain::manifest::{Kind, Manifest};
 use crate::domain::rotation::Rotation;
 
-/// Applies one change.
+/// The statements of one change, in order.
 #[expect(
     clippy::too_many_lines,
     reason = "one arm per variant; splitting would hide one"
 )]
-pub(super) async fn apply(connection: &mut SqliteConnection, change: &RowChange) -> Applied {
+pub(super) fn steps(change: &RowChange) -> Steps {
     use sql::{custody, incident as text, outbox, people};
     match change {
         RowChange::SaveIncident {
             expected_version,
             incident,
-        } => save_incident(connection, *expected_version, incident).await,
+        } => save_incident(*expected_version, incident),
         RowChange::SaveRotation {
             expected_version,
             rotation,
-        } => save_rotation(connection, *expected_version, rotation).await,
-        RowChange::PutDocument(document) => put_document(connection, document).await,
+        } => save_rotation(*expected_version, rotation),
+        RowChange::PutDocument(document) => put_document(document),
         RowChange::UseAct {
             sha256,
             word,
             person,
             incident,
             at_ms,
-        } => {
-            step(text::USE_ACT)
-                .with(sha256.hex())
-                .with(word.as_str())
-                .with(person.as_str())
-                .with(incident.as_ref().map(|id| id.as_str()))
-                .with(at_ms.0)
-                .one(connection, Conflict::Replayed)
-                .await
-        }
+        } => step(text::USE_ACT)
+            .with(sha256.hex())
+            .with(word.as_str())
+            .with(person.as_str())
+            .with(incident.as_ref().map(|id| id.as_str()))
+            .with(at_ms.0)
+            .one(Conflict::Replayed),
         RowChange::PutEnvelope {
             incident,
             terms_sha256,
             index,
             act_sha256,
             envelope,
-        } => {
-            step(text::PUT_ENVELOPE)
-                .with(incident.as_str())
-                .with(i64::from(*index))
-                .with(terms_sha256.hex())
-                .with(act_sha256.hex())
-                .with(envelope.as_slice())
-                .one(connection, Conflict::Exists)
-                .await
-        }
+        } => step(text::PUT_ENVELOPE)
+            .with(incident.as_str())
+            .with(i64::from(*index))
+            .with(terms_sha256.hex())
+            .with(act_sha256.hex())
+            .with(envelope.as_slice())
+            .one(Conflict::Exists),
         RowChange::DropEnvelope { incident, index } => {
             let drop = step(text::DROP_ENVELOPE)
                 .with(incident.as_str())
                 .with(i64::from(*index));
-            drop.run(connection).await.map(drop_count)
+            drop.any()
         }
         RowChange::DropEnvelopes { incident } => {
             let drop = step(text::DROP_ENVELOPES).with(incident.as_str());
-            drop.run(connection).await.map(drop_count)
+            drop.any()
         }
         RowChange::PutEpoch {
             manifest,
@@ -82,7 +75,7 @@ pub(super) async fn apply(connection: &mut SqliteConnection, change: &RowChange)
             shares,
             at_ms,
         } => {
-            step(custody::PUT_EPOCH)
+            let put = step(custody::PUT_EPOCH)
                 .with(manifest.kind.word())
                 .with(i64::from(manifest.epoch))
                 .with(serde_json::to_string(manifest)?)
@@ -91,25 +84,21 @@ pub(super) async fn apply(connection: &mut SqliteConnection, change: &RowChange)
                 .with(secret_id.as_str())
                 .with(secret_expires_at_ms.0)
                 .with(at_ms.0)
-                .one(connection, Conflict::Exists)
-                .await?;
-            put_shares(connection, manifest, shares).await
+                .one(Conflict::Exists);
+            both(put, put_shares(manifest, shares))
         }
-        RowChange::SwitchEpoch { kind, epoch } => switch_epoch(connection, *kind, *epoch).await,
-        RowChange::EraseCredential { kind, epoch } => {
-            step(custody::ERASE_CREDENTIAL)
-                .with(kind.word())
-                .with(i64::from(*epoch))
-                .one(connection, Conflict::Version)
-                .await
-        }
+        RowChange::SwitchEpoch { kind, epoch } => switch_epoch(*kind, *epoch),
+        RowChange::EraseCredential { kind, epoch } => step(custody::ERASE_CREDENTIAL)
+            .with(kind.word())
+            .with(i64::from(*epoch))
+            .one(Conflict::Version),
         RowChange::EraseShares { kind, epoch } => {
             let erase = step(custody::ERASE_SHARES)
                 .with(kind.word())
                 .with(i64::from(*epoch));
-            erase.run(connection).await.map(drop_count)
+            erase.any()
         }
-        RowChange::DiscardEpoch { kind, epoch } => discard_epoch(connection, *kind, *epoch).await,
+        RowChange::DiscardEpoch { kind, epoch } => discard_epoch(*kind, *epoch),
         RowChange::PutProof {
             kind,
             epoch,
@@ -123,7 +112,7 @@ pub(super) async fn apply(connection: &mut SqliteConnection, change: &RowChange)
                 .with(i64::from(*index))
                 .with(act_sha256.hex())
                 .with(at_ms.0);
-            put.run(connection).await.map(drop_count)
+            put.any()
         }
         RowChange::UnlockerOpened {
             person,
@@ -134,119 +123,93 @@ pub(super) async fn apply(connection: &mut SqliteConnection, change: &RowChange)
                 .with(person.as_str())
                 .with(unlocker.as_str())
                 .with(at_ms.0);
-            put.run(connection).await.map(drop_count)
+            put.any()
         }
-        RowChange::PutSecretPost(post) => put_post(connection, post).await,
+        RowChange::PutSecretPost(post) => put_post(post),
         RowChange::SetSecretPost {
             id,
             state,
             secret_id,
-        } => {
-            step(custody::SET_POST)
-                .with(state.as_str())
-                .with(secret_id.as_deref())
-                .with(id.as_str())
-                .one(connection, Conflict::Version)
-                .await
-        }
+        } => step(custody::SET_POST)
+            .with(state.as_str())
+            .with(secret_id.as_deref())
+            .with(id.as_str())
+            .one(Conflict::Version),
         RowChange::PutSession {
             session,
             incident,
             exp_ms,
-        } => {
-            step(people::PUT_SESSION)
-                .with(session.as_str())
-                .with(incident.as_str())
-                .with(exp_ms.0)
-                .one(connection, Conflict::Exists)
-                .await
-        }
+        } => step(people::PUT_SESSION)
+            .with(session.as_str())
+            .with(incident.as_str())
+            .with(exp_ms.0)
+            .one(Conflict::Exists),
         RowChange::SetToken {
             session,
             token_sha256,
-        } => {
-            step(people::SET_TOKEN)
-                .with(token_sha256.hex())
-                .with(session.as_str())
-                .one(connection, Conflict::Version)
-                .await
-        }
-        RowChange::EndSession { session, at_ms } => {
-            step(people::END_SESSION)
-                .with(at_ms.0)
-                .with(session.as_str())
-                .one(connection, Conflict::Version)
-                .await
-        }
+        } => step(people::SET_TOKEN)
+            .with(token_sha256.hex())
+            .with(session.as_str())
+            .one(Conflict::Version),
+        RowChange::EndSession { session, at_ms } => step(people::END_SESSION)
+            .with(at_ms.0)
+            .with(session.as_str())
+            .one(Conflict::Version),
         RowChange::PutChallenge {
             challenge,
             purpose,
             subject,
             expires_at_ms,
-        } => {
-            step(people::PUT_CHALLENGE)
-                .with(challenge.as_str())
-                .with(purpose.as_str())
-                .with(subject.as_str())
-                .with(expires_at_ms.0)
-                .one(connection, Conflict::Exists)
-                .await
-        }
+        } => step(people::PUT_CHALLENGE)
+            .with(challenge.as_str())
+            .with(purpose.as_str())
+            .with(subject.as_str())
+            .with(expires_at_ms.0)
+            .one(Conflict::Exists),
         RowChange::UseChallenge {
             challenge,
             purpose,
             subject,
             now_ms,
         } => {
-            step(people::USE_CHALLENGE)
+            let using = step(people::USE_CHALLENGE)
                 .with(challenge.as_str())
                 .with(purpose.as_str())
                 .with(subject.as_str())
                 .with(now_ms.0)
-                .one(connection, Conflict::Challenge)
-                .await?;
+                .one(Conflict::Challenge);
             // Nobody can use these any more; without this the table grows with every stranger.
-            step(people::EXPIRE_CHALLENGES)
-                .with(now_ms.0)
-                .run(connection)
-                .await
-                .map(drop_count)
+            let expire = step(people::EXPIRE_CHALLENGES).with(now_ms.0).any();
+            both(using, expire)
         }
         RowChange::PasskeyUsed {
             credential,
             counter,
             at_ms,
-        } => {
-            step(sql::passkey::USED)
-                .with(credential.as_str())
-                .with(i64::from(*counter))
-                .with(at_ms.0)
-                .one(connection, Conflict::Counter)
-                .await
-        }
+        } => step(sql::passkey::USED)
+            .with(credential.as_str())
+            .with(i64::from(*counter))
+            .with(at_ms.0)
+            .one(Conflict::Counter),
         RowChange::PutLogin {
             token_sha256,
             person,
             key,
             expires_at_ms,
-        } => {
-            step(people::PUT_LOGIN)
-                .with(token_sha256.hex())
-                .with(person.as_str())
-                .with(key.as_str())
-                .with(expires_at_ms.0)
-                .one(connection, Conflict::Exists)
-                .await
-        }
+        } => step(people::PUT_LOGIN)
+            .with(token_sha256.hex())
+            .with(person.as_str())
+            .with(key.as_str())
+            .with(expires_at_ms.0)
+            .one(Conflict::Exists),
         RowChange::EndLogin { token_sha256 } => {
-            let end = step(people::END_LOGIN).with(token_sha256.hex());
-            end.run(connection).await.map(drop_count)
+            step(people::END_LOGIN).with(token_sha256.hex()).any()
         }
         RowChange::SetCurrent { what, sha256 } => {
             let set = step(people::SET_CURRENT)
                 .with(what.as_str())
                 .with(sha256.hex());
-            set.run(connection).await.map(drop_count)
+            set.any()
         }
         RowChange::SetFact { name, value } => {
             let change = match value {
@@ -255,39 +218,26 @@ pub(super) async fn apply(connection: &mut SqliteConnection, change: &RowChange)
                     .with(value.as_str()),
                 None => step(people::DROP_FACT).with(name.as_str()),
             };
-            change.run(connection).await.map(drop_count)
+            change.any()
         }
-        RowChange::QueueAlert(alert) => queue_alert(connection, alert).await,
-        RowChange::AlertSent { id, at_ms } => {
-            step(outbox::SENT)
-                .with(at_ms.0)
-                .with(id.as_str())
-                .one(connection, Conflict::Version)
-                .await
-        }
+        RowChange::QueueAlert(alert) => queue_alert(alert),
+        RowChange::AlertSent { id, at_ms } => step(outbox::SENT)
+            .with(at_ms.0)
+            .with(id.as_str())
+            .one(Conflict::Version),
         RowChange::AlertFailed {
             id,
             retry_at_ms,
             error,
-        } => {
-            step(outbox::FAILED)
-                .with(retry_at_ms.0)
-                .with(error.as_str())
-                .with(id.as_str())
-                .one(connection, Conflict::Version)
-                .await
-        }
+        } => step(outbox::FAILED)
+            .with(retry_at_ms.0)
+            .with(error.as_str())
+            .with(id.as_str())
+            .one(Conflict::Version),
     }
 }
 
-/// Where the number of changed rows says nothing.
-fn drop_count(_rows: u64) {}
-
-async fn save_incident(
-    connection: &mut SqliteConnection,
-    expected: i64,
-    incident: &Incident,
-) -> Applied {
+fn save_incident(expected: i64, incident: &Incident) -> Steps {
     let phase = incident.phase.name().to_string();
     let over = i64::from(incident.phase.is_over());
     let document = serde_json::to_string(incident)?;
@@ -298,7 +248,7 @@ async fn save_incident(
             .with(phase)
             .with(over)
             .with(document);
-        return insert.one(connection, Conflict::Exists).await;
+        return insert.one(Conflict::Exists);
     }
     let update = step(sql::incident::UPDATE)
         .with(phase)
@@ -306,14 +256,10 @@ async fn save_incident(
         .with(document)
         .with(incident.id.as_str())
         .with(expected);
-    update.one(connection, Conflict::Version).await
+    update.one(Conflict::Version)
 }
 
-async fn save_rotation(
-    connection: &mut SqliteConnection,
-    expected: i64,
-    rotation: &Rotation,
-) -> Applied {
+fn save_rotation(expected: i64, rotation: &Rotation) -> Steps {
     let incident = rotation.incident.as_ref().map(|id| id.as_str());
     let document = serde_json::to_string(rotation)?;
     if expected == 0 {
@@ -323,70 +269,63 @@ async fn save_rotation(
             .with(number)
             .with(incident)
             .with(document);
-        return insert.one(connection, Conflict::Exists).await;
+        return insert.one(Conflict::Exists);
     }
     let update = step(sql::incident::UPDATE_ROTATION)
         .with(incident)
         .with(document)
         .with(rotation.id.as_str())
         .with(expected);
-    update.one(connection, Conflict::Version).await
+    update.one(Conflict::Version)
 }
 
-async fn put_document(connection: &mut SqliteConnection, document: &Document) -> Applied {
+fn put_document(document: &Document) -> Steps {
     let put = step(sql::incident::PUT_DOCUMENT)
         .with(document.kind.folder())
         .with(document.sha256.hex())
         .with(document.bytes.as_slice())
         .with(document.signature.as_deref());
-    put.run(connection).await.map(drop_count)
+    put.any()
 }
 
-async fn put_shares(
-    connection: &mut SqliteConnection,
-    manifest: &Manifest,
-    shares: &[(u8, PersonId, Vec<u8>)],
-) -> Applied {
-    for (index, person, file) in shares {
+fn put_shares(manifest: &Manifest, shares: &[(u8, PersonId, Vec<u8>)]) -> Steps {
+    let put = |(index, person, file): &(u8, PersonId, Vec<u8>)| {
         step(sql::custody::PUT_SHARE)
             .with(manifest.kind.word())
             .with(i64::from(manifest.epoch))
             .with(i64::from(*index))
             .with(person.as_str())
             .with(file.as_slice())
-            .one(connection, Conflict::Exists)
-            .await?;
-    }
-    Ok(())
+            .one(Conflict::Exists)
+    };
+    shares
+        .iter()
+        .try_fold(Vec::new(), |done, share| both(Ok(done), put(share)))
 }
 
-async fn switch_epoch(connection: &mut SqliteConnection, kind: Kind, epoch: u32) -> Applied {
+fn switch_epoch(kind: Kind, epoch: u32) -> Steps {
     let retire = step(sql::custody::RETIRE_CURRENT)
         .with(kind.word())
         .with(i64::from(epoch));
-    retire.run(connection).await?;
     let make = step(sql::custody::MAKE_CURRENT)
         .with(kind.word())
         .with(i64::from(epoch));
-    make.one(connection, Conflict::Version).await
+    both(retire.any(), make.one(Conflict::Version))
 }
 
-async fn discard_epoch(connection: &mut SqliteConnection, kind: Kind, epoch: u32) -> Applied {
+fn discard_epoch(kind: Kind, epoch: u32) -> Steps {
     let discard = step(sql::custody::DISCARD_EPOCH)
         .with(kind.word())
         .with(i64::from(epoch));
-    discard.one(connection, Conflict::Version).await?;
-    for text in [sql::custody::ERASE_SHARES, sql::custody::ERASE_PROOFS] {
-        step(text)
-            .with(kind.word())
-            .with(i64::from(epoch))
-            .run(connection)
-            .await?;
-    }
-    Ok(())
+    let erase = |text| step(text).with(kind.word()).with(i64::from(epoch)).any();
+    let rest = both(
+        erase(sql::custody::ERASE_SHARES),
+        erase(sql::custody::ERASE_PROOFS),
+    );
+    both(discard.one(Conflict::Version), rest)
 }
 
-async fn put_post(connection: &mut SqliteConnection, post: &SecretPost) -> Applied {
+fn put_post(post: &SecretPost) -> Steps {
     let put = step(sql::custody::PUT_POST)
         .with(post.id.as_str())
         .with(post.used_for.word())
@@ -396,10 +335,10 @@ async fn put_post(connection: &mut SqliteConnection, post: &SecretPost) -> Appli
         .with(post.state.as_str())
         .with(post.secret_id.as_deref())
         .with(post.at_ms.0);
-    put.one(connection, Conflict::Exists).await
+    put.one(Conflict::Exists)
 }
 
-async fn queue_alert(connection: &mut SqliteConnection, alert: &Alert) -> Applied {
+fn queue_alert(alert: &Alert) -> Steps {
     let queue = step(sql::outbox::QUEUE)
         .with(alert.id.as_str())
         .with(alert.channel.as_str())
@@ -411,5 +350,5 @@ async fn queue_alert(connection: &mut SqliteConnection, alert: &Alert) -> Applie
         .with(i64::from(alert.drill))
         .with(alert.severity.as_str())
         .with(alert.at_ms.0);
-    queue.one(connection, Conflict::Exists).await
+    queue.one(Conflict::Exists)
 }

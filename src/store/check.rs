@@ -8,10 +8,10 @@ use std::path::Path;
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::batch::{Log, is_control};
 use super::commit::Head;
 use super::error::StoreError;
 use super::open::log_of;
+use super::page::{Log, is_control};
 use super::{Store, high_water, sql, tree};
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::entry::parse_entry;

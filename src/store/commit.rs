@@ -19,6 +19,9 @@ pub enum Lane {
     Control,
     /// Proxied calls; shed when too many wait.
     Data,
+    /// The end of a call that was sent: waits with the calls, and where they are shed, with
+    /// control, because it is owed. At most one per call under way can wait.
+    Owed,
 }
 
 /// Entries and row changes that become durable together or not at all.
@@ -55,6 +58,15 @@ impl Commit {
             rows: Vec::new(),
             lane: Lane::Data,
             not_after: None,
+        }
+    }
+
+    /// The entry that a call which was sent owes the log.
+    #[must_use]
+    pub fn call_end(draft: Draft) -> Self {
+        Self {
+            lane: Lane::Owed,
+            ..Self::call(draft)
         }
     }
 

@@ -53,6 +53,9 @@ pub enum StoreError {
     /// A migration could not be applied.
     #[error("migration: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
+    /// The connection or thread of the writer.
+    #[error("the writer of the log: {0}")]
+    Writer(String),
     /// A file beside the database.
     #[error("{path}: {source}")]
     File {

@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 use sqlx::sqlite::SqlitePool;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
 
 mod apply;
 mod batch;
@@ -22,12 +21,14 @@ mod commit;
 mod error;
 mod high_water;
 mod open;
+mod page;
 mod read;
 mod rows;
 mod sequencer;
 pub mod sql;
 mod step;
 mod tree;
+mod writer;
 
 pub use commit::{Commit, Committed, Genesis, Head, Lane, LogIdentity, SecretLogSeed};
 pub use error::{CommitError, Conflict, StoreError};
@@ -68,7 +69,7 @@ struct Inner {
     node: String,
     boot: String,
     crowded_since: Mutex<Option<Instant>>,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    ended: Mutex<Option<oneshot::Receiver<()>>>,
 }
 
 impl Store {
@@ -79,11 +80,11 @@ impl Store {
         head: watch::Receiver<Head>,
         writable: Arc<AtomicBool>,
         identity: LogIdentity,
-        writer: JoinHandle<()>,
+        ended: oneshot::Receiver<()>,
     ) -> Self {
         let LogIdentity { node, boot, .. } = identity;
         let crowded_since = Mutex::new(None);
-        let writer = Mutex::new(Some(writer));
+        let ended = Mutex::new(Some(ended));
         let inner = Inner {
             readers,
             control,
@@ -93,7 +94,7 @@ impl Store {
             node,
             boot,
             crowded_since,
-            writer,
+            ended,
         };
         Self {
             inner: Arc::new(inner),
@@ -126,15 +127,12 @@ impl Store {
             answer,
         };
         match lane {
-            Lane::Control => {
-                let message = Message::Commit(Box::new(job));
-                self.inner
-                    .control
-                    .send(message)
-                    .await
-                    .map_err(|_| CommitError::Closed)?;
-            }
-            Lane::Data => self.queue_call(job)?,
+            Lane::Control => self.queue_control(job).await?,
+            Lane::Data => self.queue_call(job).map_err(|(_, error)| error)?,
+            Lane::Owed => match self.queue_call(job) {
+                Err((job, CommitError::Overloaded)) => self.queue_control(job).await?,
+                queued => queued.map_err(|(_, error)| error)?,
+            },
         }
         let gone = |_| CommitError::Unknown("the writer ended without an answer".to_owned());
         answered.await.map_err(gone)?
@@ -154,8 +152,15 @@ impl Store {
         })
     }
 
-    /// Sheds instead of queueing for long: a call that waits helps nobody (facts §2.2).
-    fn queue_call(&self, job: Job) -> Result<(), CommitError> {
+    async fn queue_control(&self, job: Job) -> Result<(), CommitError> {
+        let message = Message::Commit(Box::new(job));
+        let sent = self.inner.control.send(message).await;
+        sent.map_err(|_| CommitError::Closed)
+    }
+
+    /// Sheds instead of queueing for long: a call that waits helps nobody (facts §2.2). What was
+    /// not queued comes back.
+    fn queue_call(&self, job: Job) -> Result<(), (Job, CommitError)> {
         let waiting = DATA_SLOTS - self.inner.data.capacity();
         {
             let since = &self.inner.crowded_since;
@@ -163,15 +168,15 @@ impl Store {
             if waiting <= CROWDED {
                 *since = None;
             } else if since.get_or_insert_with(Instant::now).elapsed() > CROWDED_FOR {
-                return Err(CommitError::Overloaded);
+                return Err((job, CommitError::Overloaded));
             }
         }
         self.inner
             .data
             .try_send(job)
             .map_err(|refused| match refused {
-                TrySendError::Full(_) => CommitError::Overloaded,
-                TrySendError::Closed(_) => CommitError::Closed,
+                TrySendError::Full(job) => (job, CommitError::Overloaded),
+                TrySendError::Closed(job) => (job, CommitError::Closed),
             })
     }
 
@@ -197,9 +202,9 @@ impl Store {
     /// Writes what waits, then the high-water mark, and releases the lock. Reads and commits
     /// fail afterwards.
     pub async fn close(&self) {
-        let writer = self
+        let ended = self
             .inner
-            .writer
+            .ended
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
@@ -207,10 +212,10 @@ impl Store {
         let _stopped = self.inner.control.send(Message::Close).await;
         // Readers first: the writer folds the WAL in when it is the last connection.
         self.inner.readers.close().await;
-        if let Some(writer) = writer
-            && let Err(why) = writer.await
+        if let Some(ended) = ended
+            && ended.await.is_err()
         {
-            tracing::error!(%why, "the writer of the log ended badly");
+            tracing::error!("the writer of the log ended badly");
         }
     }
 

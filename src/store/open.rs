@@ -10,16 +10,16 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use sqlx::migrate::{Migrate as _, Migrator};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _};
-use tokio::sync::{mpsc, watch};
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot, watch};
 
-use super::batch::Log;
 use super::commit::{Commit, Genesis, Head, LogIdentity};
 use super::error::StoreError;
+use super::page::{Author, Log};
 use super::sequencer::{CONTROL_SLOTS, DATA_SLOTS, Sequencer};
+use super::writer::{Writer, open_sqlite};
 use super::{Config, Store, check, high_water, sql};
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::merkle::Edge;
@@ -33,6 +33,15 @@ pub static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
 const READERS: u32 = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// What every connection that writes sets. `fullfsync` matters on macOS only. `secure_delete`:
+/// erased rows are overwritten. `synchronous=FULL`: an answered commit survives power loss.
+const PRAGMAS: [(&str, &str); 5] = [
+    ("synchronous", "FULL"),
+    ("foreign_keys", "ON"),
+    ("fullfsync", "ON"),
+    ("secure_delete", "ON"),
+    ("trusted_schema", "OFF"),
+];
 
 impl Store {
     /// Makes a vault: migrations, an empty log, the first commit, whose first entry is
@@ -134,12 +143,19 @@ async fn start(
     let (heads, head) = watch::channel(log.head.clone());
     let writable = Arc::new(AtomicBool::new(true));
     let high_water = tokio::spawn(high_water::follow(high_water::path(path), head.clone()));
+    let writer = open_sqlite(path, &PRAGMAS, BUSY_TIMEOUT)
+        .map_err(|why| StoreError::Writer(why.to_string()))?;
+    // Only now: the last connection that closes would fold the write-ahead log in.
+    connection.close().await?;
+    let (ended, end) = oneshot::channel();
     let sequencer = Sequencer {
-        connection,
+        writer: Writer::Sqlite(writer),
         log,
-        signer: signer(&identity)?,
-        node: identity.node.clone(),
-        boot: identity.boot.clone(),
+        author: Author {
+            signer: signer(&identity)?,
+            node: identity.node.clone(),
+            boot: identity.boot.clone(),
+        },
         clock,
         control: control_end,
         data: data_end,
@@ -147,10 +163,15 @@ async fn start(
         writable: Arc::clone(&writable),
         high_water,
         lock,
+        runtime: Handle::current(),
+        ended,
     };
-    let writer = tokio::spawn(sequencer.run());
+    std::thread::Builder::new()
+        .name("log-writer".to_owned())
+        .spawn(move || sequencer.run())
+        .map_err(|why| StoreError::Writer(why.to_string()))?;
     Ok(Store::assembled(
-        readers, control, data, head, writable, identity, writer,
+        readers, control, data, head, writable, identity, end,
     ))
 }
 
@@ -198,18 +219,14 @@ fn take_lock(database: &Path) -> Result<File, StoreError> {
     }
 }
 
-/// `synchronous=FULL`: an answered commit survives power loss. `secure_delete`: erased rows are
-/// overwritten.
 fn options(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
+    let options = SqliteConnectOptions::new()
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(BUSY_TIMEOUT)
-        .foreign_keys(true)
-        .pragma("fullfsync", "ON")
-        .pragma("secure_delete", "ON")
-        .pragma("trusted_schema", "OFF")
+        .busy_timeout(BUSY_TIMEOUT);
+    PRAGMAS.into_iter().fold(options, |options, (name, value)| {
+        options.pragma(name, value)
+    })
 }
 
 async fn connect(path: &Path, create: bool) -> Result<SqliteConnection, StoreError> {

@@ -1,24 +1,25 @@
 //! The one writer: collects what waits, writes it in one transaction, answers everybody.
 //!
 //! Batches form by themselves: while one commit waits for the disk, the next callers queue up.
-//! There is no timer. After an error whose outcome is unknown it stops for good, because a
+//! There is no timer. It has a thread of its own, because statements and the disk's answer block
+//! it and a hop between threads costs more than most statements. After an error whose outcome is unknown it stops for good, because a
 //! second fsync after a failed one may lie (facts §1.3).
 
 use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use sqlx::Connection as _;
-use sqlx::sqlite::SqliteConnection;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use super::batch::{Fault, Log};
+use super::batch::Fault;
 use super::change::RowChange;
 use super::commit::{Committed, Head, Lane};
 use super::error::CommitError;
+use super::page::{Author, Log};
+use super::writer::Writer;
 use crate::audit::entry::PreparedDraft;
-use crate::audit::note::NoteSigner;
 use crate::domain::time::{Clock, Timestamp};
 
 /// Most commits in one transaction.
@@ -55,11 +56,9 @@ pub(super) enum Message {
 
 /// Everything the writer owns.
 pub(super) struct Sequencer {
-    pub connection: SqliteConnection,
+    pub writer: Writer,
     pub log: Log,
-    pub signer: NoteSigner,
-    pub node: String,
-    pub boot: String,
+    pub author: Author,
     pub clock: Arc<dyn Clock>,
     pub control: mpsc::Receiver<Message>,
     pub data: mpsc::Receiver<Job>,
@@ -69,22 +68,26 @@ pub(super) struct Sequencer {
     pub high_water: JoinHandle<()>,
     /// Held until everything else is done.
     pub lock: File,
+    /// Lets the thread wait for the queues, which belong to the callers' runtime.
+    pub runtime: Handle,
+    /// Told when everything else is done.
+    pub ended: oneshot::Sender<()>,
 }
 
 impl Sequencer {
     /// Writes until it is told to close, every [`super::Store`] is gone, or the log fails.
-    pub(super) async fn run(mut self) {
+    pub(super) fn run(mut self) {
         let mut closing = false;
         while !closing {
             let mut batch = Vec::new();
-            closing = self.collect(&mut batch).await;
-            if !batch.is_empty() && !self.write(batch).await {
+            closing = self.runtime.clone().block_on(self.collect(&mut batch));
+            if !batch.is_empty() && !self.write(batch) {
                 break;
             }
         }
         self.writable.store(false, Ordering::Release);
         self.refuse_the_rest();
-        self.end().await;
+        self.end();
     }
 
     /// Fills a batch with what waits, control first; true when this is the last one.
@@ -115,8 +118,8 @@ impl Sequencer {
     }
 
     /// Writes one batch and answers it; false when the writer must stop.
-    async fn write(&mut self, batch: Vec<Job>) -> bool {
-        match self.transact(&batch).await {
+    fn write(&mut self, batch: Vec<Job>) -> bool {
+        match self.transact(&batch) {
             Ok((log, outcomes)) => {
                 // From here the batch is durable. A crash before the answers leaves entries that
                 // their callers do not know of: begun calls become `call.lost` at the next start.
@@ -128,8 +131,13 @@ impl Sequencer {
                     // The caller may be gone; its commit stands all the same.
                     let _gone = job.answer.send(outcome);
                 }
-                if erased {
-                    self.fold_write_ahead_log().await;
+                if erased && let Err(why) = self.writer.fold() {
+                    // A crash or failure here leaves sealed files in the log file a little
+                    // longer; the commit itself stands.
+                    tracing::warn!(
+                        ?why,
+                        "the write-ahead log was not folded in after an erasure"
+                    );
                 }
                 true
             }
@@ -149,17 +157,6 @@ impl Sequencer {
         }
     }
 
-    /// `secure_delete` overwrites erased rows in the database, but the write-ahead log still holds
-    /// their former pages until it is folded in.
-    async fn fold_write_ahead_log(&mut self) {
-        let fold = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)");
-        if let Err(why) = fold.execute(&mut self.connection).await {
-            // A crash or failure here leaves sealed files in the log file a little longer; the
-            // commit itself stands.
-            tracing::warn!(%why, "the write-ahead log was not folded in after an erasure");
-        }
-    }
-
     fn refuse_the_rest(&mut self) {
         self.control.close();
         self.data.close();
@@ -174,22 +171,29 @@ impl Sequencer {
     }
 
     /// High-water mark first, lock last.
-    async fn end(self) {
+    fn end(self) {
         let Self {
-            connection,
+            writer,
             heads,
             high_water,
             lock,
+            runtime,
+            ended,
             ..
         } = self;
         drop(heads);
-        if let Err(why) = high_water.await {
+        if let Err(why) = runtime.block_on(high_water) {
             tracing::error!(%why, "the high-water mark was not written");
         }
-        if let Err(why) = connection.close().await {
-            tracing::warn!(%why, "the database did not close cleanly; it recovers at the next start");
+        if let Err(why) = writer.close() {
+            tracing::warn!(
+                ?why,
+                "the database did not close cleanly; it recovers at the next start"
+            );
         }
         drop(lock);
+        // Nobody waits for it when the store was thrown away without being closed.
+        let _nobody_waits = ended.send(());
     }
 }
 

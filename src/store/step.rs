@@ -1,87 +1,112 @@
-//! One statement with its values, and what it means when it changes no row.
-
-use sqlx::sqlite::{SqliteArguments, SqliteConnection};
-use sqlx::{Arguments as _, Encode, Sqlite, Type};
+//! One statement with its values as data, and what it means when it changes no row.
+//!
+//! Both databases execute the same list; how is the business of [`super::writer`].
 
 use super::error::Conflict;
 
-/// Why a row change was not applied.
-#[derive(Debug)]
-pub(super) enum ApplyError {
-    /// A row was not as expected.
-    Conflict(Conflict),
-    /// The change has no row form, or the schema refuses it.
-    Invalid(String),
-    /// The database failed.
-    Database(sqlx::Error),
+/// A value to bind. Empty ones keep their type, because PostgreSQL wants it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Bound {
+    /// TEXT
+    Text(Option<String>),
+    /// BIGINT
+    Number(i64),
+    /// BLOB or BYTEA
+    Bytes(Vec<u8>),
 }
 
-impl From<sqlx::Error> for ApplyError {
-    fn from(error: sqlx::Error) -> Self {
-        match &error {
-            sqlx::Error::Database(refused) if refused.is_check_violation() => {
-                Self::Invalid(refused.message().to_owned())
-            }
-            sqlx::Error::Encode(why) => Self::Invalid(why.to_string()),
-            _ => Self::Database(error),
-        }
+impl From<&str> for Bound {
+    fn from(text: &str) -> Self {
+        Self::Text(Some(text.to_owned()))
     }
 }
 
-impl From<serde_json::Error> for ApplyError {
-    fn from(error: serde_json::Error) -> Self {
-        Self::Invalid(error.to_string())
+impl From<String> for Bound {
+    fn from(text: String) -> Self {
+        Self::Text(Some(text))
     }
 }
 
-/// Nothing to say, or why not.
-pub(super) type Applied = Result<(), ApplyError>;
+impl From<Option<&str>> for Bound {
+    fn from(text: Option<&str>) -> Self {
+        Self::Text(text.map(str::to_owned))
+    }
+}
+
+impl From<Option<String>> for Bound {
+    fn from(text: Option<String>) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<i64> for Bound {
+    fn from(number: i64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<&[u8]> for Bound {
+    fn from(bytes: &[u8]) -> Self {
+        Self::Bytes(bytes.to_vec())
+    }
+}
+
+impl From<Vec<u8>> for Bound {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Bytes(bytes)
+    }
+}
 
 /// One statement with its values.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Step {
-    text: &'static str,
-    values: SqliteArguments,
-    fault: Option<ApplyError>,
+    /// The statement.
+    pub text: &'static str,
+    /// Its values, `$1` first.
+    pub values: Vec<Bound>,
+    /// What any number of changed rows but one means; `None` where the number says nothing.
+    pub otherwise: Option<Conflict>,
 }
+
+/// Statements in order, or why a change has no row form.
+pub(super) type Steps = Result<Vec<Step>, serde_json::Error>;
 
 /// A statement without values yet.
 pub(super) fn step(text: &'static str) -> Step {
     Step {
         text,
-        values: SqliteArguments::default(),
-        fault: None,
+        values: Vec::new(),
+        otherwise: None,
     }
 }
 
 impl Step {
     /// Adds the next value.
-    pub(super) fn with<'t, T: Encode<'t, Sqlite> + Type<Sqlite>>(mut self, value: T) -> Self {
-        if let Err(why) = self.values.add(value) {
-            self.fault = Some(ApplyError::Invalid(why.to_string()));
-        }
+    pub(super) fn with(mut self, value: impl Into<Bound>) -> Self {
+        self.values.push(value.into());
         self
     }
 
-    /// Runs and tells how many rows changed.
-    pub(super) async fn run(self, connection: &mut SqliteConnection) -> Result<u64, ApplyError> {
-        if let Some(fault) = self.fault {
-            return Err(fault);
-        }
-        let done = sqlx::query_with(self.text, self.values)
-            .execute(connection)
-            .await?;
-        Ok(done.rows_affected())
+    /// The whole change, whatever the number of rows.
+    pub(super) fn any(self) -> Steps {
+        Ok(vec![self])
     }
 
-    /// Runs and demands that exactly one row changed.
-    pub(super) async fn one(
-        self,
-        connection: &mut SqliteConnection,
-        otherwise: Conflict,
-    ) -> Applied {
-        match self.run(connection).await? {
-            1 => Ok(()),
-            _ => Err(ApplyError::Conflict(otherwise)),
-        }
+    /// The whole change, which must change exactly one row.
+    pub(super) fn one(self, otherwise: Conflict) -> Steps {
+        Ok(vec![self.guarded(otherwise)])
     }
+
+    /// Demands that exactly one row changes.
+    pub(super) fn guarded(mut self, otherwise: Conflict) -> Self {
+        self.otherwise = Some(otherwise);
+        self
+    }
+}
+
+/// One change after the other.
+pub(super) fn both(first: Steps, then: Steps) -> Steps {
+    let mut steps = first?;
+    steps.extend(then?);
+    Ok(steps)
 }

@@ -12,7 +12,7 @@ use crate::app::error::AppError;
 use crate::app::step::draft;
 use crate::audit::entry::Draft;
 use crate::databricks::Upstream;
-use crate::store::{Commit, CommitError};
+use crate::store::Commit;
 
 /// The right to send one request; its `call.begin` is durable.
 pub struct Permit {
@@ -200,16 +200,9 @@ impl OpenCall {
     }
 }
 
-/// Heads and ends go where calls wait; when that queue sheds, they wait in the other one: the
-/// call has happened, and at most one per seat can be waiting.
+/// Heads and ends are never shed: the call has happened.
 async fn commit_end(app: &App, entry: Draft) -> Result<(), NotLogged> {
-    let store = &app.inner.store;
-    let committed = match store.commit(Commit::call(entry.clone())).await {
-        Err(CommitError::Overloaded) => {
-            store.commit(Commit::control(vec![entry], Vec::new())).await
-        }
-        committed => committed,
-    };
+    let committed = app.inner.store.commit(Commit::call_end(entry)).await;
     committed.map(drop).map_err(|error| {
         let error: AppError = app.not_committed(error);
         tracing::error!(%error, "the end of a call could not be logged");

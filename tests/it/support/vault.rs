@@ -294,6 +294,21 @@ impl TestVault {
             drop(app);
             drop(store);
             runtime.shutdown_timeout(PATIENCE);
+            self.until_released();
+        }
+    }
+
+    /// The writer's thread lets go of the vault once it sees that everybody is gone.
+    fn until_released(&self) {
+        let Some(mut lock) = self.store_config().sqlite else {
+            return;
+        };
+        lock.as_mut_os_string().push(".lock");
+        let lock = std::fs::File::open(lock).unwrap();
+        let began = std::time::Instant::now();
+        while lock.try_lock().is_err() {
+            assert!(began.elapsed() < PATIENCE, "the writer goes on");
+            std::thread::yield_now();
         }
     }
 

@@ -1,0 +1,75 @@
+//! SQLite's side of the writer: rusqlite on the sequencer's own thread, statements kept prepared.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::ffi::{ErrorCode, SQLITE_CONSTRAINT_CHECK};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OpenFlags, ToSql, params_from_iter};
+
+use super::{Bound, Refused};
+
+/// Statements kept prepared: all of `sql.rs` and the marks.
+const KEPT_STATEMENTS: usize = 128;
+
+/// Opens the database for writing. The file and its write-ahead mode are there already.
+pub(in crate::store) fn open(
+    path: &Path,
+    pragmas: &[(&str, &str)],
+    busy_timeout: Duration,
+) -> rusqlite::Result<Connection> {
+    // Only one thread ever has it, so SQLite need not lock.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(busy_timeout)?;
+    for (name, value) in pragmas {
+        connection.pragma_update(None, name, value)?;
+    }
+    connection.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
+    Ok(connection)
+}
+
+impl ToSql for Bound {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Text(Some(text)) => ValueRef::Text(text.as_bytes()),
+            Self::Text(None) => ValueRef::Null,
+            Self::Number(number) => ValueRef::Integer(*number),
+            Self::Bytes(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+pub(super) fn execute(
+    connection: &Connection,
+    text: &'static str,
+    values: &[Bound],
+) -> Result<u64, Refused> {
+    let mut statement = connection.prepare_cached(text).map_err(refused)?;
+    let changed = statement
+        .execute(params_from_iter(values))
+        .map_err(refused)?;
+    Ok(changed as u64)
+}
+
+/// `secure_delete` overwrites erased rows in the database, but the write-ahead log still holds
+/// their former pages until it is folded in.
+pub(super) fn fold(connection: &Connection) -> Result<(), Refused> {
+    let fold = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    fold.map_err(refused)
+}
+
+pub(super) fn close(connection: Connection) -> Result<(), Refused> {
+    connection.close().map_err(|(_, error)| refused(error))
+}
+
+fn refused(error: rusqlite::Error) -> Refused {
+    let why = error.to_string();
+    match error.sqlite_error() {
+        // SQLite has rolled back cleanly (a test fills a disk).
+        Some(said) if said.code == ErrorCode::DiskFull => Refused::Full,
+        Some(said) if said.code == ErrorCode::DatabaseBusy => Refused::Busy(why),
+        Some(said) if said.extended_code == SQLITE_CONSTRAINT_CHECK => Refused::Invalid(why),
+        _ => Refused::Failed(why),
+    }
+}
