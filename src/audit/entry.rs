@@ -14,6 +14,8 @@ pub const MAX_ENTRY_BYTES: usize = 65_535;
 
 /// Members the log adds itself; a draft may not carry them.
 const RESERVED: [&str; 6] = ["boot", "node", "seq", "t", "ts", "v"];
+/// Room for the entry of an ordinary call; longer ones grow.
+const USUAL_BYTES: usize = 768;
 /// Two numbers of 16 digits, two names, punctuation.
 const STAMP_BYTES: usize = 48;
 
@@ -49,12 +51,12 @@ pub struct Draft {
 /// A draft in its final bytes, but for `seq` and `ts`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PreparedDraft {
-    /// Members that sort before `seq`, with the opening brace.
-    head: Vec<u8>,
-    /// Members between `seq` and `ts`.
-    middle: Vec<u8>,
-    /// Members after `ts`, with the closing brace.
-    tail: Vec<u8>,
+    /// Every other member in order, with both braces.
+    bytes: Vec<u8>,
+    /// Length of the members that sort before `seq`, with the opening brace.
+    seq_at: usize,
+    /// Where the members between the two end. A comma lies before and behind each gap.
+    ts_at: usize,
 }
 
 impl PreparedDraft {
@@ -76,28 +78,23 @@ impl PreparedDraft {
             ("t", draft.kind.as_str()),
             ("v", VERSION),
         ];
-        let added = added.map(|(name, text)| (name.to_owned(), Value::from(text)));
-        let mut parts = [Map::new(), Map::new(), Map::new()];
-        let members = draft
-            .members
-            .iter()
-            .map(|(name, value)| (name.clone(), value.clone()));
-        for (name, value) in members.chain(added) {
-            let place = usize::from(name.as_str() > "seq") + usize::from(name.as_str() > "ts");
-            parts[place].insert(name, value);
+        let mut added = added.into_iter().peekable();
+        let mut writer = Writer::new();
+        for (name, value) in &draft.members {
+            while let Some((own, text)) = added.next_if(|(own, _)| *own < name.as_str()) {
+                writer.text(own, text)?;
+            }
+            writer.member(name, value)?;
         }
-        let [head, middle, tail] =
-            parts.map(|part| canonical::value_to_bytes(&Value::Object(part)));
-        let (mut head, middle, mut tail) = (head?, middle?, tail?);
-        // No part is empty: boot and node, t, and v sort into one each.
-        head.pop();
-        tail.remove(0);
-        let middle = middle[1..middle.len() - 1].to_vec();
-        let length = head.len() + middle.len() + tail.len() + STAMP_BYTES;
+        for (own, text) in added {
+            writer.text(own, text)?;
+        }
+        let prepared = writer.done();
+        let length = prepared.bytes.len() + STAMP_BYTES;
         if length > MAX_ENTRY_BYTES {
             return Err(EntryError::TooLong(length));
         }
-        Ok(Self { head, middle, tail })
+        Ok(prepared)
     }
 
     /// The entry's bytes: what is hashed, stored and exported.
@@ -111,18 +108,71 @@ impl PreparedDraft {
         if !(0..=MAX_INTEGER).contains(&ts_ms) {
             return Err(EntryError::Range("ts"));
         }
-        let length = self.head.len() + self.middle.len() + self.tail.len() + STAMP_BYTES;
-        let mut bytes = Vec::with_capacity(length);
-        bytes.extend_from_slice(&self.head);
+        let mut bytes = Vec::with_capacity(self.bytes.len() + STAMP_BYTES);
+        bytes.extend_from_slice(&self.bytes[..self.seq_at]);
         bytes.extend_from_slice(b",\"seq\":");
         push_decimal(&mut bytes, seq);
-        bytes.push(b',');
-        bytes.extend_from_slice(&self.middle);
+        bytes.extend_from_slice(&self.bytes[self.seq_at..self.ts_at]);
         bytes.extend_from_slice(b",\"ts\":");
         push_decimal(&mut bytes, ts_ms.cast_unsigned());
-        bytes.push(b',');
-        bytes.extend_from_slice(&self.tail);
+        bytes.extend_from_slice(&self.bytes[self.ts_at..]);
         Ok(bytes)
+    }
+}
+
+/// Writes members in their order and notes where `seq` and `ts` go. Neither gap is at an end:
+/// boot and node sort before `seq`, t between the two, and v after `ts`.
+struct Writer {
+    bytes: Vec<u8>,
+    seq_at: Option<usize>,
+    ts_at: Option<usize>,
+}
+
+impl Writer {
+    fn new() -> Self {
+        let mut bytes = Vec::with_capacity(USUAL_BYTES);
+        bytes.push(b'{');
+        Self {
+            bytes,
+            seq_at: None,
+            ts_at: None,
+        }
+    }
+
+    /// One more member, checked.
+    fn member(&mut self, name: &str, value: &Value) -> Result<(), EntryError> {
+        self.name(name);
+        canonical::push_member(&mut self.bytes, name, value)?;
+        Ok(())
+    }
+
+    /// One of the members that the log adds.
+    fn text(&mut self, name: &str, text: &str) -> Result<(), EntryError> {
+        self.member(name, &Value::from(text))
+    }
+
+    /// What goes between two members, and the gaps before this one.
+    fn name(&mut self, name: &str) {
+        let here = self.bytes.len();
+        if name > "seq" {
+            self.seq_at.get_or_insert(here);
+        }
+        if name > "ts" {
+            self.ts_at.get_or_insert(here);
+        }
+        if here > 1 {
+            self.bytes.push(b',');
+        }
+    }
+
+    fn done(mut self) -> PreparedDraft {
+        let end = self.bytes.len();
+        self.bytes.push(b'}');
+        PreparedDraft {
+            bytes: self.bytes,
+            seq_at: self.seq_at.unwrap_or(end),
+            ts_at: self.ts_at.unwrap_or(end),
+        }
     }
 }
 

@@ -66,6 +66,21 @@ pub fn value_to_bytes(value: &Value) -> Result<Vec<u8>, CanonicalError> {
     serde_json::to_vec(value).map_err(|e| CanonicalError::Shape(e.to_string()))
 }
 
+/// Appends `"name":value` to an object that its caller writes member by member, in the order of
+/// RFC 8785, where building the whole value would only copy it.
+///
+/// # Errors
+/// As [`to_bytes`]; what was appended is then of no use.
+pub fn push_member(bytes: &mut Vec<u8>, name: &str, value: &Value) -> Result<(), CanonicalError> {
+    check_name(name)?;
+    check(value, 1)?;
+    // Such a name needs no escapes.
+    bytes.push(b'"');
+    bytes.extend_from_slice(name.as_bytes());
+    bytes.extend_from_slice(b"\":");
+    serde_json::to_writer(bytes, value).map_err(|e| CanonicalError::Shape(e.to_string()))
+}
+
 /// Parses a document whose bytes must already be canonical: what a signature covers.
 ///
 /// # Errors
