@@ -48,7 +48,9 @@ mod log;
 mod review;
 
 // Operator.
+mod alert;
 mod init;
+mod packaging;
 mod serve;
 mod vault_parts;
 
@@ -93,6 +95,9 @@ async fn run_command(command: Command, globals: &Globals, out: &Output) -> Resul
         Command::Review(args) => review::run(args, globals, out).await,
         Command::Log(args) => log::run(args, globals, out).await,
         Command::Person(args) => person::run(args, globals, out).await,
+        Command::Alert(args) => alert::run(args, globals, out).await,
+        Command::Completions(args) => packaging::completions(&args),
+        Command::Man(args) => packaging::man(&args, out),
         Command::Init(args) => init::run(args, globals, out).await,
         Command::Serve(args) => serve::run(args, globals, out).await,
         #[cfg(feature = "simulator")]

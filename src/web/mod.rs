@@ -6,6 +6,7 @@
 //! ([`page_table`]).
 
 mod apart;
+mod alerts;
 mod cookie;
 mod custodian_page;
 mod custody;

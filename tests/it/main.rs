@@ -16,6 +16,7 @@ mod opening;
 #[path = "../passkey_support/mod.rs"]
 mod passkey_support;
 mod passkeys;
+mod paging;
 mod refusals;
 mod restart;
 mod rotation;
