@@ -13,10 +13,10 @@ mod custody;
 mod faults;
 mod keys;
 mod opening;
+mod paging;
 #[path = "../passkey_support/mod.rs"]
 mod passkey_support;
 mod passkeys;
-mod paging;
 mod refusals;
 mod restart;
 mod rotation;
