@@ -5,8 +5,8 @@
 //! OpenAPI document are made from that table. The pages have a table of the same kind
 //! ([`page_table`]).
 
-mod apart;
 mod alerts;
+mod apart;
 mod cookie;
 mod custodian_page;
 mod custody;
