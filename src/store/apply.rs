@@ -231,9 +231,7 @@ pub(super) fn steps(change: &RowChange) -> Steps {
             .with(incident.as_str())
             .with(i64::from(*number))
             .one(Conflict::Version),
-        RowChange::DropPages { incident } => {
-            step(outbox::DROP_PAGES).with(incident.as_str()).any()
-        }
+        RowChange::DropPages { incident } => step(outbox::DROP_PAGES).with(incident.as_str()).any(),
         RowChange::QueueAlert(alert) => queue_alert(alert),
         RowChange::AlertSent { id, at_ms } => step(outbox::SENT)
             .with(at_ms.0)
