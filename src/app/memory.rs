@@ -53,6 +53,8 @@ pub struct LiveSession {
     /// The proxied leg; the bearer never leaves it.
     pub(super) forwarder: Forwarder,
     pub(super) token_sha256: RwLock<Option<Digest>>,
+    /// The snapshot before is taken: calls that may leave something behind wait for it.
+    pub(super) surveyed: CancellationToken,
     /// What is counted about its calls.
     pub(super) desk: Desk,
 }
@@ -81,6 +83,8 @@ pub(super) struct Memory {
     pub(super) knocks: Mutex<HashMap<String, Burst>>,
     /// Codes that sign a browser in, by their hash.
     page_codes: Mutex<Codes>,
+    /// Giving a right and taking rights away exclude each other.
+    pub(super) rights_hand: tokio::sync::Mutex<()>,
     /// One Opening or way back at a time.
     pub(super) vault_hand: Arc<tokio::sync::Mutex<()>>,
 }

@@ -6,18 +6,23 @@
 //! sent), the second `call.lost` (nobody can tell). The bearer never comes here.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::Method;
 use serde_json::{Map, Value};
 use tokio::task::JoinHandle;
 
-use super::step::draft;
+use super::error::AppError;
+use super::step::{With, draft};
+use super::undo::{Plan, Tokens};
 use super::{App, chance};
 use crate::audit::entry::Draft;
 use crate::databricks::Upstream;
 use crate::domain::ids::Digest;
 use crate::domain::judge::Judged;
+use crate::domain::risk::Class;
 use crate::domain::target::{Target, Upstream as Host};
+use crate::store::change::UndoOrigin;
 use crate::store::{Commit, CommitError};
 
 mod burst;
@@ -39,6 +44,9 @@ pub(super) use burst::{Burst, Noted, WINDOW_MS};
 pub(super) use desk::Desk;
 
 use flight::OpenCall;
+
+/// Longest wait of a call for the snapshot before.
+const SURVEY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What is known of a body: its length in bytes and its SHA-256.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -98,6 +106,13 @@ pub enum PermitRefusal {
     /// The entry could not be made durable.
     #[error("the log cannot be written")]
     NotLogged,
+    /// Calls that may leave something behind wait for the snapshot before, which is not there yet.
+    #[error("the snapshot before the session is not taken yet")]
+    NotSurveyed,
+    /// How the thing stands that the call would change could not be read, so it could not be
+    /// brought back.
+    #[error("what the call would change could not be read first")]
+    NotRead,
     /// The verdict was no, or the terms name no such host.
     #[error("the call was not allowed")]
     NotAllowed,
@@ -202,9 +217,17 @@ impl App {
             .ok_or(PermitRefusal::Busy)?;
         let at = upstream(session, call.target).ok_or(PermitRefusal::NotAllowed)?;
         let cid = chance::short_id().map_err(|_| PermitRefusal::NotLogged)?;
+        self.after_the_survey(session, call.judged.class).await?;
+        let undo = self.rows_before(session, &call, &cid).await?;
         let entry = begin_draft(session, &call, &at, &cid);
-        let begin_seq = self.begin_call(session, entry).await?;
+        let begun = self.begin_call(session, entry).await;
+        if begun.is_err() && !undo.is_empty() {
+            // Nothing was sent: there is nothing to take away.
+            self.void_undo(&undo, &session.incident).await;
+        }
+        let begin_seq = begun?;
         let open = OpenCall {
+            undo,
             app: self.clone(),
             session: Arc::clone(session),
             cid,
@@ -226,6 +249,56 @@ impl App {
             return Err(PermitRefusal::Ended);
         }
         Ok(permit)
+    }
+
+    /// Privilege, code and destroy calls wait for the snapshot before (PROTOCOL §6).
+    async fn after_the_survey(
+        &self,
+        session: &LiveSession,
+        class: Class,
+    ) -> Result<(), PermitRefusal> {
+        let waits = matches!(
+            class,
+            Class::Privilege | Class::Code | Class::Destroy | Class::Unreviewed
+        );
+        if !waits {
+            return Ok(());
+        }
+        tokio::select! {
+            biased;
+            () = session.surveyed.cancelled() => Ok(()),
+            () = session.cut.cancelled() => Err(PermitRefusal::Ended),
+            () = tokio::time::sleep(SURVEY_PATIENCE) => Err(PermitRefusal::NotSurveyed),
+        }
+    }
+
+    /// Reads how the things stand that the call would add, and makes their rows durable.
+    async fn rows_before(
+        &self,
+        session: &Arc<LiveSession>,
+        call: &Call<'_>,
+        cid: &str,
+    ) -> Result<Vec<String>, PermitRefusal> {
+        if call.judged.additions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let plan = Plan {
+            incident: &session.incident,
+            origin: UndoOrigin::Call,
+            cid: Some(cid),
+            workspace: session.target.workspace.as_deref(),
+            things: call.judged.additions.clone(),
+            grantees: &session.principal.grantees,
+        };
+        let tokens = Tokens::Session(Arc::clone(session));
+        match self.plan_undo(&tokens, plan, With::default()).await {
+            Ok(rows) => Ok(rows.into_iter().map(|row| row.id).collect()),
+            Err(AppError::Databricks(error)) => {
+                tracing::warn!(%error, "a call was refused because its undo could not be planned");
+                Err(PermitRefusal::NotRead)
+            }
+            Err(_) => Err(PermitRefusal::NotLogged),
+        }
     }
 
     /// The last look at the session and the commit, with the gate held over both.

@@ -1,7 +1,7 @@
 //! Step 9: the review. The case record is computed from the log, so that what is signed can be
 //! computed again by anyone who has an export.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -39,6 +39,10 @@ struct Tally {
     timeline: Vec<Value>,
     notes: Vec<Value>,
     last_seq: u64,
+    /// Calls under way that may leave something behind, by call id.
+    writes: BTreeMap<String, String>,
+    /// Calls whose additions have undo rows.
+    undoable: BTreeSet<String>,
 }
 
 impl App {
@@ -272,13 +276,47 @@ impl Tally {
         match entry.kind.as_str() {
             "call.begin" => {
                 let key = (text("cls"), text("method"), text("route"));
+                let leaves = matches!(
+                    key.0.as_str(),
+                    "privilege" | "code" | "destroy" | "unreviewed"
+                );
+                if leaves && !self.undoable.contains(&text("cid")) {
+                    self.writes
+                        .insert(text("cid"), format!("{} {}", key.1, key.2));
+                }
                 *self.calls.entry(key).or_default() += 1;
             }
+            "call.abort" => drop(self.writes.remove(&text("cid"))),
             "call.end" => {
                 let status = entry.integer("status").unwrap_or(0);
                 *self.statuses.entry(format!("s{status}")).or_default() += 1;
+                self.stayed(entry, status);
             }
-            "call.lost" => self.item("call_lost", "a call", "its outcome is unknown"),
+            "undo.planned" => drop(self.undoable.insert(text("cid"))),
+            "undo.kept" => self.item("kept", &about_undo(entry), "the terms let it stay"),
+            "undo.failed" => self.item("not_undone", &about_undo(entry), &text("why")),
+            "grant.done" | "grant.failed" => {
+                let about = format!("{} for {}", text("right"), text("person"));
+                let why = if entry.kind == "grant.done" {
+                    "granted"
+                } else {
+                    "not shown"
+                };
+                self.item("granted", &about, why);
+            }
+            "snapshot.diff" => {
+                let about = format!("{}: {}", text("kind"), lines_of(entry));
+                self.item(
+                    "difference",
+                    &about,
+                    "stands otherwise than before the session",
+                );
+            }
+            "snapshot.failed" => self.item("no_comparison", "the snapshot after", &text("why")),
+            "call.lost" => {
+                self.item("call_lost", "a call", "its outcome is unknown");
+                self.stayed(entry, 0);
+            }
             "deny" => self.item(
                 "deny",
                 &format!("{} {}", text("method"), text("route")),
@@ -302,9 +340,16 @@ impl Tally {
                 "the token came from a second address",
             ),
             kind if kind.starts_with("call.") || kind.starts_with("alert.") => {}
-            _ => self.timeline.push(json!({
-                "seq": entry.seq, "ts": entry.ts_ms, "kind": entry.kind, "person": text("person"),
-            })),
+            _ => {
+                let mut moment = json!({
+                    "seq": entry.seq, "ts": entry.ts_ms, "kind": entry.kind,
+                    "person": text("person"),
+                });
+                if entry.kind.starts_with("undo.") {
+                    moment["what"] = Value::from(about_undo(entry));
+                }
+                self.timeline.push(moment);
+            }
         }
         if !matches!(entry.kind.as_str(), "call.begin" | "call.end" | "call.head") {
             self.moment(entry);
@@ -323,6 +368,22 @@ impl Tally {
                 "person": entry.text("person").unwrap_or(""),
             }));
         }
+    }
+
+    /// A write whose traces no undo row takes away: what it made or changed stays, and somebody
+    /// has to look at it. A definite no left nothing.
+    fn stayed(&mut self, entry: &Entry, status: i64) {
+        let Some(call) = self.writes.remove(entry.text("cid").unwrap_or("")) else {
+            return;
+        };
+        if (400..500).contains(&status) {
+            return;
+        }
+        let why = match status {
+            200..400 => "what it made or changed stays",
+            _ => "it may have been carried out",
+        };
+        self.item("stays", &call, why);
     }
 
     fn item(&mut self, kind: &str, about: &str, why: &str) {
@@ -374,5 +435,36 @@ impl Tally {
             sha256,
             items,
         })
+    }
+}
+
+/// What an undo entry is about: the thing and who got it, by id.
+fn about_undo(entry: &Entry) -> String {
+    let who = match entry.members.get("who") {
+        Some(Value::Array(names)) => {
+            let names: Vec<&str> = names.iter().filter_map(Value::as_str).collect();
+            names.join(", ")
+        }
+        _ => String::new(),
+    };
+    format!("{} ({who})", entry.text("what").unwrap_or(""))
+}
+
+/// What came and what went, shortened.
+fn lines_of(entry: &Entry) -> String {
+    let part = |name: &str, sign: &str| {
+        let lines = entry.members.get(name).and_then(Value::as_array);
+        let lines = lines.into_iter().flatten().filter_map(Value::as_str);
+        lines
+            .map(|line| format!("{sign}{line}"))
+            .collect::<Vec<_>>()
+    };
+    let all = [part("added", "+"), part("removed", "-")].concat();
+    let more = all.len().saturating_sub(5);
+    let shown = all[..all.len() - more].join(", ");
+    if more > 0 {
+        format!("{shown} and {more} more")
+    } else {
+        shown
     }
 }

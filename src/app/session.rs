@@ -18,6 +18,7 @@ use crate::domain::incident::{Incident, OPENING_MS, Phase};
 use crate::domain::never::Principal;
 use crate::domain::scope::Scope;
 use crate::domain::time::MINUTE_MS;
+use crate::sealed::secret::Credential;
 
 impl App {
     /// Makes the session secret, reads what the proxy must protect, and opens the session.
@@ -40,6 +41,7 @@ impl App {
             self.delete_our_secrets(&bearer)
         })
         .await?;
+        self.be_workspace_admin(incident, &credential, end).await?;
         let listed = self
             .persist("list the secrets", Some(end), || async {
                 Ok(self.inner.databricks.list_secrets(&bearer).await?)
@@ -52,7 +54,7 @@ impl App {
             .await?;
         source.also_guard(&credential.client_secret);
         let session = self
-            .live_session(incident, &bearer, Arc::new(source), end)
+            .live_session(incident, &credential, &bearer, Arc::new(source), end)
             .await?;
         self.start_session(incident, session).await
     }
@@ -60,11 +62,13 @@ impl App {
     async fn live_session(
         &self,
         incident: &Incident,
+        credential: &Arc<Credential>,
         bearer: &Minted,
         source: Arc<SessionCredential>,
         end: i64,
     ) -> Result<LiveSession, AppError> {
-        let principal = self.principal_facts(incident, bearer, end).await?;
+        let mut principal = self.principal_facts(incident, bearer, end).await?;
+        principal.grantees = self.grantees(incident, credential, end).await?;
         self.usable(incident, &source).await?;
         let scope = Scope::parse(&incident.terms.scope)
             .map_err(|e| AppError::Inconsistent(e.to_string()))?;
@@ -87,6 +91,7 @@ impl App {
             cut: CancellationToken::new(),
             forwarder: Forwarder::new(&self.inner.databricks, source),
             token_sha256: RwLock::new(None),
+            surveyed: CancellationToken::new(),
             desk: Desk::default(),
         })
     }
@@ -146,6 +151,7 @@ impl App {
             application_id: found.application_id,
             numeric_id: found.id.to_string(),
             group_ids,
+            grantees: Vec::new(),
         })
     }
 
@@ -155,13 +161,17 @@ impl App {
         session: LiveSession,
     ) -> Result<(), AppError> {
         let id = session.id.clone();
-        self.inner.memory.put_session(Arc::new(session));
+        let session = Arc::new(session);
+        self.inner.memory.put_session(Arc::clone(&session));
         let command = Command::SessionReady { session: id };
         match self
             .step(&incident.id, command, None, With::default())
             .await
         {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                self.survey_before(&session);
+                Ok(())
+            }
             Err(error) => {
                 drop(self.inner.memory.end_session());
                 // Stopped while it was being opened: the way back takes over from here.

@@ -7,6 +7,7 @@ use super::App;
 use super::error::AppError;
 use super::rotate::Hands;
 use super::step::With;
+use super::undo::Tokens;
 use crate::domain::ids::IncidentId;
 use crate::domain::incident::command::Command;
 use crate::domain::incident::{Closing, Incident, Phase};
@@ -73,7 +74,8 @@ impl App {
         .map(drop)
     }
 
-    /// Deletes the session secret, finishes an interrupted saga and rotates what was unsealed.
+    /// Deletes the session secret, undoes what the session added, finishes an interrupted saga and
+    /// rotates what was unsealed.
     async fn rotate_for(
         &self,
         incident: &Incident,
@@ -98,6 +100,10 @@ impl App {
             self.delete_our_secrets(&bearer)
         })
         .await?;
+        let tokens = Tokens::of(&credential);
+        self.undo_all(&tokens, || self.survey_after(&tokens, id))
+            .await?;
+        hands.tokens_dead_at_ms = hands.tokens_dead_at_ms.max(tokens.dead_at().await);
         if incident.purpose == Purpose::Rotate {
             self.measure(&bearer).await?;
         }

@@ -149,6 +149,8 @@ pub fn exit_code_of(code: &str) -> u8 {
         | "no_quorum"
         | "no_alert_confirmed"
         | "second_stop"
+        | "not_in_grants"
+        | "outside_target"
         | "unanswered"
         | "other_record"
         | "bad_text" => Exit::REFUSED,

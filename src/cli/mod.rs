@@ -30,6 +30,7 @@ mod status;
 mod claim;
 mod close;
 mod environment;
+mod grant;
 mod note;
 mod open;
 mod run;
@@ -48,9 +49,7 @@ mod log;
 mod review;
 
 // Operator.
-mod alert;
 mod init;
-mod packaging;
 mod serve;
 mod vault_parts;
 
@@ -86,6 +85,7 @@ async fn run_command(command: Command, globals: &Globals, out: &Output) -> Resul
         Command::Claim(args) => claim::run(args, globals, out).await,
         Command::Run(args) => run::run(args, globals, out).await,
         Command::Env(args) => environment::run(args, globals, out).await,
+        Command::Grant(args) => grant::run(args, globals, out).await,
         Command::Note(args) => note::run(args, globals, out).await,
         Command::Close(args) => close::run(args, globals, out).await,
         Command::Approve(args) => approve::run(args, globals, out).await,
@@ -95,9 +95,6 @@ async fn run_command(command: Command, globals: &Globals, out: &Output) -> Resul
         Command::Review(args) => review::run(args, globals, out).await,
         Command::Log(args) => log::run(args, globals, out).await,
         Command::Person(args) => person::run(args, globals, out).await,
-        Command::Alert(args) => alert::run(args, globals, out).await,
-        Command::Completions(args) => packaging::completions(&args),
-        Command::Man(args) => packaging::man(&args, out),
         Command::Init(args) => init::run(args, globals, out).await,
         Command::Serve(args) => serve::run(args, globals, out).await,
         #[cfg(feature = "simulator")]

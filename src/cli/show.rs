@@ -5,6 +5,7 @@ use super::terms_check::Case;
 use super::text::{count, left};
 use crate::api::{CustodianView, IncidentView};
 use crate::domain::roster::Roster;
+use crate::domain::scope::{CODE, Scope};
 use crate::domain::terms::{Purpose, Requester};
 use crate::domain::time::Timestamp;
 
@@ -41,6 +42,12 @@ pub(super) fn facts(case: &Case, roster: &Roster, now: Timestamp) -> String {
     }
     if terms.purpose != Purpose::Rotate {
         row("may call", &line(&terms.scope.join(", ")));
+        if Scope::parse(&terms.scope).is_ok_and(|scope| scope.names_code()) {
+            row("code", CODE);
+        }
+        for grant in &terms.grants_to {
+            row("grants", &line(&grant.words(roster)));
+        }
         let answers = terms
             .answers
             .iter()

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    alert, approve, claim, close, decline, enrol, environment, init, log, login, note, open,
-    packaging, person, prove, review, run, serve, status,
+    approve, claim, close, decline, enrol, environment, grant, init, log, login, note, open,
+    person, prove, review, run, serve, status,
 };
 #[cfg(feature = "simulator")]
 use super::{demo, simulate};
@@ -83,6 +83,8 @@ pub enum Command {
     Run(run::Args),
     /// Responder: print the session's environment for a shell
     Env(environment::Args),
+    /// Responder: make a person of the terms an admin until the session ends
+    Grant(grant::Args),
     /// Write a note into an incident's log
     Note(note::Args),
     /// Responder: end the session and watch the secret being rotated
@@ -101,12 +103,6 @@ pub enum Command {
     Review(review::Args),
     /// Auditor: read, export and verify the log
     Log(log::Args),
-    /// Operator: see how alert channels fare, and test them
-    Alert(alert::Args),
-    /// Print a shell's completions
-    Completions(packaging::CompletionsArgs),
-    /// Write the man pages into a folder
-    Man(packaging::ManArgs),
     /// Operator: make a vault around a Databricks credential
     Init(init::Args),
     /// Operator: run the vault

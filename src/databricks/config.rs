@@ -38,9 +38,24 @@ pub struct Config {
     /// Address to connect to for every workspace host (private link); names stay as they are.
     #[serde(default)]
     pub workspace_address: Option<IpAddr>,
+    /// How the principal comes to be admin of the target workspace.
+    #[serde(default)]
+    pub workspace_admin: WorkspaceAdmin,
     /// Waits and time limits.
     #[serde(default)]
     pub waits: Waits,
+}
+
+/// How the principal comes to be admin of a workspace (PROTOCOL §6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkspaceAdmin {
+    /// The vault assigns it when a session opens and takes it away at close.
+    #[default]
+    AtOpen,
+    /// It always is: for workspaces without identity federation, whose assignments the account
+    /// cannot change. Grants go through the workspace's group `admins` then.
+    Standing,
 }
 
 /// The cloud a Databricks account lives on.

@@ -14,11 +14,12 @@ mod forward;
 mod http;
 mod identity;
 mod leak;
+mod rights;
 mod secrets;
 mod token;
 mod upstream;
 
-pub use config::{Cloud, Config, ConfigError, Waits};
+pub use config::{Cloud, Config, ConfigError, Waits, WorkspaceAdmin};
 pub use error::{CallError, Unreached, ip_blocked, private_link_redirect, token_refused};
 pub use forward::{BodyError, ForwardError, Forwarder, OutBody, Reply};
 pub use http::{BuildError, Client};

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::VERSION;
 use super::canonical::{self, CanonicalError};
+use super::grants::{GrantTo, Right};
 use super::ids::{Digest, IncidentId, PersonId, VaultId};
 use super::manifest::Kind;
 use super::review::{Finding, Verdict};
@@ -63,7 +64,7 @@ pub struct Opening {
     /// Scope patterns; empty means the use case's own.
     pub scope: Vec<String>,
     /// People to whom rights may be granted.
-    pub grants_to: Vec<PersonId>,
+    pub grants_to: Vec<GrantTo>,
     /// Length of the session wanted.
     pub max_minutes: u32,
     /// Public key that will sign the claim; `None` for purpose `rotate`.
@@ -162,6 +163,13 @@ pub enum Deed {
         /// Its hash.
         policy_sha256: Digest,
     },
+    /// Give a person of `grants_to` an admin's right until the close.
+    Grant {
+        /// Who gets it.
+        grantee: PersonId,
+        /// What.
+        right: Right,
+    },
     /// Lift gates as a security person.
     Override {
         /// Which.
@@ -188,6 +196,7 @@ impl Deed {
             Self::Review { .. } => "review",
             Self::Roster { .. } => "roster",
             Self::Policy { .. } => "policy",
+            Self::Grant { .. } => "grant",
             Self::Override { .. } => "override",
         }
     }

@@ -11,6 +11,7 @@ use super::risk::{self, Body, BodyNeed, BodyRefusal, Class, Classified};
 use super::scope::{self, CallFacts, RefusalReason, Scope, Verdict};
 use super::target::Target;
 use super::thrift_text::{self, ThriftCall, ThriftRefusal};
+use super::undo::{self, Thing};
 
 /// A call as it came in.
 #[derive(Debug, Clone, Copy)]
@@ -55,6 +56,8 @@ pub struct Judged {
     pub sql: Option<String>,
     /// Thrift method, on Thrift routes.
     pub thrift_method: Option<String>,
+    /// What it may add that the close takes away again; each needs its row before the call.
+    pub additions: Vec<Thing>,
     /// Whether it may be made.
     pub outcome: Result<(), Denied>,
 }
@@ -224,6 +227,12 @@ fn decide(asked: &Asked<'_>, rights: &Rights<'_>, classified: &Classified, held:
             Held::Thrift(call) => Some(call.method.clone()),
             _ => None,
         },
+        additions: undo::additions(
+            asked.method,
+            asked.target,
+            classified.template(),
+            body.json(),
+        ),
         outcome,
     }
 }

@@ -21,6 +21,7 @@ pub mod roster;
 pub mod terms;
 
 // The state machines.
+pub mod grants;
 pub mod incident;
 pub mod quorum;
 pub mod review;
@@ -29,7 +30,6 @@ pub mod rotation;
 // Who is told what.
 pub mod alert;
 pub mod due;
-pub mod paging;
 
 // What the proxy decides by: canonical target, risk class, scope, what no session may do.
 pub mod judge;
@@ -39,3 +39,6 @@ pub mod scope;
 pub mod statement;
 pub mod target;
 pub mod thrift_text;
+
+// What a session added, and how it is taken away again.
+pub mod undo;

@@ -17,6 +17,10 @@ pub const MAX_PATTERNS: usize = 64;
 /// Longest pattern, in bytes.
 pub const MAX_PATTERN_BYTES: usize = 512;
 
+/// What a custodian reads before she signs terms that name code (PROTOCOL §8).
+pub const CODE: &str = "can run code as the admin identity: what that code does is not logged here \
+     and may outlive the session";
+
 /// Why a list of patterns is not a scope. Carries the pattern, which is never secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScopeError {
@@ -98,11 +102,7 @@ impl Scope {
     pub fn describe(&self) -> Vec<String> {
         let mut lines: Vec<String> = self.patterns.iter().map(Pattern::describe).collect();
         if self.names_code() {
-            lines.push(
-                "can run code as the admin identity: what that code does is not logged here and \
-                 may outlive the session"
-                    .to_owned(),
-            );
+            lines.push(CODE.to_owned());
         }
         lines
     }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::canonical::{self, CanonicalError};
+use super::grants::GrantTo;
 use super::ids::{Digest, IdError, IncidentId, PersonId, VaultId};
 use super::lifetime::SessionSecret;
 use super::manifest::Kind;
@@ -168,8 +169,8 @@ pub struct Terms {
     pub target: Target,
     /// Scope patterns.
     pub scope: Vec<String>,
-    /// People to whom rights may be granted (later versions; empty now).
-    pub grants_to: Vec<PersonId>,
+    /// People to whom rights may be granted.
+    pub grants_to: Vec<GrantTo>,
     /// Length of the session.
     pub max_minutes: u32,
     /// Not opened before this moment.

@@ -230,6 +230,11 @@ impl Door {
         match refusal {
             PermitRefusal::Ended => Refusal::session_ended(),
             PermitRefusal::NotLogged => Refusal::audit_unavailable(),
+            PermitRefusal::NotSurveyed | PermitRefusal::NotRead => {
+                let denial = Denial::unjudged(&call.parts.method, "no_way_back");
+                self.app.deny(call.session, &denial).await;
+                Refusal::not_sent(refusal.to_string())
+            }
             PermitRefusal::Busy => {
                 let denial = Denial::unjudged(&call.parts.method, "too_many_calls");
                 self.app.deny(call.session, &denial).await;

@@ -37,6 +37,7 @@ pub fn workspaces(call: &Call<'_>, rest: &[&str]) -> Handled {
                 .entry(id)
                 .or_default()
                 .remove(&principal);
+            directory.admins_follow(id, principal);
             drop(directory);
             call.state.directory_changed();
             Ok(Reply::done())
@@ -109,6 +110,7 @@ fn put(call: &Call<'_>, workspace: u64, id: &str) -> Handled {
             Some(level) => assigned.insert(id, level.to_owned()),
             None => assigned.remove(&id),
         };
+        directory.admins_follow(workspace, id);
         json!({"permissions": level.into_iter().collect::<Vec<_>>(), "principal": who})
     };
     call.state.directory_changed();

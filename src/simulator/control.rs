@@ -14,6 +14,7 @@ use super::knobs::Knobs;
 use super::recorder::Recorded;
 use super::reply::{Handled, Reply};
 use super::secrets::Secret;
+use super::seed::ADMINS_GROUP;
 use super::state::{State, lock};
 
 /// The control routes.
@@ -49,6 +50,8 @@ pub fn route(state: &State, peer: SocketAddr, parts: &Parts, body: &[u8]) -> Han
         }
         ("GET", "secrets") => Ok(secrets(state)),
         ("POST", "foreign-secret") => foreign_secret(state, body),
+        ("GET", "rights") => Ok(rights(state)),
+        ("POST", "assign") => assign(state, body),
         _ => Err(Reply::no_endpoint(parts.method.as_str(), parts.uri.path())),
     }
 }
@@ -120,6 +123,39 @@ fn foreign_secret(state: &State, body: &[u8]) -> Handled {
         .push(secret);
     state.keep();
     Ok(Reply::json(&shown))
+}
+
+/// Who is admin of what.
+fn rights(state: &State) -> Reply {
+    let directory = lock(&state.directory);
+    let admins = directory.workspace_groups.get(&ADMINS_GROUP);
+    Reply::json(&json!({
+        "assignments": directory.assignments,
+        "admins": admins.map(|group| group["members"].clone()),
+        "account_admins": directory.users.iter().chain(&directory.principals)
+            .filter(|(_, one)| one["roles"].to_string().contains("account_admin"))
+            .map(|(id, _)| id)
+            .collect::<Vec<_>>(),
+        "groups": directory.workspace_groups,
+    }))
+}
+
+/// Sets or, without a level, removes an assignment, as an account admin would.
+fn assign(state: &State, body: &[u8]) -> Handled {
+    let given: Value = serde_json::from_slice(body).unwrap_or_default();
+    let number = |name: &str| given[name].as_u64().unwrap_or_default();
+    let (workspace, principal) = (number("workspace"), number("principal"));
+    {
+        let mut directory = lock(&state.directory);
+        let assigned = directory.assignments.entry(workspace).or_default();
+        match given["level"].as_str() {
+            Some(level) => assigned.insert(principal, level.to_owned()),
+            None => assigned.remove(&principal),
+        };
+        directory.admins_follow(workspace, principal);
+    }
+    state.directory_changed();
+    Ok(Reply::done())
 }
 
 /// A request as a row of `system.access.audit` (facts §4.4).

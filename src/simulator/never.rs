@@ -35,6 +35,9 @@ pub fn account(call: &Call<'_>, rest: &[&str]) -> Handled {
             };
             collection(call, "integrations", "apps", tail, integration)
         }
+        (_, ["oauth2", "published-app-integrations", tail @ ..]) => {
+            collection(call, "published", "apps", tail, || json!({}))
+        }
         (_, ["log-delivery", tail @ ..]) => {
             let delivery = || json!({"config_id": clock::random_uuid(), "status": "ENABLED"});
             collection(
@@ -87,6 +90,15 @@ fn collection(
             }
             held.push(object.clone());
             Ok(Reply::json(&object))
+        }
+        ("GET", [id]) => {
+            let named = |object: &&Value| {
+                let mut members = object.as_object().into_iter().flatten();
+                members.any(|(_, value)| value == *id)
+            };
+            let found = held.iter().find(named);
+            let missing = || Reply::missing(format!("{id} does not exist"));
+            found.map(Reply::json).ok_or_else(missing)
         }
         ("DELETE" | "PATCH" | "PUT", [id, ..]) => {
             if call.method == "DELETE" {

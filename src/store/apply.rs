@@ -8,6 +8,7 @@ use super::change::{Alert, Document, RowChange, SecretPost};
 use super::error::Conflict;
 use super::sql;
 use super::step::{Steps, both, step};
+use super::undo;
 use crate::domain::ids::PersonId;
 use crate::domain::incident::Incident;
 use crate::domain::manifest::{Kind, Manifest};
@@ -135,6 +136,9 @@ pub(super) fn steps(change: &RowChange) -> Steps {
             .with(secret_id.as_deref())
             .with(id.as_str())
             .one(Conflict::Version),
+        RowChange::PutUndo(row) => undo::put(row),
+        RowChange::SetUndo { id, state } => undo::set(id, state),
+        RowChange::PutSnapshot(found) => undo::put_snapshot(found),
         RowChange::PutSession {
             session,
             incident,
@@ -220,18 +224,6 @@ pub(super) fn steps(change: &RowChange) -> Steps {
             };
             change.any()
         }
-        RowChange::PutPage { incident, wave } => step(outbox::PUT_PAGE)
-            .with(incident.as_str())
-            .with(i64::from(wave.number))
-            .with(wave.due_ms.0)
-            .with(serde_json::to_string(&wave.people)?)
-            .with(i64::from(wave.fallback))
-            .any(),
-        RowChange::DropPage { incident, number } => step(outbox::DROP_PAGE)
-            .with(incident.as_str())
-            .with(i64::from(*number))
-            .one(Conflict::Version),
-        RowChange::DropPages { incident } => step(outbox::DROP_PAGES).with(incident.as_str()).any(),
         RowChange::QueueAlert(alert) => queue_alert(alert),
         RowChange::AlertSent { id, at_ms } => step(outbox::SENT)
             .with(at_ms.0)

@@ -4,9 +4,10 @@
 use crate::domain::ids::{Digest, IncidentId, PersonId, SessionId};
 use crate::domain::incident::Incident;
 use crate::domain::manifest::{Kind, Manifest};
-use crate::domain::paging::Wave;
 use crate::domain::rotation::Rotation;
 use crate::domain::time::Timestamp;
+
+pub use super::undo::{Snapshot, Undo, UndoOrigin};
 
 /// What kind of document a hash stands for; the folder of the export it goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -254,6 +255,17 @@ pub enum RowChange {
         /// Databricks' id, if known now.
         secret_id: Option<String>,
     },
+    /// Something a session is about to add at Databricks.
+    PutUndo(Box<Undo>),
+    /// What became of it.
+    SetUndo {
+        /// The row.
+        id: String,
+        /// `void`, `nothing`, `undone`, `kept` or `failed`.
+        state: String,
+    },
+    /// How things stood before or after a session.
+    PutSnapshot(Snapshot),
     /// A session came to be.
     PutSession {
         /// Its id.
@@ -337,25 +349,6 @@ pub enum RowChange {
         name: String,
         /// Value; `None` removes it.
         value: Option<String>,
-    },
-    /// Whom to wake later for an incident; the same wave again replaces it.
-    PutPage {
-        /// The incident.
-        incident: IncidentId,
-        /// Who, and when.
-        wave: Wave,
-    },
-    /// A wave was sent; one that is gone already is a conflict.
-    DropPage {
-        /// The incident.
-        incident: IncidentId,
-        /// The wave's number.
-        number: u8,
-    },
-    /// Nobody is to be woken for this incident any more.
-    DropPages {
-        /// The incident.
-        incident: IncidentId,
     },
     /// An alert to send.
     QueueAlert(Alert),

@@ -28,12 +28,13 @@ mod sequencer;
 pub mod sql;
 mod step;
 mod tree;
+mod undo;
 mod writer;
 
 pub use commit::{Commit, Committed, Genesis, Head, Lane, LogIdentity, SecretLogSeed};
 pub use error::{CommitError, Conflict, StoreError};
 pub use open::{POSTGRES, SQLITE};
-pub use rows::{AlertRow, ChannelRow, EpochRow, LoginRow, SessionRow};
+pub use rows::{AlertRow, EpochRow, LoginRow, SessionRow};
 
 use crate::audit::entry::{Draft, PreparedDraft};
 use sequencer::{DATA_SLOTS, Job, Message, Prepared};

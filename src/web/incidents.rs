@@ -11,7 +11,8 @@ use utoipa::IntoParams;
 use super::problem::Problem;
 use super::read::{Asked, LoggedIn, Named, Posted};
 use crate::api::{
-    ApproveRequest, ClaimReply, Done, IncidentList, IncidentView, NoteRequest, SignedDocument,
+    ApproveRequest, ClaimReply, Done, GrantReply, IncidentList, IncidentView, NoteRequest,
+    SignedDocument,
 };
 use crate::app::App;
 
@@ -179,6 +180,21 @@ pub(super) async fn claim(
     Posted(signed): Posted<SignedDocument>,
 ) -> Result<Json<ClaimReply>, Problem> {
     Ok(Json(app.claim(&id, &signed, &caller).await?))
+}
+
+/// The responder gives a person of `grants_to` an admin's right until the close.
+#[utoipa::path(
+    post, path = "/api/v1/incidents/{id}/grant", tag = "incidents",
+    params(("id" = String, Path)), request_body = SignedDocument,
+    responses((status = 200, body = GrantReply))
+)]
+pub(super) async fn grant(
+    State(app): State<App>,
+    LoggedIn(caller): LoggedIn,
+    Named(id): Named,
+    Posted(signed): Posted<SignedDocument>,
+) -> Result<Json<GrantReply>, Problem> {
+    Ok(Json(app.grant(&id, &signed, &caller).await?))
 }
 
 /// Writes something down.

@@ -123,6 +123,8 @@ fn refused(refusal: &Refusal) -> StatusCode {
         | Refusal::NoShare { .. }
         | Refusal::WrongClaimKey
         | Refusal::Participant
+        | Refusal::NotInGrants { .. }
+        | Refusal::OutsideTarget { .. }
         | Refusal::NotAuditor => StatusCode::FORBIDDEN,
         Refusal::NoSuchIncident(_) => StatusCode::NOT_FOUND,
         Refusal::SessionEnded { .. } | Refusal::Lapsed { .. } => StatusCode::GONE,

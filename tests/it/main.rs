@@ -11,9 +11,9 @@
 
 mod custody;
 mod faults;
+mod grants;
 mod keys;
 mod opening;
-mod paging;
 #[path = "../passkey_support/mod.rs"]
 mod passkey_support;
 mod passkeys;

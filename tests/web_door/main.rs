@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests stop the test")]
 
-mod alerts;
 mod documented;
 mod log;
 mod logins;

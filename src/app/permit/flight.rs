@@ -144,7 +144,12 @@ impl InFlight {
             entry.members.insert("leak".to_owned(), Value::from(true));
         }
         self.open.is_over = true;
-        self.open.commit(entry).await
+        self.open.commit(entry).await?;
+        // A definite no added nothing; any other status is looked at on the way back.
+        if (400..500).contains(&outcome.status) && !matches!(outcome.status, 408 | 499) {
+            self.open.void().await;
+        }
+        Ok(())
     }
 
     /// Ends a call that surely never reached Databricks.
@@ -167,6 +172,8 @@ pub(super) struct OpenCall {
     pub(super) begun_boot_ms: i64,
     pub(super) is_sent: bool,
     pub(super) is_over: bool,
+    /// Undo rows made for this call.
+    pub(super) undo: Vec<String>,
     /// Given back when the call is over.
     pub(super) _seat: Seat,
 }
@@ -192,7 +199,19 @@ impl OpenCall {
         members: [(&str, Value); N],
     ) -> Result<(), NotLogged> {
         self.is_over = true;
-        self.commit(self.draft(kind, members)).await
+        let logged = self.commit(self.draft(kind, members)).await;
+        if kind == "call.abort" {
+            self.void().await;
+        }
+        logged
+    }
+
+    /// The call surely did nothing: its rows need not be looked at.
+    async fn void(&mut self) {
+        let rows = std::mem::take(&mut self.undo);
+        if !rows.is_empty() {
+            self.app.void_undo(&rows, &self.session.incident).await;
+        }
     }
 
     async fn commit(&self, entry: Draft) -> Result<(), NotLogged> {

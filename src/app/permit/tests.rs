@@ -344,7 +344,6 @@ fn settings() -> Settings {
         plain_url: None,
         ca_pem: None,
         custodian_origin: None,
-        watch: crate::app::Watch::default(),
     }
 }
 
@@ -359,6 +358,12 @@ fn client(url: &str) -> Client {
         ..Waits::default()
     };
     Client::new(&config).unwrap()
+}
+
+fn surveyed() -> CancellationToken {
+    let surveyed = CancellationToken::new();
+    surveyed.cancel();
+    surveyed
 }
 
 fn session(client: &Client, app: &App) -> LiveSession {
@@ -382,6 +387,7 @@ fn session(client: &Client, app: &App) -> LiveSession {
         cut: CancellationToken::new(),
         forwarder: Forwarder::new(client, source),
         token_sha256: RwLock::new(Some(Digest::of(TOKEN.as_bytes()))),
+        surveyed: surveyed(),
         desk: Desk::default(),
     }
 }

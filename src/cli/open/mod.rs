@@ -3,6 +3,7 @@
 
 mod ask;
 mod follow;
+mod resource;
 
 use serde_json::json;
 
@@ -11,6 +12,7 @@ use super::terms_check::{self, Case};
 use super::{CliError, Exit, Globals, Output, clock, phrase, show, text};
 use crate::api::IncidentView;
 use crate::domain::act::{Deed, Opening};
+use crate::domain::grants::GrantTo;
 use crate::domain::ids::IncidentId;
 use crate::domain::phrase::phrase as phrase_of;
 use crate::domain::terms::{Purpose, Target};
@@ -48,6 +50,13 @@ pub struct Args {
     /// What the session may call; the use case's own scope without it. May be repeated
     #[arg(long, value_name = "PATTERN")]
     scope: Vec<String>,
+    /// One thing the session may change, such as job:123; adds the patterns for it. May be repeated
+    #[arg(long = "resource", value_name = "KIND:ID", value_parser = resource::patterns)]
+    resources: Vec<resource::Patterns>,
+    /// A person who may be made an admin for the session (`grant`); PERSON:keep lets the right
+    /// stay after the close. May be repeated
+    #[arg(long = "grant", value_name = "PERSON")]
+    grants: Vec<GrantTo>,
     /// What the shares are for
     #[arg(long, value_enum, default_value_t)]
     purpose: PurposeArg,
@@ -57,6 +66,19 @@ pub struct Args {
     /// Longest wait for the custodians
     #[arg(long, value_name = "TIME", default_value = "30m", value_parser = text::minutes)]
     timeout: u32,
+}
+
+impl Args {
+    /// The scope asked for; resources come with reading, which every repair needs.
+    fn patterns(&self) -> Vec<String> {
+        let mut patterns = self.scope.clone();
+        if !self.resources.is_empty() && patterns.is_empty() {
+            patterns.push("ws:read".to_owned());
+        }
+        let more = self.resources.iter().flat_map(|one| one.0.clone());
+        patterns.extend(more);
+        patterns
+    }
 }
 
 /// Purposes a person can ask for.
@@ -128,14 +150,15 @@ async fn opening(
             account: args.account,
             workspace: args.workspace.clone(),
         },
-        scope: args.scope.clone(),
-        grants_to: Vec::new(),
+        scope: args.patterns(),
+        grants_to: args.grants.clone(),
         max_minutes: args.minutes.unwrap_or(0),
         claim_key: None,
         client_nonce: hex::encode(nonce),
     };
     if args.purpose == PurposeArg::Rotate {
-        let sessionless = opening.scope.is_empty() && args.minutes.is_none();
+        let sessionless =
+            opening.scope.is_empty() && opening.grants_to.is_empty() && args.minutes.is_none();
         let aimless = args.because.is_none() && opening.answers.is_empty();
         return if sessionless && aimless {
             Ok(opening)

@@ -64,6 +64,28 @@ pub enum Attempt {
         /// How many since the last message.
         count: u64,
     },
+    /// A person was given an admin's right, or Databricks did not show it.
+    Granted {
+        /// Which incident.
+        incident: IncidentId,
+        /// Who got it.
+        person: PersonId,
+        /// `workspace-admin` or `account-admin`.
+        right: &'static str,
+        /// It stays after the close.
+        keep: bool,
+        /// Read back; otherwise nobody knows until the close looks again.
+        shown: bool,
+    },
+    /// Something a session added could not be taken away.
+    UndoFailed {
+        /// Which incident.
+        incident: IncidentId,
+        /// What, without names.
+        what: String,
+        /// Why.
+        why: String,
+    },
     /// A channel did not take a message.
     ChannelFailed {
         /// Its name in the configuration.
@@ -129,6 +151,8 @@ pub fn for_attempt(attempt: &Attempt, roster: &Roster) -> Vec<AlertDraft> {
         } => scope_refused(incident, actor, *count, roster),
         Attempt::Fault(found) => vec![fault::message(found, roster)],
         Attempt::TokenSeen { .. }
+        | Attempt::Granted { .. }
+        | Attempt::UndoFailed { .. }
         | Attempt::ChannelFailed { .. }
         | Attempt::RotationOwed { .. }
         | Attempt::ProofsMissing { .. }
@@ -263,6 +287,51 @@ fn trouble(attempt: &Attempt, roster: &Roster) -> AlertDraft {
             format!(
                 "A reply of Databricks in {incident} carried the token that the vault injects. The \
                  reply was cut, the session is stopped and the secret is being rotated."
+            ),
+        ),
+        Attempt::Granted {
+            incident,
+            person,
+            right,
+            keep,
+            shown,
+        } => (
+            "grant",
+            Severity::Alarm,
+            Audience::Everyone,
+            format!(
+                "[GRANTED] {incident}: {} is {right}",
+                roster.name_of(person)
+            ),
+            format!(
+                "In {incident} {} {} {right} {}. What a granted person does at Databricks is in \
+                 Databricks' own audit log, not in ours.\nNot expected? Stop it: breakglass stop \
+                 {incident}",
+                roster.name_of(person),
+                if *shown {
+                    "was made"
+                } else {
+                    "may have been made"
+                },
+                if *keep {
+                    "and KEEPS it, as the terms say"
+                } else {
+                    "until the session ends"
+                },
+            ),
+        ),
+        Attempt::UndoFailed {
+            incident,
+            what,
+            why,
+        } => (
+            "undo.failed",
+            Severity::Alarm,
+            security_and(roster, &[Role::Custodian, Role::Auditor, Role::Operator]),
+            format!("[NOT UNDONE] {incident}: {what}"),
+            format!(
+                "{what}, added in {incident}, could not be taken away: {why}. It is tried again at \
+                 the next opening or rotation; until then take it away by hand."
             ),
         ),
         Attempt::ChannelFailed { channel, error } => (

@@ -384,7 +384,7 @@ impl Case<'_> {
         } else {
             (
                 Severity::Info,
-                "Nothing was unsealed. Nothing for you to do: stand down, sleep.",
+                "Nothing was unsealed. Nothing for you to do.",
             )
         };
         let body = format!(

@@ -7,6 +7,7 @@ use super::rules::Rules;
 use super::{Incident, LAPSE_MS};
 use crate::domain::VERSION;
 use crate::domain::act::Opening;
+use crate::domain::grants;
 use crate::domain::ids::{Digest, IncidentId, VaultId};
 use crate::domain::lifetime::SessionSecret;
 use crate::domain::policy::{DelayWhen, Leaf, OfficeHours, UseCase};
@@ -172,12 +173,7 @@ fn check_opening<'a>(
     {
         return Err(bad("claim_key", "must be an ssh-ed25519 key"));
     }
-    if !opening.grants_to.is_empty() {
-        return Err(bad(
-            "grants_to",
-            "is not possible yet: grants come with a later version",
-        ));
-    }
+    grants::check(&opening.grants_to, rules.roster).map_err(|why| bad("grants_to", &why))?;
     check_scope(opening, use_case)?;
     Ok(use_case)
 }
@@ -188,15 +184,7 @@ fn check_scope(opening: &Opening, use_case: &UseCase) -> Result<(), Refusal> {
     } else {
         &opening.scope
     };
-    let scope = Scope::parse(patterns).map_err(|e| bad("scope", &e.to_string()))?;
-    if scope.names_privilege() || scope.names_code() {
-        // Undo and grants come with a later version; until then nothing is allowed that a close
-        // could not take back.
-        return Err(bad(
-            "scope",
-            "names privilege or code, which this version cannot undo yet",
-        ));
-    }
+    Scope::parse(patterns).map_err(|e| bad("scope", &e.to_string()))?;
     Ok(())
 }
 

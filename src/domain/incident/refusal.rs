@@ -1,6 +1,6 @@
 //! What the rules say no with: one sentence, a code, a next step, a runbook, an exit code.
 
-use crate::domain::ids::IncidentId;
+use crate::domain::ids::{IncidentId, PersonId};
 use crate::domain::terms::Gate;
 use crate::domain::time::Timestamp;
 
@@ -119,6 +119,20 @@ pub enum Refusal {
         /// What is wrong.
         why: String,
     },
+    /// Terms that do not name the person.
+    #[error("the terms do not name {person} in grants_to")]
+    NotInGrants {
+        /// Who was to be given a right.
+        person: PersonId,
+    },
+    /// A right on a host that the terms do not include.
+    #[error("{right} is not within the terms' target: {target}")]
+    OutsideTarget {
+        /// The right asked for.
+        right: &'static str,
+        /// The target in words.
+        target: String,
+    },
     /// Too many openings.
     #[error("{0}")]
     TooMany(&'static str),
@@ -216,6 +230,8 @@ impl Refusal {
             Self::TreeSaysNo { .. } => "tree_says_no",
             Self::NotYet { .. } => "not_yet",
             Self::BadOpening { .. } => "bad_opening",
+            Self::NotInGrants { .. } => "not_in_grants",
+            Self::OutsideTarget { .. } => "outside_target",
             Self::TooMany(_) => "too_many",
             Self::TooFewEligible { .. } => "too_few_eligible",
             Self::GateNeedsAnother { .. } => "gate_needs_another",

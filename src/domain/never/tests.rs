@@ -4,6 +4,7 @@ use crate::domain::target::canonicalise;
 use crate::domain::thrift_text::ThriftCall;
 use serde_json::{Value, json};
 
+mod grants;
 mod people;
 
 const APP: &str = "5c1f5d9e-3a52-4a0e-9d2b-0a4d5b6c7d8e";
@@ -13,6 +14,7 @@ fn principal() -> Principal {
         application_id: APP.to_owned(),
         numeric_id: "4711".to_owned(),
         group_ids: vec!["900".to_owned()],
+        grantees: Vec::new(),
     }
 }
 

@@ -231,6 +231,36 @@ impl Directory {
             .collect()
     }
 
+    /// The workspace's `admins` has whom the account assigns as ADMIN, and no longer.
+    pub fn admins_follow(&mut self, workspace: u64, principal: u64) {
+        let assigned = self.assignments.get(&workspace);
+        let is_admin = assigned
+            .and_then(|held| held.get(&principal))
+            .is_some_and(|level| level == "ADMIN");
+        let Some(group) = self.workspace_groups.get_mut(&ADMINS_GROUP) else {
+            return;
+        };
+        let id = json!(principal.to_string());
+        let mut members = group["members"].as_array().cloned().unwrap_or_default();
+        members.retain(|member| member["value"] != id);
+        if is_admin {
+            members.push(json!({"value": id}));
+        }
+        group["members"] = json!(members);
+    }
+
+    /// User names in a group of the workspace; `None` when there is no such group.
+    pub fn legacy_members(&self, parent: &str) -> Option<Vec<Value>> {
+        let mut groups = self.workspace_groups.values();
+        let group = groups.find(|group| group["displayName"] == json!(parent))?;
+        let members = group["members"].as_array().into_iter().flatten();
+        let ids = members.filter_map(|member| member["value"].as_str()?.parse::<u64>().ok());
+        Some(
+            ids.filter_map(|id| Some(json!({"user_name": self.users.get(&id)?["userName"]})))
+                .collect(),
+        )
+    }
+
     /// Adds or removes by names; false when the group or user is unknown.
     pub fn legacy_member(&mut self, parent: &str, user: &str, adds: bool) -> bool {
         let Some(id) = self.id_of(user).map(|id| id.to_string()) else {

@@ -173,6 +173,13 @@ pub fn legacy_groups(call: &Call<'_>, rest: &[&str]) -> Handled {
             let names = lock(&call.state.directory).group_names();
             Ok(Reply::json(&json!({"group_names": names})))
         }
+        ("GET", ["list-members"]) => {
+            let group = call.param("group_name").unwrap_or_default();
+            let members = lock(&call.state.directory).legacy_members(group);
+            let members =
+                members.ok_or_else(|| Reply::missing(format!("Group {group} does not exist")))?;
+            Ok(Reply::json(&json!({"members": members})))
+        }
         ("POST", ["add-member" | "remove-member"]) => {
             require_workspace_admin(call)?;
             let body = call.json()?;

@@ -78,23 +78,9 @@ fn an_opening_that_cannot_be_is_refused_with_its_sentence() {
         ),
         (
             "bad_opening",
-            "names privilege or code",
+            "names nobody, who is not in the roster",
             with(&|o| {
-                o.scope = vec!["ws:privilege".to_owned()];
-            }),
-        ),
-        (
-            "bad_opening",
-            "names privilege or code",
-            with(&|o| {
-                o.scope = vec!["ws:read".to_owned(), "ws:code:/api/*/jobs/**".to_owned()];
-            }),
-        ),
-        (
-            "bad_opening",
-            "grants_to is not possible yet",
-            with(&|o| {
-                o.grants_to = vec!["olga".parse().unwrap()];
+                o.grants_to = vec!["nobody".parse().unwrap()];
             }),
         ),
         (

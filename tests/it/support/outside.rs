@@ -7,7 +7,7 @@ use breakglass::simulator::Knobs;
 use serde_json::Value;
 use sqlx::ConnectOptions as _;
 
-use super::vault::{FIRST_SECRET, TestVault};
+use super::vault::{FIRST_SECRET, TestVault, WORKSPACE};
 
 impl TestVault {
     /// Changes what Databricks does wrong.
@@ -108,6 +108,35 @@ impl TestVault {
             .as_str()
             .unwrap()
             .to_owned()
+    }
+
+    /// The account's id.
+    pub fn account(&self) -> String {
+        self.simulator.state.account_id.clone()
+    }
+
+    /// Numeric id of the principal.
+    pub fn principal(&self) -> u64 {
+        self.simulator.state.principal.id
+    }
+
+    /// Who is admin of what at Databricks.
+    pub fn rights(&self) -> Value {
+        self.control("GET", "rights", None)
+    }
+
+    /// Level of a principal's assignment to the workspace.
+    pub fn level_of(&self, principal: u64) -> Option<String> {
+        let level = &self.rights()["assignments"][WORKSPACE][principal.to_string()];
+        level.as_str().map(str::to_owned)
+    }
+
+    /// An account admin sets or removes an assignment beside the vault.
+    pub fn assign(&self, principal: u64, level: Option<&str>) {
+        let workspace: u64 = WORKSPACE.parse().unwrap();
+        let body =
+            serde_json::json!({"workspace": workspace, "principal": principal, "level": level});
+        self.control("POST", "assign", Some(body));
     }
 
     fn control(&self, method: &str, path: &str, body: Option<Value>) -> Value {

@@ -206,6 +206,7 @@ impl TestVault {
             proxy: None,
             ca_file: None,
             workspace_address: None,
+            workspace_admin: breakglass::databricks::WorkspaceAdmin::AtOpen,
             waits: self.waits.clone(),
         };
         Client::new(&config).unwrap()
@@ -222,7 +223,6 @@ impl TestVault {
             plain_url: Some("http://127.0.0.1:1".to_owned()),
             ca_pem: None,
             custodian_origin: Some(passkey_support::ORIGIN.to_owned()),
-            watch: breakglass::app::Watch::default(),
         };
         let channels: Vec<Arc<dyn Channel>> = vec![self.mail.clone(), self.hook.clone()];
         let clock = self.clock.clone();

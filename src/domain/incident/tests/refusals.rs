@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::world::*;
 use crate::domain::act::Pick;
+use crate::domain::grants::{self, Right};
 use crate::domain::incident::command::ShareOffer;
 use crate::domain::incident::opening::Request;
 use crate::domain::incident::{Command, Event, Incident, Refusal};
@@ -176,7 +177,7 @@ const CASES: &[Case] = &[
     ),
     (|| opening(|r| r.opening.claim_key = None), "bad_opening", 5),
     (
-        || opening(|r| r.opening.grants_to = vec![id("rio")]),
+        || opening(|r| r.opening.grants_to = vec!["nobody".parse().unwrap()]),
         "bad_opening",
         5,
     ),
@@ -186,15 +187,11 @@ const CASES: &[Case] = &[
         5,
     ),
     (
-        || opening(|r| r.opening.scope = vec!["ws:privilege".into()]),
-        "bad_opening",
+        || granting("ada", Right::WorkspaceAdmin),
+        "not_in_grants",
         5,
     ),
-    (
-        || opening(|r| r.opening.scope = vec!["ws:code".into()]),
-        "bad_opening",
-        5,
-    ),
+    (|| granting("ben", Right::AccountAdmin), "outside_target", 5),
     (
         || {
             opening(|r| {
@@ -396,6 +393,14 @@ fn spent_by_another(world: &mut World, incident: &mut Incident, offer: &mut Shar
         ..world.offer(incident, "ben")
     };
     world.go(incident, Command::Approve(ben));
+}
+
+/// Terms that name ben, on the workspace only.
+fn granting(person: &str, right: Right) -> Outcome {
+    let mut incident = World::plain().open_session();
+    incident.terms.grants_to = vec!["ben".parse().unwrap()];
+    incident.terms.target.account = false;
+    grants::may_grant(&incident, &id("rio"), &id(person), right).map(|_| Vec::new())
 }
 
 fn second_stop() -> Outcome {
