@@ -300,7 +300,7 @@ pub(super) fn epoch_name(vault: &str, kind: Kind, epoch: u32) -> Result<EpochNam
 }
 
 /// What the manifest says that shares are checked against.
-pub(super) fn epoch_keys(manifest: &Manifest) -> EpochKeys {
+pub fn epoch_keys(manifest: &Manifest) -> EpochKeys {
     EpochKeys {
         k: manifest.k,
         n: manifest.n,

@@ -67,6 +67,7 @@ use crate::domain::time::{Clock, Timestamp};
 use crate::store::Store;
 
 pub use acts::Caller;
+pub use answer::epoch_keys;
 pub use error::AppError;
 use facts::FactsCell;
 use memory::Memory;

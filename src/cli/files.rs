@@ -21,7 +21,8 @@ pub(super) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
     getrandom::fill(&mut tail)
         .map_err(|why| CliError::failed("random", format!("no randomness: {why}")))?;
     let temporary = folder.join(format!(".tmp-{}", hex::encode(tail)));
-    let written = write_new(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
+    let written = new_file(&temporary, |file| file.write_all(bytes))
+        .and_then(|()| fs::rename(&temporary, path));
     if let Err(why) = written {
         // The temporary file may not exist; the first error is the one to tell.
         let _ = fs::remove_file(&temporary);
@@ -33,13 +34,24 @@ pub(super) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
         .map_err(|why| cannot("write", path, &why))
 }
 
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Makes a file with mode 0600 that must not exist, and fills it.
+///
+/// # Errors
+/// What the file system says, with the path.
+pub(super) fn write_new(
+    path: &Path,
+    fill: impl FnOnce(&mut File) -> io::Result<()>,
+) -> Result<(), CliError> {
+    new_file(path, fill).map_err(|why| cannot("write", path, &why))
+}
+
+fn new_file(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(path)?;
-    file.write_all(bytes)?;
+    fill(&mut file)?;
     file.sync_all()
 }
 

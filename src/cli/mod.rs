@@ -50,6 +50,11 @@ mod review;
 
 // Operator.
 mod init;
+mod alert;
+mod backup;
+mod bundle;
+mod packaging;
+mod recover;
 mod serve;
 mod vault_parts;
 
@@ -96,6 +101,8 @@ async fn run_command(command: Command, globals: &Globals, out: &Output) -> Resul
         Command::Log(args) => log::run(args, globals, out).await,
         Command::Person(args) => person::run(args, globals, out).await,
         Command::Init(args) => init::run(args, globals, out).await,
+        Command::Backup(args) => backup::run(args, globals, out).await,
+        Command::Recover(args) => recover::run(args, globals, out).await,
         Command::Serve(args) => serve::run(args, globals, out).await,
         #[cfg(feature = "simulator")]
         Command::Simulate(args) => simulate::run(args, globals, out).await,

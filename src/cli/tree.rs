@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    approve, claim, close, decline, enrol, environment, grant, init, log, login, note, open,
-    person, prove, review, run, serve, status,
+    alert, approve, backup, claim, close, decline, enrol, environment, grant, init, log, login, note, open, packaging, person, prove, recover, review, run, serve, status,
 };
 #[cfg(feature = "simulator")]
 use super::{demo, simulate};
@@ -105,6 +104,10 @@ pub enum Command {
     Log(log::Args),
     /// Operator: make a vault around a Databricks credential
     Init(init::Args),
+    /// Operator: copy the database and write the recovery bundle, while the vault runs
+    Backup(backup::Args),
+    /// k custodians: the secret back from a recovery bundle, without a vault
+    Recover(recover::Args),
     /// Operator: run the vault
     Serve(serve::Args),
     /// Run a Databricks to practise on

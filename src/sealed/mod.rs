@@ -16,6 +16,7 @@ pub mod login_key;
 pub mod passkey;
 pub mod plaintext;
 pub mod possession;
+pub mod recovery;
 pub mod release;
 pub mod roster_keys;
 mod scrub;

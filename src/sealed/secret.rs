@@ -118,6 +118,22 @@ impl SecretText {
     }
 }
 
+impl SecretText {
+    /// Copies the text and a line's end to a writer that the caller answers for: a private file in
+    /// a recovery, where there is no vault to keep it in.
+    ///
+    /// # Errors
+    /// What the writer says.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a recovery hands the secret to people; nothing else calls this"
+    )]
+    pub fn write_line(&self, writer: &mut dyn std::io::Write) -> std::io::Result<()> {
+        writer.write_all(self.0.expose_secret())?;
+        writer.write_all(b"\n")
+    }
+}
+
 impl ExposeSecret<str> for SecretText {
     #[expect(
         clippy::disallowed_methods,

@@ -14,6 +14,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
 
 mod apply;
+mod backup;
 mod batch;
 pub mod change;
 mod check;
@@ -31,6 +32,7 @@ mod tree;
 mod undo;
 mod writer;
 
+pub use backup::{Backup, back_up};
 pub use commit::{Commit, Committed, Genesis, Head, Lane, LogIdentity, SecretLogSeed};
 pub use error::{CommitError, Conflict, StoreError};
 pub use open::{POSTGRES, SQLITE};

@@ -41,6 +41,7 @@ PAGES = {
     "log-broken": ("vera", "closed"),
     "vault-unreachable": ("rio", "listening"),
     "clock": ("rio", "listening"),
+    "host-lost": ("rio", "listening"),
 }
 ANSWERS = "harm_within_hour=yes,admin_can_sign_in=no,rollback_elsewhere=no,platform_down=yes"
 RELEASERS = ("ben", "cleo", "dora")
