@@ -5,6 +5,7 @@
 //! could hold a secret, and the phrase is never in one.
 
 mod config;
+mod heartbeat;
 mod http;
 mod mail;
 mod message;
@@ -19,6 +20,7 @@ pub use config::{
     BuildError, ChannelConfig, PagerDutyConfig, ReadSecret, SlackConfig, SmtpConfig, TeamsConfig,
     TlsMode, WebhookConfig, build,
 };
+pub use heartbeat::Heartbeat;
 pub use mail::MailChannel;
 pub use message::{Message, Severity, subject};
 pub use pagerduty::PagerDutyChannel;

@@ -27,6 +27,9 @@ use crate::store::change::DocumentKind;
 /// What people's keys may sign: acts and logins of Breakglass, nothing else of theirs.
 const NAMESPACES: &str = "breakglass-*";
 
+/// Most entries in one answer to a follower.
+const LINES: u32 = 256;
+
 /// One file of an export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogFile {
@@ -86,6 +89,20 @@ impl App {
             inclusion: encoded(&inclusion),
             checkpoint,
         })
+    }
+
+    /// Entries from an index on, a line each, at most [`LINES`]: the bytes that were hashed, which
+    /// never hold a line end (facts §1.2).
+    ///
+    /// # Errors
+    /// The store broke.
+    pub async fn entry_lines(&self, from: u64) -> Result<Vec<u8>, AppError> {
+        let mut lines = Vec::new();
+        for entry in self.inner.store.entries(from, LINES).await? {
+            lines.extend_from_slice(&entry);
+            lines.push(b'\n');
+        }
+        Ok(lines)
     }
 
     /// A size and its signed checkpoint, or the newest checkpoint where none of that size was

@@ -26,6 +26,7 @@ pub mod login;
 mod measure;
 pub mod open;
 pub mod origins;
+mod paging;
 pub mod permit;
 mod review;
 mod rights;
@@ -41,6 +42,7 @@ mod unseal;
 mod way_back;
 
 // Around it.
+mod channels;
 mod custody;
 pub mod deliver;
 mod doors;
@@ -48,6 +50,7 @@ mod due;
 pub mod genesis;
 pub mod log_files;
 pub mod look;
+pub mod metrics;
 pub mod page_login;
 pub mod recover;
 pub mod tick;
@@ -58,9 +61,9 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::alerts::Channel;
+use crate::alerts::{Channel, Heartbeat};
 use crate::databricks::Client;
-use crate::domain::ids::VaultId;
+use crate::domain::ids::{Digest, VaultId};
 use crate::domain::policy::Policy;
 use crate::domain::roster::Roster;
 use crate::domain::time::{Clock, Timestamp};
@@ -93,6 +96,19 @@ pub struct Settings {
     pub ca_pem: Option<String>,
     /// Origin of the custodian's page, when another machine serves it.
     pub custodian_origin: Option<String>,
+    /// Who and what watches from outside.
+    pub watch: Watch,
+}
+
+/// `[watch]`: who is called when custodians do not answer, and what notices silence.
+#[derive(Debug, Clone, Default)]
+pub struct Watch {
+    /// People, by id or name, to page after ten minutes; empty: security and operators.
+    pub fallback: Vec<String>,
+    /// Called every five minutes.
+    pub heartbeat: Option<Arc<Heartbeat>>,
+    /// SHA-256 of the bearer that may read metrics.
+    pub metrics_token_sha256: Option<Digest>,
 }
 
 /// Everything a step needs. Cheap to clone.

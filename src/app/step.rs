@@ -158,6 +158,10 @@ impl App {
                 .map_err(|e| CommitError::Unknown(format!("an event has no entry: {e}")))?;
             commit.drafts.push(Draft { kind, members });
             commit.rows.extend(rows_of(event, after, now));
+            let pages = self.paging_rows(event, after, facts, now).await;
+            commit
+                .rows
+                .extend(pages.map_err(|e| CommitError::Unknown(e.to_string()))?);
             let alerts = alert::for_event(
                 event,
                 after,

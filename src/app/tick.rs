@@ -20,6 +20,7 @@ impl App {
         for (incident, _) in &live {
             self.tick_incident(incident).await?;
         }
+        self.page_due().await?;
         self.ask_if_owed(&live).await?;
         self.tell_what_is_due().await
     }

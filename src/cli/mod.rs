@@ -49,10 +49,10 @@ mod log;
 mod review;
 
 // Operator.
-mod init;
 mod alert;
 mod backup;
 mod bundle;
+mod init;
 mod packaging;
 mod recover;
 mod serve;
@@ -100,6 +100,9 @@ async fn run_command(command: Command, globals: &Globals, out: &Output) -> Resul
         Command::Review(args) => review::run(args, globals, out).await,
         Command::Log(args) => log::run(args, globals, out).await,
         Command::Person(args) => person::run(args, globals, out).await,
+        Command::Alert(args) => alert::run(args, globals, out).await,
+        Command::Completions(args) => packaging::completions(&args),
+        Command::Man(args) => packaging::man(&args, out),
         Command::Init(args) => init::run(args, globals, out).await,
         Command::Backup(args) => backup::run(args, globals, out).await,
         Command::Recover(args) => recover::run(args, globals, out).await,

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    alert, approve, backup, claim, close, decline, enrol, environment, grant, init, log, login, note, open, packaging, person, prove, recover, review, run, serve, status,
+    alert, approve, backup, claim, close, decline, enrol, environment, grant, init, log, login,
+    note, open, packaging, person, prove, recover, review, run, serve, status,
 };
 #[cfg(feature = "simulator")]
 use super::{demo, simulate};
@@ -102,6 +103,12 @@ pub enum Command {
     Review(review::Args),
     /// Auditor: read, export and verify the log
     Log(log::Args),
+    /// Operator: see how alert channels fare, and test them
+    Alert(alert::Args),
+    /// Print a shell's completions
+    Completions(packaging::CompletionsArgs),
+    /// Write the man pages into a folder
+    Man(packaging::ManArgs),
     /// Operator: make a vault around a Databricks credential
     Init(init::Args),
     /// Operator: copy the database and write the recovery bundle, while the vault runs

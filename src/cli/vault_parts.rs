@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::CliError;
 use crate::alerts;
 use crate::app::clock::SystemClock;
-use crate::app::{App, Settings};
+use crate::app::{App, Settings, Watch};
 use crate::audit::note::NoteSigner;
 use crate::config::{self, Config, ConfigError, HostUrl};
 use crate::databricks::Client;
@@ -105,6 +105,26 @@ impl Parts {
                 .map(|address| format!("http://{address}")),
             ca_pem: self.ca_pem()?,
             custodian_origin: config.console.custodian_origin.clone(),
+            watch: self.watch()?,
+        })
+    }
+
+    /// What watches from outside.
+    fn watch(&self) -> Result<Watch, CliError> {
+        let watch = &self.config.watch;
+        let heartbeat = watch.heartbeat_url.as_deref().map(alerts::Heartbeat::new);
+        let heartbeat = heartbeat
+            .transpose()
+            .map_err(|why| CliError::usage(format!("watch: {why}")))?;
+        let bearer = watch.metrics_token_file.as_deref();
+        let bearer = bearer
+            .map(config::read_secret_bytes)
+            .transpose()
+            .map_err(|e| config_error(&e))?;
+        Ok(Watch {
+            fallback: watch.fallback.clone(),
+            heartbeat: heartbeat.map(Arc::new),
+            metrics_token_sha256: bearer.map(|bytes| Digest::of(bytes.trim_ascii())),
         })
     }
 

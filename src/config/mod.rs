@@ -18,9 +18,11 @@ use crate::store;
 
 mod secret_file;
 mod url;
+mod watch;
 
 pub use secret_file::{read_secret, read_secret_bytes, write_secret};
 pub use url::{HostUrl, UrlError};
+pub use watch::Watch;
 
 /// The whole file.
 #[derive(Debug, Clone, Deserialize)]
@@ -47,6 +49,9 @@ pub struct Config {
     pub databricks: databricks::Config,
     /// Ways to people.
     pub channels: Vec<ChannelConfig>,
+    /// What watches from outside.
+    #[serde(default)]
+    pub watch: Watch,
 }
 
 /// `[console]`.
@@ -173,6 +178,7 @@ impl Config {
         for channel in &mut self.channels {
             channel.make_absolute(folder);
         }
+        self.watch.make_absolute(folder);
         let store = self.store.get_or_insert(store::Config {
             sqlite: None,
             postgres_url_file: None,

@@ -13,6 +13,7 @@ use super::roster::{Person, Role, Roster};
 mod attempt;
 mod fault;
 mod incident;
+mod page;
 mod rotation;
 mod session;
 #[cfg(test)]
@@ -21,6 +22,7 @@ mod tests;
 pub use attempt::{Attempt, for_attempt};
 pub use fault::Fault;
 pub use incident::for_event;
+pub use page::for_page;
 pub use rotation::for_rotation;
 
 /// How much a message should disturb its reader.

@@ -30,6 +30,7 @@ pub mod rotation;
 // Who is told what.
 pub mod alert;
 pub mod due;
+pub mod paging;
 
 // What the proxy decides by: canonical target, risk class, scope, what no session may do.
 pub mod judge;

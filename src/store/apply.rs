@@ -224,6 +224,18 @@ pub(super) fn steps(change: &RowChange) -> Steps {
             };
             change.any()
         }
+        RowChange::PutPage { incident, wave } => step(outbox::PUT_PAGE)
+            .with(incident.as_str())
+            .with(i64::from(wave.number))
+            .with(wave.due_ms.0)
+            .with(serde_json::to_string(&wave.people)?)
+            .with(i64::from(wave.fallback))
+            .any(),
+        RowChange::DropPage { incident, number } => step(outbox::DROP_PAGE)
+            .with(incident.as_str())
+            .with(i64::from(*number))
+            .one(Conflict::Version),
+        RowChange::DropPages { incident } => step(outbox::DROP_PAGES).with(incident.as_str()).any(),
         RowChange::QueueAlert(alert) => queue_alert(alert),
         RowChange::AlertSent { id, at_ms } => step(outbox::SENT)
             .with(at_ms.0)

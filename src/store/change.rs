@@ -4,6 +4,7 @@
 use crate::domain::ids::{Digest, IncidentId, PersonId, SessionId};
 use crate::domain::incident::Incident;
 use crate::domain::manifest::{Kind, Manifest};
+use crate::domain::paging::Wave;
 use crate::domain::rotation::Rotation;
 use crate::domain::time::Timestamp;
 
@@ -349,6 +350,25 @@ pub enum RowChange {
         name: String,
         /// Value; `None` removes it.
         value: Option<String>,
+    },
+    /// Whom to wake later for an incident; the same wave again replaces it.
+    PutPage {
+        /// The incident.
+        incident: IncidentId,
+        /// Who, and when.
+        wave: Wave,
+    },
+    /// A wave was sent; one that is gone already is a conflict.
+    DropPage {
+        /// The incident.
+        incident: IncidentId,
+        /// The wave's number.
+        number: u8,
+    },
+    /// Nobody is to be woken for this incident any more.
+    DropPages {
+        /// The incident.
+        incident: IncidentId,
     },
     /// An alert to send.
     QueueAlert(Alert),

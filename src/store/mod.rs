@@ -36,7 +36,7 @@ pub use backup::{Backup, back_up};
 pub use commit::{Commit, Committed, Genesis, Head, Lane, LogIdentity, SecretLogSeed};
 pub use error::{CommitError, Conflict, StoreError};
 pub use open::{POSTGRES, SQLITE};
-pub use rows::{AlertRow, EpochRow, LoginRow, SessionRow};
+pub use rows::{AlertRow, ChannelRow, EpochRow, LoginRow, SessionRow};
 
 use crate::audit::entry::{Draft, PreparedDraft};
 use sequencer::{DATA_SLOTS, Job, Message, Prepared};

@@ -5,11 +5,12 @@ use sqlx::sqlite::SqliteRow;
 use super::Store;
 use super::change::{Alert, Document, DocumentKind, SecretPost};
 use super::error::StoreError;
-use super::rows::{self, AlertRow, Columns, EpochRow, LoginRow, SessionRow};
+use super::rows::{self, AlertRow, ChannelRow, Columns, EpochRow, LoginRow, SessionRow};
 use super::sql;
 use crate::domain::ids::{Digest, IncidentId, PersonId, RotationId};
 use crate::domain::incident::Incident;
 use crate::domain::manifest::Kind;
+use crate::domain::paging::Wave;
 use crate::domain::rotation::Rotation;
 use crate::domain::terms::TERMS_PREFIX;
 use crate::domain::time::Timestamp;
@@ -347,6 +348,24 @@ impl Store {
         each(&query.fetch_all(self.reader()).await?, |row| {
             rows::alert(row).map(|found| (found.alert, found.attempts))
         })
+    }
+
+    /// How each channel that ever had an alert fares.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn channel_rows(&self) -> Read<Vec<ChannelRow>> {
+        let query = sqlx::query(sql::outbox::CHANNELS);
+        each(&query.fetch_all(self.reader()).await?, rows::channel)
+    }
+
+    /// Waves of pages that are due, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn due_pages(&self, now: Timestamp) -> Read<Vec<(IncidentId, Wave)>> {
+        let query = sqlx::query(sql::outbox::DUE_PAGES).bind(now.0);
+        each(&query.fetch_all(self.reader()).await?, rows::page)
     }
 
     /// Whether some channel confirmed an alert of this kind for an incident.

@@ -11,6 +11,7 @@ use super::error::StoreError;
 use crate::domain::ids::{Digest, IncidentId, PersonId, SessionId};
 use crate::domain::incident::Incident;
 use crate::domain::manifest::Manifest;
+use crate::domain::paging::Wave;
 use crate::domain::rotation::Rotation;
 use crate::domain::time::Timestamp;
 
@@ -255,4 +256,41 @@ pub(super) fn alert(row: &SqliteRow) -> Result<AlertRow, StoreError> {
         state: columns.get("state")?,
         sent_at_ms: columns.get::<Option<i64>>("sent_at_ms")?.map(Timestamp),
     })
+}
+
+/// How one channel fares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelRow {
+    /// Its name.
+    pub channel: String,
+    /// When it confirmed a message last.
+    pub sent_at_ms: Option<Timestamp>,
+    /// Messages that wait.
+    pub waiting: u64,
+    /// Those of them that failed at least once.
+    pub failing: u64,
+    /// Why one of them failed.
+    pub last_error: Option<String>,
+}
+
+pub(super) fn channel(row: &SqliteRow) -> Result<ChannelRow, StoreError> {
+    let columns = Columns::new(row, "alert", "channel");
+    Ok(ChannelRow {
+        channel: columns.get("channel")?,
+        sent_at_ms: columns.get::<Option<i64>>("sent_at_ms")?.map(Timestamp),
+        waiting: columns.number("waiting")?,
+        failing: columns.number("failing")?,
+        last_error: columns.get("last_error")?,
+    })
+}
+
+pub(super) fn page(row: &SqliteRow) -> Result<(IncidentId, Wave), StoreError> {
+    let columns = Columns::new(row, "page", "incident");
+    let wave = Wave {
+        number: columns.number("wave")?,
+        due_ms: columns.time("due_at_ms")?,
+        people: columns.json("people")?,
+        fallback: columns.get::<i64>("fallback")? == 1,
+    };
+    Ok((columns.parse("incident")?, wave))
 }

@@ -377,8 +377,37 @@ pub mod outbox {
     pub const OF_INCIDENT: &str = "SELECT id, channel, kind, incident, recipients, subject, body, \
          drill, severity, at_ms, attempts, state, sent_at_ms FROM alert \
          WHERE incident = $1 ORDER BY at_ms, id";
+    /// How each channel fares: last delivery, what waits, what has failed at least once.
+    pub const CHANNELS: &str = "SELECT channel, MAX(sent_at_ms) AS sent_at_ms, \
+         COUNT(CASE WHEN state = 'queued' THEN 1 END) AS waiting, \
+         COUNT(CASE WHEN state = 'queued' AND attempts > 0 THEN 1 END) AS failing, \
+         MAX(CASE WHEN state = 'queued' THEN last_error END) AS last_error \
+         FROM alert GROUP BY channel ORDER BY channel";
+    /// A wave of pages to send later.
+    pub const PUT_PAGE: &str = "INSERT INTO page (incident, wave, due_at_ms, people, fallback) \
+         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (incident, wave) DO UPDATE SET \
+         due_at_ms = excluded.due_at_ms, people = excluded.people, fallback = excluded.fallback";
+    /// It was sent.
+    pub const DROP_PAGE: &str = "DELETE FROM page WHERE incident = $1 AND wave = $2";
+    /// None of an incident is needed any more.
+    pub const DROP_PAGES: &str = "DELETE FROM page WHERE incident = $1";
+    /// Waves that are due, oldest first.
+    pub const DUE_PAGES: &str = "SELECT incident, wave, due_at_ms, people, fallback FROM page \
+         WHERE due_at_ms <= $1 ORDER BY due_at_ms, incident, wave";
     /// All texts of this area.
-    pub const ALL: [&str; 6] = [QUEUE, SENT, FAILED, DUE, CONFIRMED, OF_INCIDENT];
+    pub const ALL: [&str; 11] = [
+        QUEUE,
+        SENT,
+        FAILED,
+        DUE,
+        CONFIRMED,
+        OF_INCIDENT,
+        CHANNELS,
+        PUT_PAGE,
+        DROP_PAGE,
+        DROP_PAGES,
+        DUE_PAGES,
+    ];
 }
 
 /// Every statement, for the test that prepares them on both databases.

@@ -71,6 +71,28 @@ pub(super) async fn proof(
     Ok(Json(app.entry_proof(at.seq, at.size).await?))
 }
 
+/// Where to go on reading.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct From {
+    /// Index of the first entry wanted.
+    from: u64,
+}
+
+/// Entries from an index on, one line each, as they were hashed; empty when there are none yet.
+#[utoipa::path(
+    get, path = "/api/v1/log/entries", tag = "log", params(From),
+    responses((status = 200, body = String, content_type = "application/x-ndjson"))
+)]
+pub(super) async fn entries(
+    State(app): State<App>,
+    Asked(at): Asked<From>,
+) -> Result<Response, Problem> {
+    let lines = app.entry_lines(at.from).await?;
+    Ok(([(CONTENT_TYPE, "application/x-ndjson")], lines).into_response())
+}
+
 /// What an export holds.
 #[utoipa::path(
     get, path = "/api/v1/log/export", tag = "log", responses((status = 200, body = ExportList))

@@ -5,6 +5,7 @@
 //! OpenAPI document are made from that table. The pages have a table of the same kind
 //! ([`page_table`]).
 
+mod alerts;
 mod apart;
 mod cookie;
 mod custodian_page;

@@ -8,7 +8,7 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Content, Ref, ResponseBuilder};
 
-use super::{custody, incidents, log, login, reviews, routes, vault};
+use super::{alerts, custody, incidents, log, login, reviews, routes, vault};
 use crate::api::ErrorBody;
 use crate::app::App;
 
@@ -49,7 +49,12 @@ use crate::app::App;
         reviews::answer,
         reviews::finding,
         reviews::sign,
+        alerts::list,
+        alerts::test,
+        alerts::confirm,
+        alerts::metrics,
         log::checkpoint,
+        log::entries,
         log::consistency,
         log::proof,
         log::export,

@@ -5,7 +5,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get, post};
 use hyper::Method;
 
-use super::{custody, guard, incidents, log, login, openapi, reviews, vault};
+use super::{alerts, custody, guard, incidents, log, login, openapi, reviews, vault};
 use crate::app::App;
 
 /// One route.
@@ -78,6 +78,8 @@ pub fn table(app: &App) -> Vec<Route> {
     table.open_write("/api/v1/login/challenge", login::challenge);
     table.open_write("/api/v1/login", login::login);
     table.open_write("/api/v1/login/browser", login::browser);
+    // A monitor has no login: the handler asks for its own bearer.
+    table.open_read("/api/v1/metrics", alerts::metrics);
 
     table.write("/api/v1/login/page", login::page_code);
     table.read("/api/v1/vault", vault::vault);
@@ -107,6 +109,11 @@ pub fn table(app: &App) -> Vec<Route> {
     table.write("/api/v1/reviews/{id}/findings", reviews::finding);
     table.write("/api/v1/reviews/{id}/sign", reviews::sign);
 
+    table.read("/api/v1/alerts", alerts::list);
+    table.write("/api/v1/alerts/test", alerts::test);
+    table.write("/api/v1/alerts/confirm", alerts::confirm);
+
+    table.read("/api/v1/log/entries", log::entries);
     table.read("/api/v1/log/consistency", log::consistency);
     table.read("/api/v1/log/proof", log::proof);
     table.read("/api/v1/log/export", log::export);

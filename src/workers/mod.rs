@@ -15,11 +15,15 @@ const OUTBOX: Duration = Duration::from_secs(1);
 /// How often the log gets a sign of life while nothing else happens.
 const HEARTBEAT: Duration = Duration::from_secs(3_600);
 
+/// How often the outside monitor hears of us (DESIGN §10).
+const MONITOR: Duration = Duration::from_secs(300);
+
 /// Starts every loop.
 pub fn start(app: &App, stop: &CancellationToken, tasks: &TaskTracker) {
     tasks.spawn(time(app.clone(), stop.clone()));
     tasks.spawn(outbox(app.clone(), stop.clone()));
     tasks.spawn(heartbeat(app.clone(), stop.clone()));
+    tasks.spawn(monitor(app.clone(), stop.clone()));
 }
 
 async fn time(app: App, stop: CancellationToken) {
@@ -56,6 +60,19 @@ async fn heartbeat(app: App, stop: CancellationToken) {
         }
         if let Err(error) = app.beat().await {
             tracing::error!(%error, "no sign of life could be written");
+        }
+    }
+}
+
+async fn monitor(app: App, stop: CancellationToken) {
+    loop {
+        // At once after a start: whoever restarts the vault sees whether the monitor hears it.
+        if let Err(error) = app.call_heartbeat().await {
+            tracing::warn!(%error, "the outside monitor was not reached");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(MONITOR) => {}
+            () = stop.cancelled() => return,
         }
     }
 }

@@ -14,6 +14,7 @@ mod faults;
 mod grants;
 mod keys;
 mod opening;
+mod paging;
 #[path = "../passkey_support/mod.rs"]
 mod passkey_support;
 mod passkeys;

@@ -269,3 +269,31 @@ async fn stock_ssh_keygen_accepts_the_acts_of_an_export() {
         .unwrap();
     assert!(status.success());
 }
+
+#[tokio::test]
+async fn a_follower_gets_the_hashed_bytes_line_by_line_and_goes_on_where_it_stopped() {
+    let vault = Vault::start().await;
+    fill(&vault, 300).await;
+    let user = vault.login("tess").await;
+    let (mut next, mut turns) = (0_u64, 0);
+    loop {
+        let answer = user.get(&format!("/api/v1/log/entries?from={next}")).await;
+        assert_eq!(answer.headers()["content-type"], "application/x-ndjson");
+        let text = answer.text().await.unwrap();
+        for line in text.lines() {
+            if next % 50 == 0 {
+                let path = format!("/api/v1/log/proof?seq={next}");
+                let proof: EntryProof = ok(user.get(&path).await).await;
+                assert_eq!(proof.entry, line);
+            }
+            let entry: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert_eq!(entry["seq"], next);
+            next += 1;
+        }
+        turns += 1;
+        if text.is_empty() {
+            break;
+        }
+    }
+    assert!(next >= 300 && turns >= 3, "{next} entries in {turns} turns");
+}

@@ -29,7 +29,9 @@ async fn without_a_login_only_the_open_routes_answer() {
             "/api/v1/ca",
             "/api/v1/log/checkpoint",
             "/api/v1/login/challenge",
-            "/api/v1/login"
+            "/api/v1/login",
+            "/api/v1/login/browser",
+            "/api/v1/metrics"
         ]
     );
     for route in routes::table(&vault.app) {

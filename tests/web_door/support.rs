@@ -15,6 +15,7 @@ use breakglass::databricks::{Client as Databricks, Config as DatabricksConfig};
 use breakglass::domain::VERSION;
 use breakglass::domain::act::{Act, Deed, LOGIN_NAMESPACE, Login, Opening, Seen};
 use breakglass::domain::canonical;
+use breakglass::domain::ids::Digest;
 use breakglass::domain::ids::{IncidentId, PersonId, RotationId};
 use breakglass::domain::manifest::{Kind, Manifest};
 use breakglass::domain::policy::Policy;
@@ -114,6 +115,10 @@ impl Vault {
             plain_url: None,
             ca_pem,
             custodian_origin: None,
+            watch: breakglass::app::Watch {
+                metrics_token_sha256: Some(Digest::of(b"metrics-bearer")),
+                ..Default::default()
+            },
         };
         let databricks = Databricks::new(&nowhere()).unwrap();
         let app = App::new(store, clock.clone(), databricks, Vec::new(), settings)

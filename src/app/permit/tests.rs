@@ -344,6 +344,7 @@ fn settings() -> Settings {
         plain_url: None,
         ca_pem: None,
         custodian_origin: None,
+        watch: crate::app::Watch::default(),
     }
 }
 

@@ -3,6 +3,7 @@
 mod acts;
 mod export;
 mod folder;
+mod follow;
 mod verify;
 
 use std::path::PathBuf;
@@ -32,6 +33,11 @@ enum Command {
         /// A folder that does not exist yet, or is empty
         dir: PathBuf,
     },
+    /// Print entries as they come; `--json`: the exact bytes, for any shipper
+    #[command(
+        after_help = "Examples:\n  breakglass log follow --json --from 0\n  breakglass log follow --once --from 120\n\nThe next --from is the last seq plus one."
+    )]
+    Follow(follow::FollowArgs),
     /// Verify a copy offline; needs no vault, no key and no settings
     #[command(
         after_help = "Example:\n  breakglass log verify copy-of-november --seen mail.eml --seen head.note"
@@ -47,6 +53,7 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
     match args.command {
         Command::Head => head(globals, out).await,
         Command::Export { dir } => export::run(&dir, globals, out).await,
+        Command::Follow(args) => follow::run(&args, globals, out).await,
         Command::Verify(args) => verify::run(&args, out),
     }
 }

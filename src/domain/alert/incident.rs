@@ -384,7 +384,7 @@ impl Case<'_> {
         } else {
             (
                 Severity::Info,
-                "Nothing was unsealed. Nothing for you to do.",
+                "Nothing was unsealed. Nothing for you to do: stand down, sleep.",
             )
         };
         let body = format!(

@@ -223,6 +223,7 @@ impl TestVault {
             plain_url: Some("http://127.0.0.1:1".to_owned()),
             ca_pem: None,
             custodian_origin: Some(passkey_support::ORIGIN.to_owned()),
+            watch: breakglass::app::Watch::default(),
         };
         let channels: Vec<Arc<dyn Channel>> = vec![self.mail.clone(), self.hook.clone()];
         let clock = self.clock.clone();

@@ -1,0 +1,222 @@
+//! Who is woken, when, and who is let sleep (DESIGN §9); only the clock is moved.
+
+use breakglass::alerts::Message;
+use breakglass::domain::act::Deed;
+use breakglass::domain::time::MINUTE_MS;
+
+use crate::support::{Mode, TestVault};
+
+/// Pages that arrived by mail, oldest first.
+fn pages(vault: &TestVault) -> Vec<Message> {
+    vault.deliver();
+    let all = vault.mail.messages().into_iter();
+    all.filter(|m| m.kind.starts_with("page.")).collect()
+}
+
+/// How many people each page woke.
+fn counts(vault: &TestVault) -> Vec<usize> {
+    pages(vault).iter().map(|m| m.to.len()).collect()
+}
+
+#[test]
+fn four_are_paged_at_once_one_more_after_three_minutes_and_the_fallback_list_after_ten() {
+    let vault = TestVault::new();
+    vault.open();
+    vault.tick();
+    assert_eq!(counts(&vault), [4], "k + 1 of five custodians");
+    vault.pass_ms(3 * MINUTE_MS - 1);
+    vault.tick();
+    assert_eq!(counts(&vault), [4], "not before its time");
+    vault.pass_ms(1);
+    vault.tick();
+    vault.tick();
+    assert_eq!(counts(&vault), [4, 1], "all five by now, and each once");
+    vault.pass_ms(7 * MINUTE_MS);
+    vault.tick();
+    let all = pages(&vault);
+    assert_eq!(all[2].kind, "page.fallback");
+    assert_eq!(vault.count("page.sent"), 3);
+    let subject = &all[0].subject;
+    assert!(subject.chars().count() <= 160, "{subject}");
+    assert!(
+        subject.contains("asks for your share (0 of 3 in)"),
+        "{subject}"
+    );
+    assert!(
+        all[0].body.contains(" UTC)"),
+        "local time with UTC: {}",
+        all[0].body
+    );
+    vault.verify_log();
+}
+
+#[test]
+fn a_restart_loses_no_wave_and_sends_none_twice() {
+    let mut vault = TestVault::new();
+    vault.open();
+    vault.tick();
+    assert_eq!(counts(&vault), [4]);
+    // The restart asks again: new terms, a new phrase, and so the first people once more.
+    vault.restart();
+    vault.tick();
+    vault.tick();
+    assert_eq!(counts(&vault), [4, 4]);
+    vault.pass_ms(3 * MINUTE_MS);
+    vault.tick();
+    assert_eq!(counts(&vault), [4, 4, 1]);
+}
+
+#[test]
+fn who_has_answered_is_let_sleep_and_at_quorum_nobody_is_paged_any_more() {
+    let vault = TestVault::new();
+    let (incident, _) = vault.open();
+    vault.deliver();
+    vault.approve_by_three(&incident.id);
+    vault.settle();
+    vault.tick();
+    vault.pass_ms(11 * MINUTE_MS);
+    vault.tick();
+    assert_eq!(
+        counts(&vault),
+        [0_usize; 0],
+        "three answered before the first page"
+    );
+    let kinds = vault.mail.kinds();
+    assert!(
+        kinds.contains(&"incident.stand_down".to_owned()),
+        "{kinds:?}"
+    );
+}
+
+#[test]
+fn a_withdrawn_incident_pages_nobody_any_more() {
+    let vault = TestVault::new();
+    let (incident, _) = vault.open();
+    vault.tick();
+    assert_eq!(counts(&vault), [4]);
+    let rio = &vault.people.rio;
+    let act = rio.sign_about(&vault, &incident, Deed::Withdraw {});
+    let caller = rio.caller(&vault);
+    vault
+        .block(vault.app().answer(&incident.id, &act, &caller, "withdraw"))
+        .unwrap();
+    vault.pass_ms(11 * MINUTE_MS);
+    vault.tick();
+    assert_eq!(counts(&vault), [4]);
+    assert!(
+        vault
+            .block(vault.store().due_pages(vault.now()))
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[test]
+fn an_owed_rotation_pages_nobody() {
+    let mut vault = TestVault::new();
+    let (incident, claim_key) = vault.open();
+    vault.deliver();
+    vault.approve_by_three(&incident.id);
+    vault.settle();
+    drop(vault.claim(&incident, &claim_key));
+    vault.restart();
+    let before = counts(&vault);
+    vault.tick();
+    vault.settle();
+    vault.pass_ms(11 * MINUTE_MS);
+    vault.tick();
+    assert!(
+        vault.incidents().iter().any(|i| i.rotation_owed)
+            || vault.count("incident.asked_again") > 0
+    );
+    assert_eq!(counts(&vault), before);
+}
+
+#[test]
+fn a_page_that_failed_and_one_that_failed_but_arrived_are_both_sent_again() {
+    for mode in [Mode::Fails, Mode::FailsButDelivers] {
+        let vault = TestVault::new();
+        vault.open();
+        vault.deliver();
+        vault.channels(mode);
+        vault.tick();
+        vault.deliver();
+        let arrived = pages(&vault).len();
+        assert_eq!(arrived, usize::from(mode == Mode::FailsButDelivers));
+        vault.channels(Mode::Works);
+        vault.pass_ms(6_000);
+        // The message id stays, so a receiver can tell the repetition.
+        let all = pages(&vault);
+        assert_eq!(all.len(), arrived + 1);
+        assert!(all.windows(2).all(|two| two[0].id == two[1].id));
+        assert_eq!(vault.count("page.sent"), 1);
+    }
+}
+
+#[test]
+fn a_test_message_carries_a_code_that_proves_its_channel_once_somebody_types_it_back() {
+    let vault = TestVault::new();
+    vault.deliver();
+    let caller = |person: &crate::support::Person| person.caller(&vault);
+    let (otto, rio) = (caller(&vault.people.otto), caller(&vault.people.rio));
+    let test = |who, only| vault.block(vault.app().test_channels(who, only));
+    assert!(test(&rio, None).is_err(), "operators only");
+    assert!(test(&otto, Some("pigeon")).is_err());
+    test(&otto, None).unwrap();
+    vault.deliver();
+    let sent = vault.mail.messages().pop().unwrap();
+    assert_eq!(sent.kind, "alert.test");
+    let code = sent.body.split_whitespace().last().unwrap().to_owned();
+    assert_eq!(code.len(), 6, "{}", sent.body);
+    assert_ne!(
+        vault.hook.messages().pop().unwrap().body,
+        sent.body,
+        "a code for each channel"
+    );
+    let confirm = |code: &str| vault.block(vault.app().confirm_test(&rio, code));
+    assert!(confirm("AAAAAA").is_err());
+    assert_eq!(confirm(&code.to_lowercase()).unwrap(), "mail");
+    let list = vault.block(vault.app().channel_list()).unwrap();
+    let confirmed: Vec<bool> = list
+        .channels
+        .iter()
+        .map(|c| c.confirmed_at_ms.is_some())
+        .collect();
+    assert_eq!(confirmed, [true, false]);
+    assert!(
+        list.channels
+            .iter()
+            .all(|c| c.delivered_at_ms.is_some() && c.failing == 0)
+    );
+    assert_eq!(vault.count("alert.confirmed"), 1);
+}
+
+#[test]
+fn the_metrics_say_what_is_open_failing_and_due_and_name_nobody() {
+    let vault = TestVault::new();
+    vault.deliver();
+    let metrics = || vault.block(vault.app().metrics()).unwrap();
+    let has = |line: &str| {
+        assert!(
+            metrics().lines().any(|l| l == line),
+            "{line}\n{}",
+            metrics()
+        )
+    };
+    has("breakglass_session_open 0");
+    has("breakglass_unsealed 0");
+    has("breakglass_epoch 1");
+    has("breakglass_epoch_ready 0");
+    vault.hook.set(Mode::Fails);
+    let (incident, _) = vault.open();
+    vault.deliver();
+    has("breakglass_incidents{phase=\"collecting\"} 1");
+    assert!(!metrics().contains("breakglass_channel_failing{channel=\"hook\"} 0"));
+    vault.approve_by_three(&incident.id);
+    vault.settle();
+    has("breakglass_session_open 1");
+    has("breakglass_unsealed 1");
+    for secret in ["u_", "INC-", "rio", "Rio"] {
+        assert!(!metrics().contains(secret), "{secret}");
+    }
+}
