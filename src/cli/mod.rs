@@ -50,6 +50,7 @@ mod review;
 
 // Operator.
 mod alert;
+mod doctor;
 mod backup;
 mod bundle;
 mod init;
@@ -101,6 +102,7 @@ async fn run_command(command: Command, globals: &Globals, out: &Output) -> Resul
         Command::Log(args) => log::run(args, globals, out).await,
         Command::Person(args) => person::run(args, globals, out).await,
         Command::Alert(args) => alert::run(args, globals, out).await,
+        Command::Doctor(args) => doctor::run(args, globals, out).await,
         Command::Completions(args) => packaging::completions(&args),
         Command::Man(args) => packaging::man(&args, out),
         Command::Init(args) => init::run(args, globals, out).await,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    alert, approve, backup, claim, close, decline, enrol, environment, grant, init, log, login,
+    alert, approve, backup, claim, close, decline, doctor, enrol, environment, grant, init, log, login,
     note, open, packaging, person, prove, recover, review, run, serve, status,
 };
 #[cfg(feature = "simulator")]
@@ -105,6 +105,8 @@ pub enum Command {
     Log(log::Args),
     /// Operator: see how alert channels fare, and test them
     Alert(alert::Args),
+    /// Operator: what is wrong with this host and this vault, and how to mend it
+    Doctor(doctor::Args),
     /// Print a shell's completions
     Completions(packaging::CompletionsArgs),
     /// Write the man pages into a folder
@@ -150,7 +152,7 @@ mod tests {
     fn every_client_command_shows_an_example_that_parses_as_itself() {
         let mut found = Vec::new();
         leaves(&Cli::command(), "breakglass", &mut found);
-        let elsewhere = ["init", "serve", "demo", "simulate"];
+        let elsewhere = ["doctor", "init", "serve", "demo", "simulate"];
         let ours = found
             .iter()
             .filter(|(path, _)| !elsewhere.iter().any(|name| path.ends_with(name)));

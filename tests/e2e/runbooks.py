@@ -40,6 +40,11 @@ PAGES = {
     "auditor": ("tess", "closed"),
     "log-broken": ("vera", "closed"),
     "vault-unreachable": ("rio", "listening"),
+    "operator": ("otto", "listening"),
+    "nobody-answers": ("rio", "collecting"),
+    "stop-a-bad-session": ("ada", "open"),
+    "rotation-stuck": ("otto", "bare"),
+    "host-lost": ("rio", "listening"),
     "clock": ("rio", "listening"),
     "host-lost": ("rio", "listening"),
 }
@@ -331,7 +336,7 @@ class Shell:
         shim = bin_folder / "breakglass"
         settings = f'--config "{home}/{self.vault.settings}" --state "{home}/state"'
         # An operator's commands on the host name their own configuration file.
-        shim.write_text("#!/bin/sh\ncase $1 in init|serve|demo|simulate) set -- \"$@\";;\n"
+        shim.write_text("#!/bin/sh\ncase $1 in init|serve|doctor|demo|simulate) set -- \"$@\";;\n"
                         f"*) set -- {settings} \"$@\";; esac\n"
                         f'exec "{self.vault.binary}" "$@"\n')
         shim.chmod(0o755)

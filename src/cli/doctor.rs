@@ -1,0 +1,149 @@
+//! `breakglass doctor`: what is wrong with this host and this vault, how old each answer is, and
+//! how to mend it.
+//!
+//! Runs on the host, beside `serve`. What the host shows it reads itself; what only the running
+//! vault knows it reads from the metrics; what only Databricks knows it asks once, with a
+//! credential that is given for it. What it could not see it says: nothing unseen counts as good.
+
+mod host;
+mod live;
+mod vault;
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::vault_parts::config_error;
+use super::{CliError, Exit, Globals, Output, escape};
+use crate::config::Config;
+
+/// Arguments of `doctor`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  breakglass doctor --config breakglass.toml\n  breakglass doctor \
+    --config breakglass.toml --json\n  breakglass doctor --config breakglass.toml \
+    --credential-file secret.txt\n\nExit 0 when nothing is red, 1 otherwise. Amber: works, but see \
+    to it. With --credential-file it asks Databricks what a sealed vault cannot; a secret that a \
+    person has seen must be rotated or deleted afterwards."
+)]
+pub struct Args {
+    /// File with the client secret, to run every live check once
+    #[arg(long, value_name = "FILE")]
+    credential_file: Option<PathBuf>,
+}
+
+/// How bad one answer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Light {
+    /// In order.
+    Green,
+    /// Works; see to it.
+    Amber,
+    /// Could not be seen.
+    Unseen,
+    /// Wrong.
+    Red,
+}
+
+impl Light {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Green => "green",
+            Self::Amber => "amber",
+            Self::Unseen => "unseen",
+            Self::Red => "red",
+        }
+    }
+
+    fn mark(self) -> &'static str {
+        match self {
+            Self::Green => "✓",
+            Self::Amber => "!",
+            Self::Unseen => "?",
+            Self::Red => "✗",
+        }
+    }
+}
+
+/// One answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Answer {
+    /// What was asked: `swap`, `credential expiry`, …
+    about: &'static str,
+    light: Light,
+    /// What was found.
+    found: String,
+    /// How to mend it; empty when there is nothing to mend.
+    mend: String,
+}
+
+impl Answer {
+    fn green(about: &'static str, found: impl Into<String>) -> Self {
+        Self {
+            about,
+            light: Light::Green,
+            found: found.into(),
+            mend: String::new(),
+        }
+    }
+
+    fn bad(
+        about: &'static str,
+        light: Light,
+        found: impl Into<String>,
+        mend: impl Into<String>,
+    ) -> Self {
+        Self {
+            about,
+            light,
+            found: found.into(),
+            mend: mend.into(),
+        }
+    }
+
+    fn line(&self) -> String {
+        let mend = if self.mend.is_empty() {
+            String::new()
+        } else {
+            format!("\n    mend: {}", escape::line(&self.mend))
+        };
+        let (mark, found) = (self.light.mark(), escape::line(&self.found));
+        format!("{mark} {:<20} {found}{mend}", self.about)
+    }
+}
+
+/// Looks at everything and prints a table.
+///
+/// # Errors
+/// A configuration that cannot be used.
+pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, CliError> {
+    let path = globals.config.clone().ok_or_else(|| {
+        CliError::usage("which configuration?").hint("breakglass doctor --config breakglass.toml")
+    })?;
+    let (config, _) = Config::read(&path).map_err(|e| config_error(&e))?;
+    let mut answers = host::answers(&config);
+    answers.extend(vault::answers(&config).await);
+    match &args.credential_file {
+        Some(file) => answers.extend(live::answers(&config, file).await?),
+        None => answers.push(Answer::bad(
+            "databricks",
+            Light::Unseen,
+            "a sealed vault cannot see Databricks",
+            "breakglass doctor --config … --credential-file FILE asks it once",
+        )),
+    }
+    let worst = answers.iter().map(|a| a.light).max();
+    let lines: Vec<String> = answers.iter().map(Answer::line).collect();
+    let shown: Vec<_> = answers
+        .iter()
+        .map(|a| {
+            json!({"about": a.about, "light": a.light.word(), "found": a.found, "mend": a.mend})
+        })
+        .collect();
+    let red = worst == Some(Light::Red);
+    out.result(
+        json!({"healthy": !red, "answers": shown}),
+        &lines.join("\n"),
+    );
+    Ok(if red { Exit::FAILED } else { Exit::DONE })
+}

@@ -1,0 +1,128 @@
+//! What only Databricks knows, asked once with a credential given for it: does the secret mint, is
+//! the principal who it should be, what may it do, how many secrets live, how far the clocks are
+//! apart. Reads only.
+
+use std::path::Path;
+
+use super::{Answer, Light};
+use crate::cli::vault_parts::config_error;
+use crate::cli::{CliError, clock};
+use crate::config::{Config, read_secret};
+use crate::databricks::{CallError, Client, Minted, Upstream};
+use crate::domain::time::SECOND_MS;
+
+/// A clock further away than this opens nothing (PROTOCOL §11).
+const CLOCK_MS: i64 = 60 * SECOND_MS;
+/// With more live secrets than this a rotation has no room.
+const ROOM: usize = 3;
+
+/// Every live check.
+///
+/// # Errors
+/// A credential file that cannot be read, or a configuration that cannot be used.
+pub(super) async fn answers(config: &Config, file: &Path) -> Result<Vec<Answer>, CliError> {
+    let client =
+        Client::new(&config.databricks).map_err(|e| CliError::usage(format!("databricks: {e}")))?;
+    let secret = read_secret(file).map_err(|e| config_error(&e))?;
+    let mut answers = vec![clocks(&client).await];
+    match client
+        .mint(&Upstream::Account, &secret, clock::now().0)
+        .await
+    {
+        Ok(bearer) => {
+            answers.push(Answer::green("secret", "mints a token at the account"));
+            answers.push(principal(&client, &bearer).await);
+            answers.push(secrets(&client, &bearer).await);
+        }
+        Err(why) => answers.push(failed("secret", &why)),
+    }
+    for id in config.databricks.workspaces.keys() {
+        let at = Upstream::Workspace(id.clone());
+        answers.push(match client.mint(&at, &secret, clock::now().0).await {
+            Ok(bearer) => workspace(&client, &at, id, &bearer).await,
+            Err(why) => failed("workspace", &why),
+        });
+    }
+    Ok(answers)
+}
+
+fn failed(about: &'static str, why: &CallError) -> Answer {
+    let mend = if why.is_invalid_client() {
+        "the secret is dead or belongs to another principal"
+    } else {
+        "check address, outbound proxy, private link and IP access lists from this host"
+    };
+    Answer::bad(about, Light::Red, why.to_string(), mend)
+}
+
+async fn clocks(client: &Client) -> Answer {
+    match client.date().await {
+        Ok(theirs) => {
+            let apart = clock::now().since_ms(theirs).abs();
+            let found = format!("{} s from Databricks'", apart / SECOND_MS);
+            if apart > CLOCK_MS {
+                return Answer::bad("clock", Light::Red, found, "runbooks/clock.md");
+            }
+            Answer::green("clock", found)
+        }
+        Err(why) => failed("clock", &why),
+    }
+}
+
+async fn principal(client: &Client, bearer: &Minted) -> Answer {
+    match client.principal(bearer).await {
+        Ok(found) if !found.active => Answer::bad(
+            "principal",
+            Light::Red,
+            "is not active",
+            "activate it in the account console",
+        ),
+        Ok(found) if !found.is_account_admin() => Answer::bad(
+            "principal",
+            Light::Red,
+            "is no account admin: it cannot rotate its own secrets",
+            "give it the role account_admin",
+        ),
+        Ok(found) => {
+            let groups: Vec<&str> = found.groups.iter().map(|g| g.name.as_str()).collect();
+            if groups.is_empty() {
+                return Answer::green("principal", "account admin, in no group");
+            }
+            let words = format!("account admin, in {}", groups.join(", "));
+            let mend = "keep it out of every group that daily tools manage";
+            Answer::bad("principal", Light::Amber, words, mend)
+        }
+        Err(why) => failed("principal", &why),
+    }
+}
+
+async fn secrets(client: &Client, bearer: &Minted) -> Answer {
+    match client.list_secrets(bearer).await {
+        Ok(all) => {
+            let now = clock::now().0;
+            let live = all.iter().filter(|s| s.is_live(now)).count();
+            let words = format!("{live} of at most 5 are alive");
+            if live > ROOM {
+                let mend = "delete the ones nobody needs: a rotation needs room for two";
+                return Answer::bad("secrets", Light::Red, words, mend);
+            }
+            Answer::green("secrets", words)
+        }
+        Err(why) => failed("secrets", &why),
+    }
+}
+
+async fn workspace(client: &Client, at: &Upstream, id: &str, bearer: &Minted) -> Answer {
+    match client.me(at, bearer).await {
+        Ok(me) if me.is_workspace_admin() => {
+            Answer::green("workspace", format!("{id}: answers, admin"))
+        }
+        Ok(_) => Answer::bad(
+            "workspace",
+            Light::Amber,
+            format!("{id}: answers, not an admin"),
+            "the vault assigns it at each opening; or make it an admin for good",
+        ),
+        Err(why) => failed("workspace", &why),
+    }
+}

@@ -1,0 +1,230 @@
+//! What only the running vault knows, read from its metrics: log, epoch, credential, channels,
+//! backup, and how old each measurement is.
+
+use super::{Answer, Light};
+use crate::cli::client::Api;
+use crate::config::{Config, read_secret};
+
+const DAY_S: f64 = 86_400.0;
+
+/// Everything the vault says of itself; one answer when it does not answer.
+pub(super) async fn answers(config: &Config) -> Vec<Answer> {
+    match fetch(config).await {
+        Ok(text) => judge(&text),
+        Err((why, mend)) => vec![Answer::bad("running vault", Light::Unseen, why, mend)],
+    }
+}
+
+async fn fetch(config: &Config) -> Result<String, (String, &'static str)> {
+    let Some(file) = &config.watch.metrics_token_file else {
+        let mend = "set [watch] metrics_token_file";
+        return Err(("no bearer for its metrics is configured".to_owned(), mend));
+    };
+    let bearer = read_secret(file).map_err(|e| (e.to_string(), "mend the file"))?;
+    let ca = config.tls.as_ref().and_then(|tls| tls.ca_file.as_ref());
+    let ca = ca.and_then(|path| std::fs::read(path).ok());
+    let not_there = |e: crate::cli::CliError| (e.message, "see runbooks/vault-unreachable.md");
+    let mut api = Api::new(&config.console.url, ca.as_deref()).map_err(not_there)?;
+    api.set_token(bearer);
+    let bytes = api.get_bytes("/metrics").await.map_err(not_there)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The samples of one metric: labels as they stand, and the value.
+fn samples<'a>(text: &'a str, name: &str) -> Vec<(&'a str, f64)> {
+    let of_line = |line: &'a str| {
+        let rest = line.strip_prefix(name)?;
+        let (labels, value) = rest.rsplit_once(' ')?;
+        let ours = labels.is_empty() || labels.starts_with('{');
+        ours.then_some((labels, value.parse().ok()?))
+    };
+    text.lines().filter_map(of_line).collect()
+}
+
+fn one(text: &str, name: &str) -> Option<f64> {
+    samples(text, name).first().map(|(_, value)| *value)
+}
+
+/// One number, judged; a number that the vault did not tell is unseen.
+fn number(
+    text: &str,
+    about: &'static str,
+    name: &str,
+    judged: impl FnOnce(f64) -> Answer,
+) -> Answer {
+    match one(text, name) {
+        Some(value) => judged(value),
+        None => Answer::bad(about, Light::Unseen, "never measured", ""),
+    }
+}
+
+fn days(seconds: f64) -> String {
+    format!("{:.0} days", (seconds / DAY_S).floor())
+}
+
+fn judge(text: &str) -> Vec<Answer> {
+    let flag = |about, name: &str, good: &'static str, bad: &'static str, mend: &'static str| {
+        number(text, about, name, |value| {
+            if value > 0.5 {
+                Answer::green(about, good)
+            } else {
+                Answer::bad(about, Light::Red, bad, mend)
+            }
+        })
+    };
+    let age = |about, name: &str, amber_days: f64, what: &str, mend: &'static str| {
+        number(text, about, name, |value| {
+            let found = format!("{what} {} ago", days(value));
+            if value > amber_days * DAY_S {
+                Answer::bad(about, Light::Amber, found, mend)
+            } else {
+                Answer::green(about, found)
+            }
+        })
+    };
+    let mut answers = vec![
+        flag(
+            "log",
+            "breakglass_log_writable",
+            "is written",
+            "cannot be written: nobody gets in",
+            "runbooks/log-broken.md",
+        ),
+        flag(
+            "epoch",
+            "breakglass_epoch_ready",
+            "ready",
+            "too few custodians have proved their shares",
+            "custodians: breakglass prove",
+        ),
+        age(
+            "oldest proof",
+            "breakglass_oldest_proof_age_seconds",
+            100.0,
+            "proved",
+            "that custodian: breakglass prove",
+        ),
+        age(
+            "backup",
+            "breakglass_backup_age_seconds",
+            7.0,
+            "made",
+            "runbooks/operator.md",
+        ),
+        number(
+            text,
+            "rotation",
+            "breakglass_rotation_owed_seconds",
+            |owed| {
+                if owed > 0.0 {
+                    let found = format!("owed since {}", days(owed));
+                    let mend = "runbooks/rotation-stuck.md";
+                    return Answer::bad("rotation", Light::Red, found, mend);
+                }
+                Answer::green("rotation", "none owed")
+            },
+        ),
+        number(
+            text,
+            "credential",
+            "breakglass_credential_expires_seconds",
+            |left| {
+                let found = format!("expires in {}", days(left));
+                let light = match left / DAY_S {
+                    d if d < 7.0 => Light::Red,
+                    d if d < 60.0 => Light::Amber,
+                    _ => return Answer::green("credential", found),
+                };
+                Answer::bad(
+                    "credential",
+                    light,
+                    found,
+                    "rotate it: runbooks/operator.md",
+                )
+            },
+        ),
+    ];
+    answers.extend(channels(text));
+    answers
+}
+
+fn channels(text: &str) -> Vec<Answer> {
+    let confirmed = samples(text, "breakglass_channel_confirmed_age_seconds");
+    let judged = |(labels, failing): (&str, f64)| {
+        let name = labels.split('"').nth(1).unwrap_or("-");
+        if failing > 0.0 {
+            let found = format!("{name}: {failing} alerts failed and are tried again");
+            return Answer::bad("channel", Light::Red, found, "breakglass alert list");
+        }
+        match confirmed.iter().find(|(l, _)| *l == labels) {
+            Some((_, age)) if *age <= 100.0 * DAY_S => {
+                let found = format!("{name}: a person confirmed a test {} ago", days(*age));
+                Answer::green("channel", found)
+            }
+            _ => {
+                let found = format!("{name}: no person has confirmed a test for 100 days");
+                let mend = format!("breakglass alert test {name}, then --confirm CODE");
+                Answer::bad("channel", Light::Amber, found, mend)
+            }
+        }
+    };
+    samples(text, "breakglass_channel_failing")
+        .into_iter()
+        .map(judged)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "breakglass_log_writable 1\nbreakglass_epoch_ready 1\n\
+        breakglass_oldest_proof_age_seconds 864000\nbreakglass_backup_age_seconds 3600\n\
+        breakglass_rotation_owed_seconds 0\nbreakglass_credential_expires_seconds 8640000\n\
+        breakglass_channel_failing{channel=\"mail\"} 0\n\
+        breakglass_channel_confirmed_age_seconds{channel=\"mail\"} 86400\n";
+
+    fn worst(text: &str) -> Light {
+        judge(text).iter().map(|a| a.light).max().unwrap()
+    }
+
+    #[test]
+    fn a_healthy_vault_is_green_and_each_fault_shows() {
+        assert_eq!(worst(GOOD), Light::Green, "{:?}", judge(GOOD));
+        for (was, is, light) in [
+            ("log_writable 1", "log_writable 0", Light::Red),
+            ("epoch_ready 1", "epoch_ready 0", Light::Red),
+            ("owed_seconds 0", "owed_seconds 90000", Light::Red),
+            (
+                "expires_seconds 8640000",
+                "expires_seconds 864000",
+                Light::Amber,
+            ),
+            (
+                "expires_seconds 8640000",
+                "expires_seconds 86400",
+                Light::Red,
+            ),
+            (
+                "failing{channel=\"mail\"} 0",
+                "failing{channel=\"mail\"} 2",
+                Light::Red,
+            ),
+            (
+                "confirmed_age_seconds{channel=\"mail\"} 86400",
+                "x 1",
+                Light::Amber,
+            ),
+            (
+                "proof_age_seconds 864000",
+                "proof_age_seconds 9640000",
+                Light::Amber,
+            ),
+            ("backup_age_seconds 3600", "x 1", Light::Unseen),
+        ] {
+            let text = GOOD.replace(was, is);
+            assert_ne!(text, GOOD, "{was}");
+            assert_eq!(worst(&text), light, "{is}: {:?}", judge(&text));
+        }
+    }
+}
