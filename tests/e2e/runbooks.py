@@ -429,7 +429,7 @@ class Help:
                 continue
             if self.of(words[:1]) is None:
                 return f"`breakglass {words[0]}` is unknown to --help"
-            group = words[0] in ("log", "review", "person")
+            group = words[0] in ("alert", "log", "review", "person")
             if group and (len(words) < 2 or self.of(words[:2]) is None):
                 return f"`breakglass {' '.join(words[:2])}` is unknown to --help"
             known = self.of(words[:2] if group else words[:1])
@@ -486,12 +486,14 @@ def tree_check(report, page):
 def keys_check(report, readme):
     """Every key of the configuration file stands in the example with a word about it."""
     example = "\n".join(b.text for b in blocks(readme) if b.language == "toml")
+    # Rarer channels and the watch have an example of their own, which the README names.
+    example += (ROOT / "deploy/examples/every-channel.toml").read_text()
     structs = []
     for path in ("src/config/mod.rs", "src/databricks/config.rs", "src/alerts/config.rs",
-                 "src/store/open.rs"):
+                 "src/store/open.rs", "src/config/watch.rs"):
         text = (ROOT / path).read_text()
         structs += re.findall(r"pub struct (?:Config|Console|Proxy|Tls|Waits|SmtpConfig|"
-                              r"WebhookConfig) \{\n(.*?)\n\}", text, re.S)
+                              r"WebhookConfig|SlackConfig|TeamsConfig|PagerDutyConfig|Watch) \{\n(.*?)\n\}", text, re.S)
     keys = {key for body in structs for key in re.findall(r"^    pub (\w+):", body, re.M)}
     missing = sorted(key for key in keys
                      if not re.search(rf"(^|[\[.# ]){key}(\]| =)", example, re.M))
