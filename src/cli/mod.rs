@@ -50,9 +50,9 @@ mod review;
 
 // Operator.
 mod alert;
-mod doctor;
 mod backup;
 mod bundle;
+mod doctor;
 mod init;
 mod packaging;
 mod recover;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    alert, approve, backup, claim, close, decline, doctor, enrol, environment, grant, init, log, login,
-    note, open, packaging, person, prove, recover, review, run, serve, status,
+    alert, approve, backup, claim, close, decline, doctor, enrol, environment, grant, init, log,
+    login, note, open, packaging, person, prove, recover, review, run, serve, status,
 };
 #[cfg(feature = "simulator")]
 use super::{demo, simulate};
