@@ -3,7 +3,9 @@
 
 mod board;
 mod incident;
+mod log;
 mod readiness;
+mod story;
 mod viewer;
 
 use std::time::Duration;
@@ -19,7 +21,9 @@ use crate::api::{Health, IncidentList, IncidentView, VaultView};
 use crate::domain::ids::IncidentId;
 use crate::domain::incident::{Phase, Refusal};
 pub use board::Board;
+pub use log::{LogLine, LogPage, LogQuery};
 pub use readiness::{Readiness, ShareState, UnlockerState};
+pub use story::{AlertLine, Call, CallEnd, Moment, Story};
 pub use viewer::Viewer;
 
 /// Most incidents in one list; older ones are shown by id.

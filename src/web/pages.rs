@@ -4,15 +4,26 @@
 //! Every page is readable without script, holds no inline script or style, and takes its sentences
 //! from [`super::words`].
 
+mod answer;
+mod ask;
 mod board;
+mod custodians;
 mod dead_end;
+mod facts;
 mod frame;
 mod gate;
+mod incident;
+mod incidents;
 mod live;
+mod log;
 mod parts;
+mod pictures;
+mod reviews;
 mod routes;
+mod share;
 mod sign_in;
 mod static_files;
+mod story;
 mod when;
 
 pub(super) use dead_end::{DeadEnd, page as dead_end};

@@ -40,7 +40,6 @@ pub(super) fn whole_vault(app: &App) -> Response {
 }
 
 /// An event whenever one incident has changed.
-#[expect(dead_code, reason = "the pages that use it come next")]
 pub(super) fn incident(app: &App, id: IncidentId, version: i64) -> Response {
     let start = (app.clone(), id, version, 0);
     let told = stream::unfold(start, |(app, id, version, round)| async move {

@@ -25,10 +25,6 @@ pub(super) fn badge(kind: &str, word: &str) -> Markup {
 }
 
 /// A word for scripts and the shell, in single quotes.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the pages that use it come next")
-)]
 pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }

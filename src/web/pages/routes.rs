@@ -5,7 +5,10 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get, post};
 use hyper::Method;
 
-use super::{board, gate, sign_in, static_files};
+use super::{
+    answer, ask, board, custodians, gate, incident, incidents, log, reviews, share, sign_in,
+    static_files,
+};
 use crate::app::App;
 use crate::web::routes::Route;
 
@@ -58,5 +61,31 @@ pub fn table(app: &App) -> Vec<Route> {
     table.form("/sign-out", sign_in::sign_out);
     table.page("/", board::page);
     table.page("/live", board::events);
+
+    table.page("/ask", ask::page);
+    table.form("/ask", ask::opening);
+
+    table.page("/i/{id}", incident::page);
+    table.page("/i/{id}/live", incident::events);
+    table.form("/i/{id}/note", incident::note);
+    table.page("/i/{id}/release", answer::release);
+    table.page("/i/{id}/refuse", answer::refuse);
+    table.page("/i/{id}/stop", answer::stop);
+
+    table.page("/share", share::page);
+    table.page("/enrol", share::enrol);
+    table.page("/custodians", custodians::page);
+
+    table.page("/incidents", incidents::page);
+    table.page("/incidents.csv", incidents::csv);
+    table.page("/reviews", reviews::list);
+    table.page("/reviews/{id}", reviews::page);
+    table.form("/reviews/{id}/answers", reviews::answers);
+    table.page("/reviews/{id}/answers.toml", reviews::file);
+    table.form("/reviews/{id}/findings", reviews::finding);
+
+    table.page("/log", log::page);
+    table.form("/log/compare", log::compare);
+    table.page("/log/{seq}", log::entry);
     table.routes
 }

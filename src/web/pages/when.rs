@@ -38,7 +38,6 @@ pub(super) fn both(at: Timestamp, zone_name: &str) -> Markup {
 }
 
 /// A moment in a table: UTC to the second under a heading that says so, local in the title.
-#[expect(dead_code, reason = "the pages that use it come next")]
 pub(super) fn in_table(at: Timestamp, zone_name: &str) -> Markup {
     html! {
         time datetime=(at.rfc3339()) title=(text(at, zone_name)) {
@@ -48,7 +47,6 @@ pub(super) fn in_table(at: Timestamp, zone_name: &str) -> Markup {
 }
 
 /// `21:07` where somebody is now.
-#[expect(dead_code, reason = "the pages that use it come next")]
 pub(super) fn hour_there(now: Timestamp, zone_name: &str) -> String {
     utc(now)
         .with_timezone(&zone(zone_name))
@@ -70,7 +68,6 @@ pub(super) fn ago(then: Timestamp, now: Timestamp) -> String {
 }
 
 /// A length of time to the second.
-#[expect(dead_code, reason = "the pages that use it come next")]
 pub(super) fn length(ms: i64) -> String {
     let seconds = ms.max(0) / SECOND_MS;
     if ms >= HOUR_MS {

@@ -1,0 +1,148 @@
+//! S4 and S5 and the stop: what a person is asked before she signs. The signing is done by the
+//! custodian's own page or by the command line; both are one press away.
+
+use axum::extract::State;
+use axum::response::IntoResponse;
+use maud::{Markup, html};
+
+use super::facts::short;
+use super::frame::{Here, Page};
+use super::gate::Seen;
+use super::{PageResult, dead_end, parts};
+use crate::api::IncidentView;
+use crate::app::App;
+use crate::app::look::Viewer;
+use crate::domain::roster::Role;
+use crate::web::read::Named;
+use crate::web::words::answer as words;
+
+/// Release your share?
+pub(super) async fn release(
+    State(app): State<App>,
+    Seen(viewer, _): Seen,
+    Named(id): Named,
+) -> PageResult {
+    let view = app
+        .show(&id)
+        .await
+        .map_err(|e| dead_end::of_error(&e, Some(&viewer)))?;
+    let now = app.now();
+    let body = html! { div data-part="release" { (release_body(&view, &viewer)) } };
+    Ok(Page::new(words::RELEASE, body)
+        .seen_by(&viewer, Here::Share)
+        .live(format!("/i/{id}/live"), now)
+        .into_response())
+}
+
+/// Why there is nothing to release, if there is nothing.
+fn nothing_to_release(view: &IncidentView, viewer: &Viewer) -> Option<[&'static str; 3]> {
+    let mine = view
+        .custodians
+        .iter()
+        .find(|c| c.person == viewer.person.as_str());
+    let takes = matches!(view.phase.as_str(), "collecting" | "closing");
+    match mine.map(|c| c.state.as_str()) {
+        None => Some(words::NO_SHARE),
+        Some("excluded") => Some(words::OWN_INCIDENT),
+        Some("in") if takes => Some(words::ALREADY_IN),
+        Some("refused") => Some(words::REFUSED_ALREADY),
+        Some("paused") => Some(words::PAUSED),
+        _ if view.phase == "lapsed" => Some(words::LAPSED),
+        _ if !takes || view.shares_in >= view.needed => Some(words::NOT_NEEDED),
+        _ => None,
+    }
+}
+
+fn release_body(view: &IncidentView, viewer: &Viewer) -> Markup {
+    let id = &view.id;
+    if let Some([happened, released, now]) = nothing_to_release(view, viewer) {
+        return html! {
+            h1 { (words::NOTHING_TO_DO) }
+            div .box role="status" { p { (happened) } p { strong { (released) } } p { (now) } }
+            p { a .button href=(format!("/i/{id}")) { (words::to_incident(id)) } }
+        };
+    }
+    html! {
+        h1 data-say=(words::shares_in(view.shares_in, view.needed)) { (words::RELEASE_QUESTION) }
+        (short(view, viewer))
+        p { (words::shares_in(view.shares_in, view.needed)) }
+        div .box.warn { p { (words::BEFORE) } }
+        div .actions {
+            a .button href=(format!("/custodian/#{id}")) { (words::WITH_PASSKEY) }
+            a .button.quiet href=(format!("/i/{id}/refuse")) { (words::REFUSE) }
+        }
+        details open {
+            summary { (words::WITH_COMMAND) }
+            (parts::command("approve", &format!("breakglass approve {id}")))
+        }
+        details { summary { (words::LOOKS_DIFFERENT) } p { (words::LOOKS_DIFFERENT_DO) } }
+        p { a href=(format!("/i/{id}")) { (words::ALL_FACTS) } }
+    }
+}
+
+/// Refuse?
+pub(super) async fn refuse(
+    State(app): State<App>,
+    Seen(viewer, _): Seen,
+    Named(id): Named,
+) -> PageResult {
+    let view = app
+        .show(&id)
+        .await
+        .map_err(|e| dead_end::of_error(&e, Some(&viewer)))?;
+    let body = html! {
+        h1 { (words::REFUSE_QUESTION) }
+        (short(&view, &viewer))
+        p { (words::REFUSE_MEANS) }
+        div .actions { a .button href=(format!("/custodian/#{id}")) { (words::REFUSE_PASSKEY) } }
+        h2 { (words::WITH_COMMAND) }
+        @for (number, reason) in words::REFUSALS.iter().enumerate() {
+            (parts::command(&format!("refuse-{number}"),
+                &format!("breakglass refuse {id} --reason {}", parts::quoted(reason))))
+        }
+        div .box.warn { p { (words::ATTACKER) } }
+        p { a href=(format!("/i/{id}/release")) { (words::BACK) } }
+    };
+    Ok(Page::new(words::REFUSE, body)
+        .seen_by(&viewer, Here::Share)
+        .into_response())
+}
+
+/// Stop the session?
+pub(super) async fn stop(
+    State(app): State<App>,
+    Seen(viewer, _): Seen,
+    Named(id): Named,
+) -> PageResult {
+    let view = app
+        .show(&id)
+        .await
+        .map_err(|e| dead_end::of_error(&e, Some(&viewer)))?;
+    let mine = view.requester == viewer.person.as_str();
+    let may = mine
+        || [Role::Custodian, Role::Auditor, Role::Security]
+            .iter()
+            .any(|role| viewer.is(*role));
+    let command = format!(
+        "breakglass stop {id} --reason {}",
+        parts::quoted(words::STOP_REASON)
+    );
+    let body = html! {
+        h1 { (words::STOP_QUESTION) }
+        (short(&view, &viewer))
+        @if view.phase == "open" {
+            p { (words::STOP_MEANS) }
+            @if may {
+                (parts::command("stop", &command))
+            } @else {
+                p { (words::STOP_WHO) }
+            }
+        } @else {
+            div .box { p { (words::NOT_OPEN) } }
+        }
+        p { a href=(format!("/i/{id}")) { (words::to_incident(&view.id)) } }
+    };
+    Ok(Page::new(words::STOP, body)
+        .seen_by(&viewer, Here::Incidents)
+        .into_response())
+}

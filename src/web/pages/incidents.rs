@@ -1,0 +1,156 @@
+//! S9, the incidents: one line each, and the same as CSV.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use hyper::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use maud::{Markup, html};
+
+use super::facts::terms_of;
+use super::frame::{Here, Page};
+use super::gate::Seen;
+use super::pictures::Tally;
+use super::{PageResult, parts, when};
+use crate::api::IncidentView;
+use crate::app::look::Viewer;
+use crate::app::{App, AppError};
+use crate::domain::time::Timestamp;
+use crate::web::words::incident as words;
+
+/// One line.
+struct Line {
+    view: IncidentView,
+    asked: Timestamp,
+    use_case: String,
+    quorum_ms: Option<i64>,
+    tally: Tally,
+}
+
+async fn lines(app: &App) -> Result<Vec<Line>, AppError> {
+    let mut lines = Vec::new();
+    for view in app.incident_list().await?.incidents {
+        let Ok(id) = view.id.parse() else { continue };
+        let story = app.story(&id).await?;
+        let terms = terms_of(&view);
+        let asked = terms.as_ref().map_or(Timestamp(0), |t| t.asked_ms);
+        let unsealed = story.moments.iter().find(|m| m.kind == "unseal.begin");
+        lines.push(Line {
+            asked,
+            use_case: terms.map(|t| t.use_case).unwrap_or_default(),
+            quorum_ms: unsealed.map(|m| m.at.since_ms(asked)),
+            tally: Tally::of(&story.calls),
+            view,
+        });
+    }
+    Ok(lines)
+}
+
+/// The table.
+pub(super) async fn page(State(app): State<App>, Seen(viewer, _): Seen) -> PageResult {
+    let lines = lines(&app).await?;
+    let body = html! {
+        h1 { (words::LIST) }
+        @if lines.is_empty() { p { (words::NONE) } }
+        @else { (table(&lines, &viewer)) p { a href="/incidents.csv" { (words::AS_CSV) } } }
+    };
+    Ok(Page::new(words::LIST, body)
+        .seen_by(&viewer, Here::Incidents)
+        .into_response())
+}
+
+fn table(lines: &[Line], viewer: &Viewer) -> Markup {
+    html! {
+        div .scroll tabindex="0" role="region" aria-label=(words::LIST) {
+            table {
+                caption { (words::LIST_CAPTION) }
+                thead { tr {
+                    @for heading in [words::INCIDENT, words::STANDS, words::ASKED_UTC, words::BY, words::REASON] {
+                        th scope="col" { (heading) }
+                    }
+                    @for heading in [words::SHARES, words::TO_QUORUM, words::CALLS, words::WRITES, words::DENIED] {
+                        th scope="col" .number { (heading) }
+                    }
+                } }
+                tbody { @for line in lines {
+                    tr {
+                        th scope="row" { a href=(format!("/i/{}", line.view.id)) { (line.view.id) } }
+                        td { (parts::badge(kind_of(&line.view.phase), words::phase_word(&line.view.phase))) }
+                        td { (when::in_table(line.asked, &viewer.time_zone)) }
+                        td { (line.view.requester_name) }
+                        td { (line.use_case.replace('-', " ")) }
+                        td .number { (line.view.shares_in) "/" (line.view.needed) }
+                        td .number { @if let Some(ms) = line.quorum_ms { (when::length(ms)) } @else { "–" } }
+                        td .number { (line.tally.calls()) }
+                        td .number { (line.tally.writes) }
+                        td .number { (line.tally.denied) }
+                    }
+                } }
+            }
+        }
+    }
+}
+
+/// The badge of a phase.
+pub(super) fn kind_of(phase: &str) -> &'static str {
+    match phase {
+        "open" | "opening" | "closing" => "bad",
+        "collecting" | "cooling" | "waiting" | "in_review" => "warn",
+        "reviewed" => "good",
+        _ => "",
+    }
+}
+
+/// The table for other programs.
+pub(super) async fn csv(State(app): State<App>, Seen(..): Seen) -> PageResult {
+    let mut text = String::from(
+        "incident,phase,asked_utc,by,use_case,shares_in,needed,ms_to_quorum,calls,writes,refused\r\n",
+    );
+    for line in lines(&app).await? {
+        let fields = [
+            line.view.id.clone(),
+            line.view.phase.clone(),
+            line.asked.rfc3339(),
+            line.view.requester_name.clone(),
+            line.use_case.clone(),
+            line.view.shares_in.to_string(),
+            line.view.needed.to_string(),
+            line.quorum_ms.map(|ms| ms.to_string()).unwrap_or_default(),
+            line.tally.calls().to_string(),
+            line.tally.writes.to_string(),
+            line.tally.denied.to_string(),
+        ];
+        text.push_str(&fields.map(|field| cell(&field)).join(","));
+        text.push_str("\r\n");
+    }
+    let kind = (CONTENT_TYPE, "text/csv; charset=utf-8");
+    let name = (
+        CONTENT_DISPOSITION,
+        "attachment; filename=\"incidents.csv\"",
+    );
+    let response: Response = ([kind, name], text).into_response();
+    Ok(response)
+}
+
+/// Quoted as RFC 4180 wants it; what a spreadsheet would take for a formula is kept a text.
+fn cell(text: &str) -> String {
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let text = text.replace('"', "\"\"");
+    if formula {
+        format!("\"'{text}\"")
+    } else if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{text}\"")
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_become_a_formula_or_another_column() {
+        assert_eq!(cell("=1+1"), "\"'=1+1\"");
+        assert_eq!(cell("a,\"b\""), "\"a,\"\"b\"\"\"");
+        assert_eq!(cell("INC-1"), "INC-1");
+    }
+}

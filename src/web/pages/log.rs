@@ -1,0 +1,305 @@
+//! The log: looking through it, one entry with its proof, and whether a checkpoint somebody kept
+//! still is a beginning of it. What the vault says about its own log is worth what its host is
+//! worth, and the page says so: the export is checked elsewhere.
+
+use axum::extract::{Form, Path, Query, State};
+use axum::response::IntoResponse;
+use hyper::StatusCode;
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::frame::{Here, Page};
+use super::gate::Seen;
+use super::{DeadEnd, PageResult, dead_end, parts, when};
+use crate::api::EntryProof;
+use crate::app::App;
+use crate::app::look::{LogPage, LogQuery, Viewer};
+use crate::audit::checkpoint::{Checkpoint, parse_hash};
+use crate::audit::merkle::{Hash, leaf_hash};
+use crate::audit::merkle_proof::{verify_consistency, verify_inclusion};
+use crate::audit::note::VerifierKey;
+use crate::web::words::log as words;
+
+/// The filter as it is typed.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Filter {
+    #[serde(default)]
+    kind: String,
+    #[serde(default)]
+    incident: String,
+    #[serde(default)]
+    text: String,
+    #[serde(default)]
+    before: String,
+}
+
+impl Filter {
+    fn query(&self) -> LogQuery {
+        LogQuery {
+            before: self.before.parse().ok(),
+            kind: self.kind.trim().to_ascii_lowercase(),
+            incident: self.incident.trim().to_ascii_uppercase(),
+            text: self.text.trim().to_owned(),
+        }
+    }
+
+    /// The same filter further back.
+    fn older(&self, before: u64) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::from("/log?"));
+        for (name, value) in [
+            ("kind", &self.kind),
+            ("incident", &self.incident),
+            ("text", &self.text),
+        ] {
+            if !value.is_empty() {
+                query.append_pair(name, value);
+            }
+        }
+        query.append_pair("before", &before.to_string());
+        query.finish()
+    }
+}
+
+/// A checkpoint as it is pasted.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Pasted {
+    #[serde(default)]
+    note: String,
+}
+
+/// Looking through the log.
+pub(super) async fn page(
+    State(app): State<App>,
+    Seen(viewer, _): Seen,
+    Query(filter): Query<Filter>,
+) -> PageResult {
+    let found = app.log_page(&filter.query()).await?;
+    let body = html! {
+        h1 { (words::TITLE) }
+        (search(&filter))
+        (lines(&found, &viewer))
+        @if let Some(before) = found.older_before {
+            p .actions { a .button.quiet href=(filter.older(before)) { (words::older(found.read_to)) } }
+        }
+        (checkpoint(&app))
+        (compare_form("", None))
+        (elsewhere())
+    };
+    Ok(Page::new(words::TITLE, body)
+        .seen_by(&viewer, Here::Log)
+        .into_response())
+}
+
+fn search(filter: &Filter) -> Markup {
+    html! {
+        form method="get" action="/log" role="search" {
+            label for="kind" { (words::KIND) }
+            input #kind type="text" name="kind" value=(filter.kind) autocapitalize="none" spellcheck="false" autocomplete="off";
+            label for="incident" { (words::INCIDENT) }
+            input #incident type="text" name="incident" value=(filter.incident) autocomplete="off";
+            label for="text" { (words::TEXT) }
+            input #text type="search" name="text" value=(filter.text) autocomplete="off";
+            div .actions { button type="submit" { (words::SEARCH) } a .button.quiet href="/log" { (words::ALL) } }
+        }
+    }
+}
+
+fn lines(found: &LogPage, viewer: &Viewer) -> Markup {
+    html! {
+        @if found.lines.is_empty() { p role="status" { (words::nothing(found.read_to)) } }
+        @else {
+            div .scroll tabindex="0" role="region" aria-label=(words::TITLE) {
+                table {
+                    caption { (words::shown(found.lines.len(), found.size)) }
+                    thead { tr {
+                        th scope="col" .number { (words::ENTRY) } th scope="col" { (words::AT_UTC) }
+                        th scope="col" { (words::KIND_SHORT) } th scope="col" { (words::INCIDENT_SHORT) } th scope="col" { (words::WHO) }
+                    } }
+                    tbody { @for line in &found.lines {
+                        tr {
+                            th scope="row" .number { a href=(format!("/log/{}", line.seq)) { (line.seq) } }
+                            td { (when::in_table(line.at, &viewer.time_zone)) }
+                            td .mono { (line.kind) }
+                            td { @if !line.incident.is_empty() { a href=(format!("/i/{}", line.incident)) { (line.incident) } } }
+                            td { (line.who) }
+                        }
+                    } }
+                }
+            }
+        }
+    }
+}
+
+fn checkpoint(app: &App) -> Markup {
+    html! {
+        h2 { (words::CHECKPOINT) }
+        p { (words::CHECKPOINT_LEAD) }
+        (parts::command("checkpoint", &app.checkpoint()))
+        p .hint { (words::KEY) " " code { (app.settings().log_vkey) } }
+    }
+}
+
+fn elsewhere() -> Markup {
+    html! {
+        h2 { (words::ELSEWHERE) }
+        p { (words::ELSEWHERE_LEAD) }
+        (parts::command("export", "breakglass log export case && breakglass log verify case"))
+    }
+}
+
+fn compare_form(typed: &str, outcome: Option<&Markup>) -> Markup {
+    html! {
+        section #compare {
+            h2 { (words::COMPARE) }
+            @if let Some(outcome) = outcome { (outcome) }
+            form method="post" action="/log/compare" {
+                label for="note" { (words::PASTE) }
+                textarea #note name="note" rows="6" required spellcheck="false" aria-describedby="note-hint" { (typed) }
+                p #note-hint .hint { (words::PASTE_HINT) }
+                div .actions { button type="submit" { (words::COMPARE_BUTTON) } }
+            }
+        }
+    }
+}
+
+/// What came of a comparison.
+enum Compared {
+    /// It is a beginning of today's log.
+    Extends { old: u64, new: u64 },
+    /// It is signed by the log, and is no beginning of it.
+    Forked { old: u64, new: u64 },
+    /// It is no checkpoint of this log.
+    NotOurs(String),
+}
+
+/// Whether a kept checkpoint still is a beginning of the log.
+pub(super) async fn compare(
+    State(app): State<App>,
+    Seen(viewer, _): Seen,
+    Form(pasted): Form<Pasted>,
+) -> PageResult {
+    let compared = compared(&app, &pasted.note).await?;
+    let failed = !matches!(compared, Compared::Extends { .. });
+    let status = if matches!(compared, Compared::NotOurs(_)) {
+        StatusCode::UNPROCESSABLE_ENTITY
+    } else {
+        StatusCode::OK
+    };
+    let outcome = match &compared {
+        Compared::Extends { old, new } => html! {
+            div .box.good role="status" tabindex="-1" data-focus { p { "✓ " (words::extends(*old, *new)) } p { (words::OWN_WORD) } }
+        },
+        Compared::Forked { old, new } => html! {
+            div .box.bad role="alert" tabindex="-1" data-focus {
+                p { strong { (words::forked(*old, *new)) } } p { (words::FORKED_RELEASED) } p { (words::FORKED_NOW) }
+            }
+        },
+        Compared::NotOurs(why) => html! {
+            div .box.bad role="alert" tabindex="-1" data-focus {
+                p { (words::not_ours(why)) } p { strong { (words::NOT_OURS_RELEASED) } } p { (words::NOT_OURS_NOW) }
+            }
+        },
+    };
+    let body = html! { h1 { (words::TITLE) } (compare_form(&pasted.note, Some(&outcome))) (checkpoint(&app)) };
+    Ok(Page::new(words::TITLE, body)
+        .seen_by(&viewer, Here::Log)
+        .status(status)
+        .error(failed)
+        .into_response())
+}
+
+async fn compared(app: &App, pasted: &str) -> Result<Compared, crate::app::AppError> {
+    // Browsers send lines with CR LF, and mails indent; the note itself has neither.
+    let note: String = pasted
+        .trim()
+        .lines()
+        .map(|line| format!("{}\n", line.trim_end()))
+        .collect();
+    let key = VerifierKey::parse(&app.settings().log_vkey);
+    let key =
+        key.map_err(|_| crate::app::AppError::Inconsistent("the log's key is none".into()))?;
+    let old = match Checkpoint::open(note.as_bytes(), &key) {
+        Ok(old) => old,
+        Err(why) => return Ok(Compared::NotOurs(why.to_string())),
+    };
+    let head = app.checkpoint();
+    let new = Checkpoint::open(head.as_bytes(), &key)
+        .map_err(|e| crate::app::AppError::Inconsistent(e.to_string()))?;
+    let (a, b) = (old.size, new.size);
+    if a > b {
+        return Ok(Compared::Forked { old: a, new: b });
+    }
+    let proof = app.consistency(a, Some(b)).await?.proof;
+    let proof: Vec<Hash> = proof.iter().filter_map(|hash| parse_hash(hash)).collect();
+    Ok(
+        match verify_consistency(a, &old.root, b, &new.root, &proof) {
+            Ok(()) => Compared::Extends { old: a, new: b },
+            Err(_) => Compared::Forked { old: a, new: b },
+        },
+    )
+}
+
+/// One entry with its inclusion proof.
+pub(super) async fn entry(
+    State(app): State<App>,
+    Seen(viewer, _): Seen,
+    Path(seq): Path<String>,
+) -> PageResult {
+    let Ok(seq) = seq.parse::<u64>() else {
+        return Ok(dead_end(DeadEnd::NoSuchPage));
+    };
+    let proof = app
+        .entry_proof(seq, None)
+        .await
+        .map_err(|e| dead_end::of_error(&e, Some(&viewer)))?;
+    let body = html! {
+        h1 { (words::entry(seq)) }
+        (text(&proof))
+        (inclusion(&app, &proof))
+        p .actions {
+            @if seq > 0 { a .button.quiet href=(format!("/log/{}", seq - 1)) { (words::BEFORE) } }
+            a .button.quiet href=(format!("/log/{}", seq + 1)) { (words::AFTER) }
+            a .button.quiet href="/log" { (words::TO_LOG) }
+        }
+    };
+    Ok(Page::new(words::entry(seq), body)
+        .seen_by(&viewer, Here::Log)
+        .into_response())
+}
+
+fn text(proof: &EntryProof) -> Markup {
+    let value: Option<serde_json::Value> = serde_json::from_str(&proof.entry).ok();
+    let pretty = value.and_then(|value| serde_json::to_string_pretty(&value).ok());
+    html! {
+        pre tabindex="0" role="group" aria-label=(words::ENTRY) { (pretty.unwrap_or_else(|| proof.entry.clone())) }
+        details {
+            summary { (words::EXACT) }
+            (parts::command("exact", &proof.entry))
+        }
+    }
+}
+
+fn inclusion(app: &App, proof: &EntryProof) -> Markup {
+    let leaf = leaf_hash(proof.entry.as_bytes());
+    let hashes: Vec<Hash> = proof
+        .inclusion
+        .iter()
+        .filter_map(|h| parse_hash(h))
+        .collect();
+    let key = VerifierKey::parse(&app.settings().log_vkey).ok();
+    let head = key.and_then(|key| Checkpoint::open(proof.checkpoint.as_bytes(), &key).ok());
+    let holds = head.as_ref().is_some_and(|head| {
+        verify_inclusion(proof.seq, head.size, &leaf, &hashes, &head.root).is_ok()
+    });
+    html! {
+        h2 { (words::PROOF) }
+        @if holds { div .box.good { p { "✓ " (words::PROOF_HOLDS) } } }
+        @else { div .box.bad role="alert" { p { strong { (words::PROOF_FAILS) } } p { (words::FORKED_NOW) } } }
+        p .hint { (words::LEAF) " " code { (crate::audit::checkpoint::format_hash(&leaf)) } }
+        details {
+            summary { (words::hashes(proof.inclusion.len())) }
+            ol .mono { @for hash in &proof.inclusion { li { (hash) } } }
+        }
+        (parts::command("checkpoint", &proof.checkpoint))
+    }
+}
