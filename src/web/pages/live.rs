@@ -62,8 +62,9 @@ pub(super) fn incident(app: &App, id: IncidentId, version: i64) -> Response {
     answer(told)
 }
 
+/// Browsers drop an event without data, so it has some; the page does not read it.
 fn changed() -> Event {
-    Event::default().event("changed").data("")
+    Event::default().event("changed").data("now")
 }
 
 fn answer(told: impl stream::Stream<Item = Event> + Send + 'static) -> Response {

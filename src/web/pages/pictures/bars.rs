@@ -77,7 +77,7 @@ fn column(bar: &Bar, step: i64, axis: &Axis, most: i64) -> Markup {
             @let count = i64::try_from(bar.tally.of_group(group)).unwrap_or(0);
             @if count > 0 {
                 @let height = (count * HEIGHT / most).max(2);
-                @let _ = y -= height;
+                @let y = pushed(&mut y, height);
                 g {
                     title { (words::bar(group.style(), count, bar.from)) }
                     rect class=(format!("cls {}", group.style())) x=(x) y=(y) width=(width) height=(height) {}
@@ -88,6 +88,12 @@ fn column(bar: &Bar, step: i64, axis: &Axis, most: i64) -> Markup {
             }
         }
     }
+}
+
+/// Lifts the top of a column by one more piece.
+fn pushed(top: &mut i64, height: i64) -> i64 {
+    *top -= height;
+    *top
 }
 
 /// What each colour and letter means.

@@ -1,0 +1,302 @@
+"""The console in a real browser: people walk through one incident, page by page, by keyboard.
+
+Every page is looked at in both themes and at 320, 390 and 1280 px: axe finds nothing, nothing
+scrolls sideways, nothing is asked of another origin, no policy is violated; a picture of each is
+kept. Must not know: how pages are made.
+"""
+
+import http.client
+import pathlib
+import shlex
+import tomllib
+import urllib.parse
+
+from browser import Browser
+from selenium.webdriver.common.keys import Keys
+from vault import Checks, Vault, arguments, until
+
+COOKIE = "__Host-breakglass"
+SIZES = [(320, 640), (390, 844), (1280, 900)]
+THEMES = ["light", "dark"]
+
+
+def more(parser):
+    parser.add_argument("--axe", required=True, help="axe.min.js")
+    parser.add_argument("--pictures", required=True, help="folder for the pictures")
+
+
+class Console:
+    """Somebody's browser at the console, with everything that is looked at on each page."""
+
+    def __init__(self, vault, checks, given):
+        self.vault, self.checks = vault, checks
+        self.pictures = pathlib.Path(given.pictures)
+        self.browser = Browser(f"http://{vault.console}", given.axe)
+        self.seen = set()
+
+    def sign_in(self, name):
+        """Through the driver, with the token that `login` keeps."""
+        self.browser.cdp("Network.clearBrowserCookies")
+        kept = self.browser.keep_cookie(COOKIE, self.vault.login_token(name))
+        self.checks.hold(f"{name}'s cookie is kept", kept)
+
+    def inspect(self, name, path=None):
+        """Looks at the page that is open, or at `path`, in every size and theme."""
+        browser = self.browser
+        if path:
+            browser.go(path)
+        wrong = []
+        for theme in THEMES:
+            for width, height in SIZES:
+                browser.look(width, height, theme)
+                sideways = browser.run(
+                    "return document.documentElement.scrollWidth - document.documentElement.clientWidth")
+                if sideways > 0:
+                    wrong.append(f"{width} {theme}: {sideways} px sideways")
+                if width != 1280 or theme == "light":
+                    wrong += [f"{width} {theme}: {fault}" for fault in browser.faults()]
+                if width != 320:
+                    browser.picture(self.pictures / f"{name}-{theme}-{width}.png")
+        small = browser.run(
+            "return [...document.querySelectorAll('main button, main .button, main summary')]"
+            ".filter((e) => e.checkVisibility() && e.getBoundingClientRect().height < 47.5)"
+            ".map((e) => e.textContent)")
+        wrong += [f"target below 48 px: {text}" for text in small]
+        self.seen.add(name)
+        self.checks.equal(f"{name}: nothing wrong in both themes and three sizes", wrong, [])
+        browser.look(390, 844, "light")
+
+
+def signs_in_by_code(console):
+    """A stranger, a wrong code, a right one: everything by keyboard."""
+    browser, checks = console.browser, console.checks
+    browser.look(390, 844, "light")
+    browser.go("/share")
+    checks.equal("a stranger is led to the sign-in page", browser.path(), "/sign-in")
+    console.inspect("sign-in")
+    browser.type("#code", "WRONG-CODE")
+    browser.one("#code").send_keys(Keys.ENTER)
+    browser.wait("the error", lambda: browser.title().startswith("Error"))
+    focused = browser.run("return document.activeElement.getAttribute('role')")
+    checks.equal("the error has the focus", focused, "alert")
+    checks.hold("it says that nothing was released", "Nothing was released" in browser.text())
+    console.inspect("sign-in-error")
+    code = console.vault.does("ada", "login", "--page")["code"]
+    browser.type("#code", code.lower())
+    browser.one("#code").send_keys(Keys.ENTER)
+    browser.wait("my share", lambda: browser.path() == "/share")
+    checks.hold("she is led back to where she wanted", "You hold share 1" in browser.text())
+
+
+def quiet_pages(console):
+    """The vault at rest."""
+    checks, browser = console.checks, console.browser
+    console.inspect("board-sealed", "/")
+    checks.hold("the board says sealed", "Sealed" in browser.text("h1"))
+    console.inspect("my-share", "/share")
+    console.inspect("enrol", "/enrol")
+    console.inspect("custodians", "/custodians")
+    console.inspect("log", "/log")
+    console.inspect("no-such-page", "/nothing/here")
+    checks.hold("a dead end has three parts", "Nothing was released" in browser.text())
+    console.inspect("no-such-incident", "/i/INC-77")
+    console.inspect("incidents-none", "/incidents")
+    console.inspect("reviews-none", "/reviews")
+
+
+def asks(console):
+    """rio walks the tree, makes mistakes, loses nothing, and runs the command she is given."""
+    browser, checks, vault = console.browser, console.checks, console.vault
+    console.sign_in("rio")
+    console.inspect("ask-question", "/ask")
+    browser.press("button[value=no]")
+    browser.wait("the other door", lambda: "another door" in browser.text("h1"))
+    console.inspect("ask-another-door")
+    browser.go("/ask")
+    for answer in ["yes", "no", "no", "yes"]:
+        before = browser.text("h1")
+        browser.press(f"button[value={answer}]")
+        browser.wait("the next page", lambda: browser.text("h1") != before)
+    checks.equal("the tree leads to the outage", browser.text("h1"), "Catastrophic outage")
+    console.inspect("ask-facts")
+    reason = "it's down; `all` admins $LOCKED out"
+    browser.type("#reason", reason)
+    browser.type("#minutes", "600")
+    browser.one("#minutes").send_keys(Keys.ENTER)
+    browser.wait("the error", lambda: browser.title().startswith("Error"))
+    checks.equal("nothing typed is lost", browser.one("#reason").get_attribute("value"), reason)
+    focused = browser.run("return document.activeElement.getAttribute('role')")
+    checks.equal("the list of faults has the focus", focused, "alert")
+    console.inspect("ask-error")
+    browser.type("#minutes", "30")
+    browser.type("#workspace", vault.databricks["workspace_id"])
+    browser.one("#workspace").send_keys(Keys.ENTER)
+    browser.wait("the command", lambda: browser.every("#open"))
+    console.inspect("ask-command")
+    words = shlex.split(browser.text("#open"))
+    checks.equal("the command quotes what was typed", words[-1], reason)
+    opened = vault.does("rio", *words[1:-1], "--no-wait", "--scope", "ws:read",
+                        "--scope", "ws:change", words[-1])
+    return opened["incident"], opened["phrase"]
+
+
+def collects(console, incident, phrase):
+    """The live page follows what happens without being loaded again."""
+    browser, checks, vault = console.browser, console.checks, console.vault
+    console.inspect("board-collecting", "/")
+    console.inspect("incident-collecting", f"/i/{incident}")
+    browser.run("window.untouched = true")
+    vault.approves(incident, phrase, ["ada"])
+    browser.wait("the share on the page", lambda: "1 of 3 shares in" in browser.text("h1"))
+    checks.hold("the page was not loaded again", browser.run("return window.untouched === true"))
+    said = browser.run("return document.getElementById('say').textContent")
+    checks.equal("a screen reader is told", said, "1 of 3 shares in")
+    browser.scripts(False)
+    browser.go(f"/i/{incident}")
+    checks.hold("the page is readable without script", "1 of 3 shares in" in browser.text("h1"))
+    checks.equal("it refreshes itself without script",
+                 len(browser.every("noscript meta[http-equiv=refresh]")), 1)
+    browser.scripts(True)
+    console.sign_in("ben")
+    console.inspect("release", f"/i/{incident}/release")
+    bottom = browser.run(
+        "return document.querySelector('.actions .button').getBoundingClientRect().bottom")
+    checks.hold("the button stands on a phone's first screen", bottom <= 844, bottom)
+    console.inspect("refuse", f"/i/{incident}/refuse")
+    console.sign_in("ada")
+    console.inspect("release-already-in", f"/i/{incident}/release")
+    console.inspect("my-share-asked", "/share")
+    vault.approves(incident, phrase, ["ben", "cleo"])
+    until("the open session", lambda: vault.phase(incident) == "open")
+
+
+def works(console, incident):
+    """A session with reads, changes and refused calls, watched by the responder."""
+    browser, checks, vault = console.browser, console.checks, console.vault
+    vault.does("rio", "claim", incident)
+    token = vault.token(incident)
+    for _ in range(6):
+        vault.through(token, "GET", "/api/2.0/clusters/list")
+    vault.through(token, "POST", "/api/2.2/jobs/run-now", {"job_id": 1})
+    vault.through(token, "POST", "/api/2.2/jobs/create", {"name": "x"})
+    vault.through(token, "GET", "/api/2.0/nothing/like/this")
+    console.sign_in("rio")
+    console.inspect("board-open", "/")
+    console.inspect("incident-open", f"/i/{incident}")
+    browser.type("#text", "restarted job 1")
+    browser.press("#notes button")
+    browser.wait("the note", lambda: "restarted job 1" in browser.text("#notes blockquote"))
+    checks.hold("a note is kept with its author", "rio" in browser.text("#notes blockquote"))
+    console.inspect("stop", f"/i/{incident}/stop")
+    vault.close(incident)
+    until("the review", lambda: vault.phase(incident) == "in_review")
+
+
+def reviews(console, incident):
+    """tess answers, downloads and signs with the command the page gives her."""
+    browser, checks, vault = console.browser, console.checks, console.vault
+    console.sign_in("ada")
+    browser.go(f"/reviews/{incident}")
+    checks.hold("a participant cannot sign", "You took part" in browser.text("#sign"))
+    console.sign_in("tess")
+    console.inspect("board-review-due", "/")
+    console.inspect("review", f"/reviews/{incident}")
+    marks = len(browser.every("svg .mark"))
+    checks.hold("the picture has marks", marks >= 8, marks)
+    fields = browser.every("#questions textarea")
+    checks.hold("refused calls want an answer", len(fields) >= 6, len(fields))
+    for field in fields:
+        field.send_keys("looked at; within what was asked")
+    browser.press("#questions button")
+    browser.wait("all answers", lambda: browser.every("#sign pre#sign, #sign #sign"))
+    console.inspect("review-to-sign")
+    link = browser.one("#sign a[download]").get_attribute("href")
+    answers = fetched(vault, "tess", urllib.parse.urlsplit(link).path)
+    checks.equal("the file has every answer", len(tomllib.loads(answers)), len(fields))
+    file = vault.folder / f"{incident}-answers.toml"
+    file.write_text(answers)
+    words = shlex.split(browser.run(
+        "return [...document.querySelectorAll('#sign pre code')]"
+        ".map((e) => e.textContent).find((t) => t.includes('review sign'))"))
+    at = words.index("--answers") + 1
+    words[at] = str(file)
+    vault.does("tess", *words[1:], "--yes")
+    checks.equal("the review is signed", vault.phase(incident), "reviewed")
+    console.inspect("review-signed", f"/reviews/{incident}")
+    console.inspect("incidents", "/incidents")
+    console.inspect("incident-over", f"/i/{incident}")
+    table = fetched(vault, "tess", "/incidents.csv").splitlines()
+    checks.hold("the CSV has the incident", table[1].startswith(f"{incident},reviewed,"), table)
+
+
+def fetched(vault, name, path):
+    """A file of the console, as a browser with somebody's cookie gets it."""
+    connection = http.client.HTTPConnection(vault.console, timeout=20)
+    connection.request("GET", path, headers={"Cookie": f"{COOKIE}={vault.login_token(name)}"})
+    reply = connection.getresponse()
+    text = reply.read().decode()
+    connection.close()
+    assert reply.status == 200, (reply.status, text[:500])
+    return text
+
+
+def looks_into_the_log(console, incident):
+    """Search, one entry with its proof, and a checkpoint that was kept."""
+    browser, checks, vault = console.browser, console.checks, console.vault
+    browser.go("/log")
+    browser.type("#kind", "share.accept")
+    browser.type("#incident", incident)
+    browser.one("#incident").send_keys(Keys.ENTER)
+    browser.wait("the search", lambda: "kind=share.accept" in browser.driver.current_url)
+    checks.equal("three shares are found", len(browser.every("tbody tr")), 3)
+    console.inspect("log-search")
+    browser.one("tbody th a").send_keys(Keys.ENTER)
+    browser.wait("the entry", lambda: browser.text("h1").startswith("Entry"))
+    checks.hold("its proof holds", "✓ The proof leads" in browser.text())
+    console.inspect("log-entry")
+    note = fetched(vault, "tess", "/api/v1/log/checkpoint")
+    for name, pasted, wanted in [
+        ("log-compare-good", note, "is the beginning of today's"),
+        ("log-compare-bad", note.replace("\n", "\n", 1)[:-6] + "AAAA=\n", "no checkpoint of this log"),
+    ]:
+        browser.go("/log")
+        browser.run("document.getElementById('note').value = arguments[0]", pasted)
+        browser.press("#compare button")
+        browser.wait("the outcome", lambda: wanted in browser.text("#compare"))
+        console.inspect(name)
+
+
+def signs_out(console):
+    """After signing out the cookie is gone and the login is over."""
+    browser, checks = console.browser, console.checks
+    browser.go("/")
+    browser.press("footer button")
+    browser.wait("the sign-in page", lambda: browser.path() == "/sign-in")
+    cookies = [c["name"] for c in browser.cdp("Network.getAllCookies")["cookies"]]
+    checks.equal("no cookie stays", cookies, [])
+    browser.go("/log")
+    checks.equal("the login is over", browser.path(), "/sign-in")
+
+
+def main():
+    given = arguments(__doc__, more)
+    checks = Checks()
+    with Vault(given.binary, given.keep) as vault:
+        console = Console(vault, checks, given)
+        with console.browser as browser:
+            signs_in_by_code(console)
+            quiet_pages(console)
+            incident, phrase = asks(console)
+            collects(console, incident, phrase)
+            works(console, incident)
+            reviews(console, incident)
+            looks_into_the_log(console, incident)
+            checks.equal("nothing is kept where a script could read it", browser.kept(), [0, 0, 0])
+            checks.equal("no request left the origin", browser.strangers(), [])
+            checks.equal("no policy was violated", browser.violations(), [])
+            signs_out(console)
+    checks.finish()
+
+
+if __name__ == "__main__":
+    main()
