@@ -123,7 +123,8 @@ impl Axis {
 
     /// Where a moment stands.
     pub(super) fn x(&self, at: Timestamp) -> i64 {
-        let room = WIDTH - self.left - 20;
+        // The last word needs half its width.
+        let room = WIDTH - self.left - 40;
         let passed = (at.0 - self.from).clamp(0, self.until - self.from);
         self.left + passed * room / (self.until - self.from)
     }

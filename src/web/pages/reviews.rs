@@ -63,7 +63,11 @@ impl Desk {
         let asked = asked.map(|q| (q.id.clone(), q.text.clone(), String::new()));
         let items = self.items.iter().map(|item| {
             let about = words::item(&item.kind, &item.about, item.count);
-            (item.id.clone(), about, sentence(&item.why))
+            (
+                item.id.clone(),
+                about,
+                sentence(&item.why.replace('_', " ")),
+            )
         });
         asked.chain(items).collect()
     }

@@ -13,7 +13,7 @@ pub(in crate::web) const LANE_SHARES: &str = "Shares";
 pub(in crate::web) const LANE_SESSION: &str = "Session";
 pub(in crate::web) const LANE_CALLS: &str = "Calls";
 pub(in crate::web) const LANE_BACK: &str = "Close, rotation";
-pub(in crate::web) const LANES_KEY: &str = "? asked · a alert taken, … not yet · ✓ done · × refused or rejected · ≠ other words · – taken back · k combined · t token claimed · d secret deleted · ! look here";
+pub(in crate::web) const LANES_KEY: &str = "? asked · a alert taken, … not yet · ✓ done · × refused or rejected · ≠ other words · – taken back · k combined · t token claimed · d secret deleted · r rotation · ! look here";
 pub(in crate::web) const BARS: &str = "Calls by risk over time";
 pub(in crate::web) const BARS_LABEL: &str =
     "Calls by risk over time; the table below has the same numbers";

@@ -39,5 +39,5 @@ pub(in crate::web) fn status(status: i64, ms: i64) -> String {
 }
 
 pub(in crate::web) fn denied(why: &str) -> String {
-    format!("refused: {why}")
+    format!("refused: {}", why.replace('_', " "))
 }

@@ -8,7 +8,7 @@ use crate::app::look::Call;
 use crate::domain::time::{MINUTE_MS, SECOND_MS, Timestamp};
 use crate::web::words::pictures as words;
 
-const LEFT: i64 = 50;
+const LEFT: i64 = 90;
 const HEIGHT: i64 = 160;
 const TOP: i64 = 10;
 const MAX_BARS: i64 = 60;

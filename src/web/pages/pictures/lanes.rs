@@ -137,10 +137,10 @@ fn session(kind: &str) -> Look {
 
 fn back(kind: &str) -> Look {
     match kind {
-        "rotate.state" | "rotate.step" => Some(("", "r")),
         "secret.deleted" => Some(("", "d")),
         "incident.memory_lost" => Some(("bad", "!")),
         "incident.closed" => Some(("good", "✓")),
+        kind if kind.starts_with("rotate.") => Some(("", "r")),
         _ => None,
     }
 }
