@@ -88,12 +88,19 @@ impl App {
         }
     }
 
-    /// The log cannot be written: cut, wipe, exit; the restart finds a rotation owed (PROTOCOL
-    /// §11, the branch without an emergency log).
+    /// The log cannot be written: cut, do what the emergency log can take, wipe, exit; the restart
+    /// finds a rotation owed (PROTOCOL §11).
     pub(super) fn log_is_lost(&self, why: &str) {
         let held = self.inner.memory.is_unsealed() || self.inner.memory.session().is_some();
-        self.inner.memory.wipe_all();
         tracing::error!(why, held, "the log cannot be written");
+        // Cutting calls never needs a log. What the vault may still do at Databricks needs a
+        // record, and takes the credential along.
+        drop(self.inner.memory.end_session());
+        let goes_back = self.go_back_without_log(why);
+        self.inner.memory.wipe_all();
+        if goes_back {
+            return;
+        }
         if held || !self.inner.store.is_writable() {
             self.inner.on_log_lost.cancel();
         }

@@ -120,8 +120,8 @@ impl App {
     }
 
     async fn kept(&self, size: u64) -> Result<Option<String>, AppError> {
-        let kept = self.inner.store.kept_checkpoints().await?;
-        Ok(kept.into_iter().find(|note| size_of(note) == Some(size)))
+        let kept = self.inner.store.kept_checkpoint(size).await?;
+        Ok(kept.filter(|note| size_of(note) == Some(size)))
     }
 }
 
@@ -150,11 +150,8 @@ impl App {
                 }
             }
         }
-        let kept = store.kept_checkpoints().await?;
-        let earlier = kept
-            .iter()
-            .filter_map(|note| size_of(note))
-            .filter(|kept| *kept < size);
+        let kept = store.kept_sizes().await?;
+        let earlier = kept.into_iter().filter(|kept| *kept < size);
         paths.extend(earlier.map(LogPath::Checkpoint));
         let files = paths.iter().map(LogPath::to_path).collect();
         Ok(ExportList {
@@ -214,9 +211,8 @@ impl App {
         }
         let mut content = Vec::new();
         if level > 0 {
-            for index in first..end {
-                content.extend(store.hash_at(level * TILE_HEIGHT, index).await?);
-            }
+            let hashes = store.stored_hashes(level * TILE_HEIGHT, first, end).await?;
+            content.extend(hashes.into_iter().flatten());
             return Ok(Some(content));
         }
         let entries = store.entries(first, u32::from(tile.width)).await?;

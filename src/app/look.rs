@@ -121,10 +121,15 @@ impl App {
     pub async fn health(&self) -> Health {
         let store = &self.inner.store;
         let live = store.live_incidents().await;
-        let healthy = live.is_ok() && store.is_writable();
+        let healthy = live.is_ok() && store.is_writable() && !self.is_disk_full();
         let live = live.unwrap_or_default();
         Health {
-            status: if healthy { "ok" } else { "degraded" }.to_owned(),
+            status: if healthy {
+                self.check_word()
+            } else {
+                "degraded"
+            }
+            .to_owned(),
             vault: self.inner.settings.vault.to_string(),
             vault_phase: vault_phase(live.iter().map(|(incident, _)| &incident.phase)).to_owned(),
             log_size: store.head().size,

@@ -2,6 +2,7 @@
 //! All of it is wiped when dropped; a restart loses it, and the rules know that.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, AtomicU8};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio_util::sync::CancellationToken;
@@ -69,6 +70,10 @@ pub(super) struct Memory {
     /// durable; whoever ends a session passes through the write side before `session.close` is
     /// queued. So no begin stands behind the close in the log, whatever lane was quicker.
     gate: tokio::sync::RwLock<()>,
+    /// The disk was full; nothing new is opened.
+    pub(super) disk_full: AtomicBool,
+    /// How far the check of the whole log is.
+    pub(super) log_check: AtomicU8,
     /// Requests that reached no door, of the last second.
     pub(super) doors: Mutex<Burst>,
     /// Unknown tokens of the last second.
@@ -155,6 +160,14 @@ impl Memory {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .is_some()
+    }
+
+    /// The credential, taken out of everybody else's reach.
+    pub(super) fn take_unsealed(&self) -> Option<Unsealed> {
+        self.unsealed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 
     pub(super) fn wipe_credential(&self) {

@@ -13,6 +13,7 @@ mod told;
 // Signed documents, and the one way every step goes.
 mod acts;
 mod attempts;
+mod checking;
 mod clock_check;
 mod folded;
 mod step;
@@ -45,8 +46,10 @@ mod way_back;
 mod channels;
 mod custody;
 pub mod deliver;
+mod disk;
 mod doors;
 mod due;
+mod emergency;
 pub mod genesis;
 pub mod log_files;
 pub mod look;
@@ -55,7 +58,7 @@ pub mod page_login;
 pub mod recover;
 pub mod tick;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -67,7 +70,7 @@ use crate::domain::ids::{Digest, VaultId};
 use crate::domain::policy::Policy;
 use crate::domain::roster::Roster;
 use crate::domain::time::{Clock, Timestamp};
-use crate::store::Store;
+use crate::store::{Ballast, EmergencyLog, Store};
 
 pub use acts::Caller;
 pub use answer::epoch_keys;
@@ -131,6 +134,9 @@ pub(crate) struct Inner {
     tasks: TaskTracker,
     on_log_lost: CancellationToken,
     stopping: CancellationToken,
+    /// Given by the composition root, before anything is recovered.
+    emergency: OnceLock<Arc<EmergencyLog>>,
+    ballast: OnceLock<Ballast>,
 }
 
 impl App {
@@ -161,6 +167,8 @@ impl App {
                 tasks: TaskTracker::new(),
                 on_log_lost: CancellationToken::new(),
                 stopping: CancellationToken::new(),
+                emergency: OnceLock::new(),
+                ballast: OnceLock::new(),
             }),
         })
     }

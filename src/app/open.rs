@@ -43,6 +43,11 @@ impl App {
         let Deed::Open(opening) = &verified.act.deed else {
             return Err(AppError::BadDocument("not an act of opening".into()));
         };
+        if opening.purpose != Purpose::Rotate
+            && let Some(why) = self.opens_nothing()
+        {
+            return Err(AppError::LogLost(why.to_owned()));
+        }
         self.first_time(verified).await?;
         let now = self.now();
         self.check_workspace(&opening.target)?;

@@ -317,6 +317,8 @@ impl App {
             // A crash from here on leaves a begun call, which the restart turns into `call.lost`.
             Ok(committed) => Ok(committed.first_seq),
             Err(CommitError::Late) => Err(PermitRefusal::Ended),
+            // Refused, not tried again: the ballast is for the way back.
+            Err(CommitError::Full) if self.disk_is_full() => Err(PermitRefusal::NotLogged),
             Err(error) => {
                 let error = self.not_committed(error);
                 tracing::warn!(%error, "a call was refused because it could not be logged");

@@ -51,6 +51,7 @@ impl App {
         );
         self.record(vec![entry], Vec::new(), Vec::new(), None)
             .await?;
+        self.bind_emergency_log().await?;
         for (incident, _) in &live {
             self.recover_incident(incident).await?;
         }

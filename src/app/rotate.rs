@@ -153,9 +153,7 @@ impl App {
             Vec::new()
         };
         self.queue(&mut commit, alerts, None, &facts, self.now());
-        self.inner
-            .store
-            .commit(commit)
+        self.commit(commit)
             .await
             .map_err(|e| self.not_committed(e))?;
         saga.rotation = after;

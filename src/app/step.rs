@@ -170,7 +170,7 @@ impl App {
             );
             self.queue(&mut commit, alerts, Some(after), facts, now);
         }
-        self.inner.store.commit(commit).await
+        self.commit(commit).await
     }
 
     /// Puts alerts into the outbox of a commit: one row per alert and channel, one entry per
@@ -219,7 +219,7 @@ impl App {
         let facts = self.inner.facts.get();
         let mut commit = Commit::control(drafts, rows);
         self.queue(&mut commit, alerts, incident, &facts, now);
-        match self.inner.store.commit(commit).await {
+        match self.commit(commit).await {
             Ok(committed) => {
                 self.tell_watchers();
                 Ok(committed)

@@ -22,7 +22,8 @@ impl App {
         }
         self.page_due().await?;
         self.ask_if_owed(&live).await?;
-        self.tell_what_is_due().await
+        self.tell_what_is_due().await?;
+        self.look_at_disk().await
     }
 
     /// The deadline holds by the wall clock and by the boot clock, whichever says so first.

@@ -1,15 +1,20 @@
 //! `breakglass run INC -- CMD…`: a command in the session's environment; its exit code is ours.
 
 use std::process::ExitStatus;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::client::Client;
-use super::environment::{Door, of_session};
-use super::{CliError, Exit, Globals, Output, clock};
+use super::environment::{Door, Environment, of_session};
+use super::{CliError, Exit, Globals, Output, clock, files};
+use crate::config::HostUrl;
 use crate::domain::ids::IncidentId;
+
+/// Longest wait for the proxy's name.
+const RESOLVE: Duration = Duration::from_secs(5);
 
 /// Arguments of `run`.
 #[derive(Debug, clap::Args)]
@@ -35,6 +40,7 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
     let client = Client::open(globals)?;
     let session = client.state.session(&args.incident, clock::now())?;
     let environment = of_session(&client.state, &session, args.door)?;
+    answers(&environment).await?;
     let (program, arguments) = args
         .command
         .split_first()
@@ -50,6 +56,41 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
     })?;
     let status = wait(child, out).await?;
     Ok(Exit(code(status)))
+}
+
+/// Whether the name the child will dial can be found at all: most clients retry such a failure
+/// for minutes without a word.
+///
+/// # Errors
+/// Exit code 10 with what to do about it.
+async fn answers(environment: &Environment) -> Result<(), CliError> {
+    let host = environment
+        .set
+        .iter()
+        .find_map(|(name, value)| (*name == "DATABRICKS_HOST").then_some(value));
+    let Some(Ok(url)) = host.map(|text| HostUrl::parse(text)) else {
+        return Ok(());
+    };
+    // An outbound proxy finds names by itself.
+    if ["HTTPS_PROXY", "https_proxy"]
+        .iter()
+        .any(|name| files::variable(name).is_some())
+    {
+        return Ok(());
+    }
+    let host = url.host.trim_matches(['[', ']']);
+    let found = tokio::time::timeout(RESOLVE, tokio::net::lookup_host((host, url.port)));
+    if let Ok(Ok(mut addresses)) = found.await
+        && addresses.next().is_some()
+    {
+        return Ok(());
+    }
+    Err(CliError::new(
+        Exit::DATABRICKS_UNREACHABLE,
+        "name_unknown",
+        format!("{} cannot be found in DNS or the hosts file", url.host),
+    )
+    .hint("let that name point to the vault, or use --http on the vault's own host"))
 }
 
 /// Waits for the child and hands on signals meant for it. A terminal's Ctrl-C reaches it by

@@ -8,6 +8,9 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+mod check;
+mod notify;
+
 use super::vault_parts::{Parts, config_error, store_error};
 use super::{CliError, Exit, Globals, Output};
 use crate::app::App;
@@ -25,10 +28,13 @@ const LOG_LOST: u8 = 70;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  breakglass serve --config /etc/breakglass/breakglass.toml\n  \
-    breakglass serve --config ./breakglass.toml --json\n\nThe process prints one line when it \
+    breakglass serve --config ./breakglass.toml --json\n  breakglass serve --config ./breakglass.toml --check\n\nThe process prints one line when it \
     listens. SIGTERM ends a session in order, rotates, then exits; a second SIGTERM exits at once."
 )]
 pub struct Args {
+    /// Say whether the configuration is good and whether stopping the vault now is harmless
+    #[arg(long)]
+    pub check: bool,
     /// Let the process be dumped and traced; for the project's own memory tests
     #[arg(long, hide = true)]
     pub traceable: bool,
@@ -48,6 +54,9 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
         CliError::usage("which configuration?").hint("breakglass serve --config breakglass.toml")
     })?;
     let parts = Parts::read(&path)?;
+    if args.check {
+        return check::run(&parts, out).await;
+    }
     let listeners = Listeners::bind(&parts.config).await?;
     let store = Store::open(
         &parts.config.store(),
@@ -58,6 +67,7 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
     .map_err(|e| store_error(&e))?;
     let app = parts.app(store.clone()).await?;
     check_channels(&app, &parts.config)?;
+    parts.keep_reserves(&app)?;
     let broken = |e: crate::app::AppError| CliError::failed(e.code(), e.to_string());
     app.recover(&parts.config_sha256.hex())
         .await
@@ -70,6 +80,7 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
         ready(&addresses, &parts.config),
         &format!("listening: {}", parts.config.console.url),
     );
+    notify::ready();
     let exit = wait(&app, out).await;
     stop.cancel();
     tasks.close();
@@ -127,6 +138,7 @@ async fn wait(app: &App, out: &Output) -> Exit {
             return Exit(LOG_LOST);
         }
     }
+    notify::stopping();
     out.warn("ending: a session that is open is closed and rotated first; once more ends at once");
     tokio::select! {
         () = app.shut_down() => Exit::DONE,

@@ -12,7 +12,7 @@ use crate::config::{self, Config, ConfigError, HostUrl};
 use crate::databricks::Client;
 use crate::domain::ids::Digest;
 use crate::domain::time::Clock;
-use crate::store::{LogIdentity, SecretLogSeed, Store, StoreError};
+use crate::store::{Ballast, EmergencyLog, LogIdentity, SecretLogSeed, Store, StoreError};
 
 /// A configuration with what was derived from it.
 pub(super) struct Parts {
@@ -55,6 +55,23 @@ impl Parts {
             node: self.config.node.clone(),
             boot: hex::encode(boot),
         })
+    }
+
+    /// What the story keeps for bad days: the emergency log and the ballast.
+    pub(super) fn keep_reserves(&self, app: &App) -> Result<(), CliError> {
+        let config = &self.config;
+        let seed = config::emergency_seed(&config.data).map_err(|e| config_error(&e))?;
+        let identity = LogIdentity {
+            seed: SecretLogSeed::new(*seed),
+            ..self.log_identity()?
+        };
+        let log = EmergencyLog::open(&config.data, identity).map_err(|e| store_error(&e))?;
+        app.keep_emergency_log(log);
+        let ballast = Ballast::new(&config.data, config.ballast_mib << 20);
+        if let Err(error) = app.keep_ballast(ballast) {
+            tracing::warn!(%error, "no room could be reserved: a full disk will end the process");
+        }
+        Ok(())
     }
 
     /// The log's public key as a C2SP vkey.

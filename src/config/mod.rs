@@ -45,6 +45,9 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// Where rows and log are; SQLite in `data` when missing.
     pub store: Option<store::Config>,
+    /// Room reserved on the database's disk for the way back when it is full, MiB.
+    #[serde(default = "default_ballast")]
+    pub ballast_mib: u64,
     /// The account, its workspaces and the principal.
     pub databricks: databricks::Config,
     /// Ways to people.
@@ -95,6 +98,10 @@ pub struct Tls {
 
 fn default_node() -> String {
     "n1".to_owned()
+}
+
+fn default_ballast() -> u64 {
+    256
 }
 
 fn default_calls() -> usize {
@@ -286,6 +293,23 @@ pub fn read_log_seed(path: &Path) -> Result<Zeroizing<[u8; 32]>, ConfigError> {
         why: "must hold 64 hexadecimal characters".to_owned(),
     })?;
     Ok(seed)
+}
+
+/// Reads the emergency log's seed, and makes it where there is none yet.
+///
+/// # Errors
+/// As [`read_log_seed`].
+pub fn emergency_seed(data: &Path) -> Result<Zeroizing<[u8; 32]>, ConfigError> {
+    let path = data.join("emergency.seed");
+    if !path.exists() {
+        let mut seed = Zeroizing::new([0; 32]);
+        getrandom::fill(&mut *seed).map_err(|_| ConfigError::Value {
+            key: "data",
+            why: "the system gives no randomness".to_owned(),
+        })?;
+        write_secret(&path, Zeroizing::new(hex::encode(&*seed)).as_bytes())?;
+    }
+    read_log_seed(&path)
 }
 
 /// Reads a secret for a channel; the caller of `alerts::build`.

@@ -56,6 +56,13 @@ pub enum CallError {
         /// The host that said so.
         host: String,
     },
+    /// A sign-in page came in place of an answer: the address is not the API's, or something
+    /// between us and Databricks wants a person.
+    #[error("{host} answers with its sign-in page instead of the API")]
+    SignInPage {
+        /// The host that said so.
+        host: String,
+    },
     /// A workspace that is not in the configuration.
     #[error("{0} is not configured")]
     NotConfigured(String),
@@ -162,6 +169,15 @@ pub fn private_link_redirect(status: u16, headers: &HeaderMap) -> bool {
         .and_then(|value| value.to_str().ok());
     (300..400).contains(&status)
         && location.is_some_and(|to| to.contains("error=private-link-validation-error"))
+}
+
+/// Whether a reply is the way to a sign-in page.
+pub(super) fn sign_in_page(status: u16, headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let to = text("location").unwrap_or_default();
+    (300..400).contains(&status) && to.contains("login")
+        || text("content-type").is_some_and(|kind| kind.starts_with("text/html"))
+            && (200..400).contains(&status)
 }
 
 #[cfg(test)]

@@ -12,7 +12,9 @@ use rustls::pki_types::pem::PemObject;
 use zeroize::Zeroizing;
 
 use super::config::{Config, ConfigError};
-use super::error::{CallError, Unreached, error_code, ip_blocked, private_link_redirect};
+use super::error::{
+    CallError, Unreached, error_code, ip_blocked, private_link_redirect, sign_in_page,
+};
 use super::upstream::{Base, Upstream};
 
 /// Longest reply of a control-plane call that is read.
@@ -242,6 +244,11 @@ pub(super) fn failure(step: &'static str, base: &Base, answer: &Answer) -> CallE
             host: base.host().to_owned(),
         };
     }
+    if sign_in_page(answer.status, &answer.headers) {
+        return CallError::SignInPage {
+            host: base.host().to_owned(),
+        };
+    }
     if ip_blocked(answer.status, &answer.body) {
         return CallError::IpBlocked {
             host: base.host().to_owned(),
@@ -265,9 +272,14 @@ pub(super) fn parsed<T: serde::de::DeserializeOwned>(
     if answer.status != 200 {
         return Err(failure(step, base, answer));
     }
-    serde_json::from_slice(&answer.body).map_err(|_| CallError::Unexpected {
-        step,
-        status: 200,
-        code: "unreadable_reply".to_owned(),
+    serde_json::from_slice(&answer.body).map_err(|_| {
+        if sign_in_page(answer.status, &answer.headers) {
+            return failure(step, base, answer);
+        }
+        CallError::Unexpected {
+            step,
+            status: 200,
+            code: "unreadable_reply".to_owned(),
+        }
     })
 }

@@ -30,6 +30,9 @@ pub struct Knobs {
     pub unavailable_next: u32,
     /// Only calls whose path starts so are unavailable; empty for all.
     pub unavailable_prefix: String,
+    /// Every call is answered by something that is not the API: `login` (redirect to the sign-in
+    /// page), `private` (the private link's redirect) or `ip` (the IP access list); empty for off.
+    pub disguise: String,
     /// Waits this long before the first byte of every answer.
     pub first_byte_delay_ms: u64,
     /// Replies that break off in the middle.
@@ -61,6 +64,8 @@ pub struct Faults {
     pub rate_limited: Option<u32>,
     /// Answer 503.
     pub unavailable: bool,
+    /// Answer as something else.
+    pub disguise: String,
     /// Wait before the first byte.
     pub delay_ms: u64,
     /// Break the body off.
@@ -78,6 +83,7 @@ impl Knobs {
             || self.reset_mid_body_next > 0
             || self.gzip
             || self.refuse_principal
+            || !self.disguise.is_empty()
     }
 
     /// Takes the faults for one call.
@@ -85,6 +91,7 @@ impl Knobs {
         let mut faults = Faults {
             delay_ms: self.first_byte_delay_ms,
             gzip: self.gzip,
+            disguise: self.disguise.clone(),
             ..Faults::default()
         };
         if self.rate_limit_next > 0 && path.starts_with(&self.rate_limit_prefix) {

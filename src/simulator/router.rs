@@ -88,6 +88,9 @@ fn fault_reply(faults: &Faults) -> Option<Reply> {
         );
         return Some(reply.with_header("retry-after", seconds.to_string()));
     }
+    if let Some(reply) = disguise_reply(&faults.disguise) {
+        return Some(reply);
+    }
     faults.unavailable.then(|| {
         Reply::error(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -95,6 +98,20 @@ fn fault_reply(faults: &Faults) -> Option<Reply> {
             "The service is temporarily unavailable",
         )
     })
+}
+
+/// What stands before the API and answers in its place.
+fn disguise_reply(disguise: &str) -> Option<Reply> {
+    let away = |to: &str| Reply::empty(StatusCode::FOUND).with_header("location", to);
+    match disguise {
+        "login" => Some(away("/login.html?next_url=%2Fapi")),
+        "private" => Some(away("/login.html?error=private-link-validation-error:1")),
+        "ip" => Some(Reply::dead_token(
+            "Source IP address: 192.0.2.7 is blocked by Databricks IP ACL for workspace: 1",
+            "Source IP address is blocked",
+        )),
+        _ => None,
+    }
 }
 
 /// The public paths, then the token check, then the API.

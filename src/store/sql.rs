@@ -25,6 +25,10 @@ pub mod log {
          ON CONFLICT (size) DO NOTHING";
     /// Kept checkpoints, oldest first.
     pub const CHECKPOINTS: &str = "SELECT note FROM log_cp ORDER BY size";
+    /// The kept checkpoint of a size.
+    pub const CHECKPOINT: &str = "SELECT note FROM log_cp WHERE size = $1";
+    /// Sizes of kept checkpoints.
+    pub const CHECKPOINT_SIZES: &str = "SELECT size FROM log_cp ORDER BY size";
     /// When one was kept last.
     pub const LAST_KEPT: &str = "SELECT COALESCE(MAX(at_ms), 0) FROM log_cp";
     /// Entries from one index on.
@@ -55,7 +59,9 @@ pub mod log {
     pub const NODES: &str = "SELECT hash FROM log_node \
          WHERE level = $1 AND idx >= $2 AND idx < $3 ORDER BY idx";
     /// All fixed texts of this area.
-    pub const ALL: [&str; 18] = [
+    pub const ALL: [&str; 20] = [
+        CHECKPOINT,
+        CHECKPOINT_SIZES,
         HEAD,
         INSERT_HEAD,
         SWAP_HEAD,

@@ -20,10 +20,19 @@ const MONITOR: Duration = Duration::from_secs(300);
 
 /// Starts every loop.
 pub fn start(app: &App, stop: &CancellationToken, tasks: &TaskTracker) {
+    tasks.spawn(check(app.clone(), stop.clone()));
     tasks.spawn(time(app.clone(), stop.clone()));
     tasks.spawn(outbox(app.clone(), stop.clone()));
     tasks.spawn(heartbeat(app.clone(), stop.clone()));
     tasks.spawn(monitor(app.clone(), stop.clone()));
+}
+
+/// The whole log, once, beside everything else.
+async fn check(app: App, stop: CancellationToken) {
+    tokio::select! {
+        () = app.check_whole_log() => {}
+        () = stop.cancelled() => {}
+    }
 }
 
 async fn time(app: App, stop: CancellationToken) {

@@ -1,6 +1,8 @@
 //! What goes wrong around the vault, and what it then says and does.
 
+mod broken_log;
 mod calendar;
 mod clocks;
+mod databricks;
 mod lifetimes;
 mod stopping;

@@ -117,7 +117,7 @@ impl App {
     /// Commits an entry about something that was refused; it stays refused if that fails.
     /// Waits where calls wait, so that a flood of refusals never delays a close.
     pub(in crate::app) async fn log_refusal(&self, entry: Draft) {
-        if let Err(error) = self.inner.store.commit(Commit::call(entry)).await {
+        if let Err(error) = self.commit(Commit::call(entry)).await {
             let error = self.not_committed(error);
             tracing::error!(%error, "a refusal could not be logged");
         }

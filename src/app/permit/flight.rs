@@ -221,7 +221,7 @@ impl OpenCall {
 
 /// Heads and ends are never shed: the call has happened.
 async fn commit_end(app: &App, entry: Draft) -> Result<(), NotLogged> {
-    let committed = app.inner.store.commit(Commit::call_end(entry)).await;
+    let committed = app.commit(Commit::call_end(entry)).await;
     committed.map(drop).map_err(|error| {
         let error: AppError = app.not_committed(error);
         tracing::error!(%error, "the end of a call could not be logged");

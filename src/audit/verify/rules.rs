@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::super::entry::{Entry, parse_entry};
+use super::emergency::EmergencyCheck;
 
 /// A wall clock may fall this far without a `clock.jump`.
 const FALL_MS: i64 = 2_000;
@@ -24,6 +25,7 @@ pub struct RuleCheck {
     after_jump: bool,
     sessions: HashMap<String, Session>,
     calls: BTreeMap<u64, Call>,
+    emergency: EmergencyCheck,
 }
 
 #[derive(Debug)]
@@ -48,6 +50,7 @@ impl RuleCheck {
             after_jump: false,
             sessions: HashMap::new(),
             calls: BTreeMap::new(),
+            emergency: EmergencyCheck::default(),
         }
     }
 
@@ -80,6 +83,12 @@ impl RuleCheck {
                 check_end(&entry)?;
             }
             "call.abort" | "call.lost" => self.end_call(&entry)?,
+            kind if kind.starts_with("emergency.") => {
+                self.emergency.check(&entry, &self.origin)?;
+            }
+            _ if !self.emergency.is_covered() => {
+                return Err("the emergency log stands under no checkpoint".into());
+            }
             _ => {}
         }
         Ok(entry)

@@ -244,6 +244,7 @@ fn write_configuration(
     let config = format!(
         r#"vault = "demo-vault"
 data = "data"
+ballast_mib = 8
 
 [console]
 listen = "127.0.0.1:{console}"

@@ -29,6 +29,18 @@ pub enum Fault {
         /// How far it lies from the other clock, seconds.
         apart_s: i64,
     },
+    /// The database's disk is full.
+    DiskFull,
+    /// The database's disk will be full soon.
+    DiskLow {
+        /// Free room, MiB.
+        free_mib: u64,
+    },
+    /// The emergency log took entries while the main log could not be written.
+    EmergencyBound {
+        /// How many.
+        entries: usize,
+    },
     /// The first epoch lacks proofs.
     NotReady {
         /// Proofs so far.
@@ -91,6 +103,37 @@ pub(super) fn message(fault: &Fault, roster: &Roster) -> AlertDraft {
                 "The vault's clock lies {apart_s} s from Databricks'; 60 s are the limit, because \
                  deadlines hang on it. {incident} has its approvals and opens by itself once the \
                  clock is right.\nOperators: set the host's clock, see runbooks/clock.md"
+            ),
+        ),
+        Fault::DiskFull => (
+            "disk.full",
+            Severity::Alarm,
+            runners(),
+            "[DISK FULL] nothing new is opened".to_owned(),
+            "The disk of the vault's database is full. The reserved room was given back: a session \
+             that was open is being closed and the credential rotated. Nothing new is opened until \
+             there is room.\nOperators: free space; see runbooks/log-broken.md"
+                .to_owned(),
+        ),
+        Fault::DiskLow { free_mib } => (
+            "disk.low",
+            Severity::Action,
+            security_and(roster, &[Role::Operator]),
+            format!("[DISK LOW] {free_mib} MiB left"),
+            format!(
+                "The disk of the vault's database has {free_mib} MiB left. When it is full nothing \
+                 is opened, and a session that is open is ended."
+            ),
+        ),
+        Fault::EmergencyBound { entries } => (
+            "emergency.bound",
+            Severity::Alarm,
+            security_and(roster, &[Role::Custodian, Role::Operator, Role::Auditor]),
+            format!("[LOG WAS BROKEN] {entries} entries of the emergency log"),
+            format!(
+                "An earlier run of the vault could not write its log. What it did at Databricks \
+                 meanwhile was recorded in the emergency log; its {entries} entries stand in the \
+                 main log now. The rotation is owed, and custodians are asked for it."
             ),
         ),
         Fault::NotReady { have, need } => (

@@ -53,6 +53,12 @@ impl TestVault {
         (opened.unwrap(), claim_key)
     }
 
+    /// Rio tries to open with a new claim key.
+    pub fn try_open_incident(&self) -> Result<Incident, AppError> {
+        let claim_key = LoadedKey::generate_ed25519("claim").unwrap();
+        self.open_with(opening(&claim_key))
+    }
+
     /// Rio opens with a request of the test's own.
     pub fn open_with(&self, opening: Opening) -> Result<Incident, AppError> {
         let rio = &self.people.rio;

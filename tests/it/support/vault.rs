@@ -193,6 +193,19 @@ impl TestVault {
         }
     }
 
+    /// Where the database lies.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// Name and key of the emergency log.
+    pub fn emergency_identity(&self) -> LogIdentity {
+        LogIdentity {
+            seed: SecretLogSeed::new([8; 32]),
+            ..self.identity()
+        }
+    }
+
     fn client(&self) -> Client {
         let at = format!("http://{}", self.simulator.http_addr.unwrap());
         let state = &self.simulator.state;
