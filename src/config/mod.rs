@@ -307,7 +307,10 @@ pub fn emergency_seed(data: &Path) -> Result<Zeroizing<[u8; 32]>, ConfigError> {
             key: "data",
             why: "the system gives no randomness".to_owned(),
         })?;
-        write_secret(&path, Zeroizing::new(hex::encode(&*seed)).as_bytes())?;
+        write_secret(
+            &path,
+            Zeroizing::new(hex::encode(seed.as_slice())).as_bytes(),
+        )?;
     }
     read_log_seed(&path)
 }
