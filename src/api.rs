@@ -115,11 +115,69 @@ pub struct VaultView {
     pub proofs_needed: u8,
     /// A rotation is owed since this moment, unix milliseconds.
     pub rotation_owed_since_ms: Option<i64>,
+    /// Later versions of roster and policy, in the order of the log.
+    #[serde(default)]
+    pub versions: Vec<VersionView>,
+    /// People whom an operator locked out until k custodians have signed a roster.
+    #[serde(default)]
+    pub locked_out: Vec<String>,
+    /// Why a new epoch is needed, if one is.
+    #[serde(default)]
+    pub epoch_owed: Option<String>,
     /// Server version.
     pub version: String,
     /// Hash of the custodian's page, as in the log's `log.recover`: SHA-256 of its `SHA256SUMS`.
     #[serde(default)]
     pub custodian_page_sha256: String,
+}
+
+/// A version of roster or policy that took effect: its entry names the acts under it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct VersionView {
+    /// Its entry in the log.
+    pub seq: u64,
+    /// `roster` or `policy`.
+    pub what: String,
+    /// Hash of the document.
+    pub sha256: String,
+}
+
+/// Proposes a version of roster or policy; the act is the proposer's own signature under it.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProposeRequest {
+    /// Act `roster` or `policy` over the document's hash.
+    pub act: SignedDocument,
+    /// RFC 8785 text of the document.
+    pub document: String,
+}
+
+/// A version that waits for signatures, or how it stands after one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProposalView {
+    /// `roster` or `policy`.
+    pub what: String,
+    /// Hash of the document.
+    pub sha256: String,
+    /// RFC 8785 text of the document.
+    pub document: String,
+    /// Who proposed it.
+    pub by: String,
+    /// When, unix milliseconds.
+    pub at_ms: i64,
+    /// People who signed it so far.
+    pub signed: Vec<String>,
+    /// Whose signatures make it the version in force.
+    pub needs: String,
+    /// Whether it is in force now.
+    pub in_force: bool,
+}
+
+/// Every version that waits for signatures.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProposalList {
+    /// Oldest first.
+    pub proposals: Vec<ProposalView>,
 }
 
 /// Where a custodian stands in an incident.
@@ -242,6 +300,19 @@ pub struct ProveRequest {
     /// The signed act.
     pub act: SignedDocument,
     /// Possession key's Ed25519 signature over SHA-256(document), base64.
+    pub possession: String,
+    /// The same share, sealed to the unlockers the roster names now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resealed: Option<Resealed>,
+}
+
+/// A custodian's own share, sealed again on her machine to other unlockers.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Resealed {
+    /// The age file, base64.
+    pub share: String,
+    /// Possession key's Ed25519 signature over SHA-256(file) ‖ SHA-256(document), base64.
     pub possession: String,
 }
 

@@ -12,8 +12,10 @@ use super::error::AppError;
 use super::facts::CurrentEpoch;
 use super::step::{With, draft};
 use crate::api::{
-    Challenge, ProveRequest, ShareView, TestEnvelope, TestEnvelopeOpened, TestEnvelopeRequest,
+    Challenge, ProveRequest, Resealed, ShareView, TestEnvelope, TestEnvelopeOpened,
+    TestEnvelopeRequest,
 };
+use crate::audit::entry::Draft;
 use crate::domain::act::Deed;
 use crate::domain::ids::Digest;
 use crate::domain::incident::Refusal;
@@ -22,6 +24,9 @@ use crate::sealed::possession;
 use crate::sealed::share::seal_test;
 use crate::sealed::unlocker::Unlocker;
 use crate::store::change::RowChange;
+
+/// Longest sealed share that is kept, bytes: a few hundred for each unlocker.
+const MAX_SHARE_BYTES: usize = 32 * 1024;
 
 impl App {
     /// The caller's own sealed share; nobody else's is ever given out.
@@ -167,13 +172,17 @@ impl App {
             Ok(verified) => verified,
             Err(error) => return Err(self.forged(caller, "prove", None, error).await),
         };
-        match self.prove_verified(&verified, &request.possession).await {
+        match self.prove_verified(&verified, request).await {
             Ok(()) => Ok(()),
             Err(error) => Err(self.refused(&verified, None, error).await),
         }
     }
 
-    async fn prove_verified(&self, verified: &Verified, possession: &str) -> Result<(), AppError> {
+    async fn prove_verified(
+        &self,
+        verified: &Verified,
+        request: &ProveRequest,
+    ) -> Result<(), AppError> {
         let Deed::Prove {
             kind,
             epoch,
@@ -220,7 +229,7 @@ impl App {
                 "the unlocker named is not this person's".into(),
             ));
         }
-        check_possession(current, own, verified, possession)?;
+        check_possession(current, own, verified, &request.possession)?;
         let now = self.now();
         let mut with = With::act(verified, now);
         with.rows.extend([
@@ -254,6 +263,11 @@ impl App {
                 ("act_sha256", Value::from(verified.sha256.hex())),
             ],
         ));
+        if let Some(resealed) = &request.resealed {
+            let (row, entry) = replaced(current, own, verified, resealed)?;
+            with.rows.push(row);
+            with.drafts.push(entry);
+        }
         self.record(with.drafts, with.rows, Vec::new(), None)
             .await?;
         self.inner.custody_changed.notify_waiters();
@@ -291,6 +305,52 @@ impl App {
             .await
             .map(drop)
     }
+}
+
+/// The same share sealed to other unlockers. The vault cannot open it: that who sent it had opened
+/// the share, and meant this file and this act, is the possession key's word.
+fn replaced(
+    current: &CurrentEpoch,
+    index: u8,
+    verified: &Verified,
+    resealed: &Resealed,
+) -> Result<(RowChange, Draft), AppError> {
+    let file = BASE64
+        .decode(&resealed.share)
+        .ok()
+        .filter(|file| file.len() <= MAX_SHARE_BYTES)
+        .ok_or_else(|| {
+            AppError::BadDocument("the sealed share is not base64 or too long".into())
+        })?;
+    let wrong = crate::sealed::vault::ShareReject::NotBound { index };
+    let manifest = &current.manifest;
+    let key = manifest
+        .possession_key(index)
+        .ok_or_else(|| wrong.clone())?;
+    let signature: [u8; 64] = BASE64
+        .decode(&resealed.possession)
+        .ok()
+        .and_then(|bytes| bytes.try_into().ok())
+        .ok_or_else(|| wrong.clone())?;
+    possession::verify_release(&key, &file, &verified.bytes, &signature).map_err(|_| wrong)?;
+    let entry = draft(
+        "custody.resealed",
+        [
+            ("person", Value::from(verified.act.person.as_str())),
+            ("kind", Value::from(manifest.kind.word())),
+            ("epoch", Value::from(manifest.epoch)),
+            ("index", Value::from(index)),
+            ("file_sha256", Value::from(Digest::of(&file).hex())),
+            ("act_sha256", Value::from(verified.sha256.hex())),
+        ],
+    );
+    let row = RowChange::ReplaceShare {
+        kind: manifest.kind,
+        epoch: manifest.epoch,
+        index,
+        file,
+    };
+    Ok((row, entry))
 }
 
 fn check_possession(

@@ -1,16 +1,18 @@
 //! Roster, policy and epoch in force: read from the store, checked against their hashes, shared.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, RwLock};
 
 use super::Settings;
 use super::error::AppError;
+use super::versions::{self, Approved, VersionEntry};
 use crate::audit::entry::{Entry, parse_entry};
-use crate::domain::canonical;
 use crate::domain::ids::{Digest, PersonId};
 use crate::domain::incident::rules::EpochFacts;
 use crate::domain::manifest::{Kind, Manifest};
 use crate::domain::policy::Policy;
 use crate::domain::roster::Roster;
+use crate::sealed::versions::Versions;
 use crate::store::Store;
 use crate::store::change::DocumentKind;
 
@@ -28,14 +30,20 @@ pub struct CurrentEpoch {
 /// What is in force now.
 #[derive(Debug, Clone)]
 pub struct Facts {
-    /// The roster.
+    /// Who may act now: the roster in force without those who are locked out.
     pub roster: Roster,
+    /// The roster in force, as it was signed.
+    pub approved: Roster,
     /// Its hash.
     pub roster_sha256: Digest,
     /// The policy.
     pub policy: Policy,
     /// Its hash.
     pub policy_sha256: Digest,
+    /// Later versions of both, in the order of the log.
+    pub versions: Vec<VersionEntry>,
+    /// People whose logins and paging one operator ended; a roster signed by k settles it.
+    pub locked_out: BTreeSet<PersonId>,
     /// The live epoch; none while `init` deals the first.
     pub epoch: Option<CurrentEpoch>,
 }
@@ -96,72 +104,38 @@ impl FactsCell {
 }
 
 async fn load(store: &Store, settings: &Settings) -> Result<Facts, AppError> {
-    let (roster, roster_sha256) = approved_roster(store, settings).await?;
-    let policy_sha256 = in_force(store, "policy").await?;
-    let bytes = document(store, DocumentKind::Policy, &policy_sha256).await?;
-    let policy: Policy = canonical::parse_exact(&bytes)?;
-    if policy.sha256()? != policy_sha256 || policy_sha256 != genesis(store, "policy_sha256").await?
-    {
-        return Err(AppError::Inconsistent(
-            "the policy is not the one its hash approves".into(),
-        ));
-    }
+    let Approved {
+        versions,
+        entries,
+        locked_out,
+    } = versions::approved(store, settings).await?;
     let epoch = match store.current_epoch(Kind::Live).await? {
         None => None,
-        Some(row) => Some(check_epoch(store, row.manifest, row.manifest_sha256).await?),
+        Some(row) => Some(check_epoch(&versions, row.manifest, row.manifest_sha256)?),
     };
     check_switched(store, epoch.as_ref()).await?;
+    let mut roster = versions.roster.clone();
+    roster.people.retain(|p| !locked_out.contains(&p.id));
     Ok(Facts {
         roster,
-        roster_sha256,
-        policy,
-        policy_sha256,
+        approved: versions.roster,
+        roster_sha256: versions.roster_sha256,
+        policy: versions.policy,
+        policy_sha256: versions.policy_sha256,
+        versions: entries,
+        locked_out,
         epoch,
     })
 }
 
-/// The roster in force, believed only because `log.genesis` carries its hash: a changed row in
-/// the database changes nothing (PROTOCOL §1). Later versions are approved by `roster` acts.
+/// The roster in force, read again from the signed log: a changed row changes nothing
+/// (PROTOCOL §1).
 pub(super) async fn approved_roster(
     store: &Store,
     settings: &Settings,
 ) -> Result<(Roster, Digest), AppError> {
-    let sha256 = genesis(store, "roster_sha256").await?;
-    if in_force(store, "roster").await? != sha256 {
-        return Err(AppError::Inconsistent(
-            "the roster in force was never approved".into(),
-        ));
-    }
-    let bytes = document(store, DocumentKind::Roster, &sha256).await?;
-    let roster: Roster = canonical::parse_exact(&bytes)?;
-    if roster.sha256()? != sha256 || roster.vault != settings.vault {
-        return Err(AppError::Inconsistent(
-            "the roster is not the one its hash approves".into(),
-        ));
-    }
-    roster
-        .check()
-        .map_err(|e| AppError::Inconsistent(e.to_string()))?;
-    Ok((roster, sha256))
-}
-
-async fn genesis(store: &Store, member: &str) -> Result<Digest, AppError> {
-    let bytes = store
-        .entry(0)
-        .await?
-        .ok_or_else(|| AppError::NotFound("log.genesis".into()))?;
-    let entry = parse_entry(&bytes).map_err(|e| AppError::Inconsistent(e.to_string()))?;
-    entry
-        .text(member)
-        .and_then(|hash| hash.parse().ok())
-        .ok_or_else(|| AppError::Inconsistent(format!("log.genesis has no {member}")))
-}
-
-async fn in_force(store: &Store, what: &str) -> Result<Digest, AppError> {
-    store
-        .current(what)
-        .await?
-        .ok_or_else(|| AppError::NotFound(format!("{what} in force")))
+    let versions = versions::approved(store, settings).await?.versions;
+    Ok((versions.roster, versions.roster_sha256))
 }
 
 pub(super) async fn document(
@@ -211,8 +185,8 @@ async fn check_switched(store: &Store, epoch: Option<&CurrentEpoch>) -> Result<(
     ))
 }
 
-async fn check_epoch(
-    store: &Store,
+fn check_epoch(
+    versions: &Versions,
     manifest: Manifest,
     manifest_sha256: Digest,
 ) -> Result<CurrentEpoch, AppError> {
@@ -221,13 +195,9 @@ async fn check_epoch(
             "the manifest is not the one its hash names".into(),
         ));
     }
-    let bytes = document(store, DocumentKind::Roster, &manifest.roster_sha256).await?;
-    let roster: Roster = canonical::parse_exact(&bytes)?;
-    if roster.sha256()? != manifest.roster_sha256 {
-        return Err(AppError::Inconsistent(
-            "the epoch's roster does not match its hash".into(),
-        ));
-    }
+    let roster = versions
+        .roster_of(&manifest.roster_sha256)
+        .ok_or_else(|| AppError::Inconsistent("the epoch's roster was never approved".into()))?;
     let holders = roster
         .custodians()
         .map(|(index, p)| (index, p.id.clone()))

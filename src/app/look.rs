@@ -15,9 +15,11 @@ use serde_json::Value;
 
 use super::App;
 pub use super::acts::Caller;
+use super::epochs::EPOCH_OWED;
 use super::error::AppError;
 use super::step::ROTATION_OWED;
-use crate::api::{Health, IncidentList, IncidentView, VaultView};
+use super::versions::VersionEntry;
+use crate::api::{Health, IncidentList, IncidentView, VaultView, VersionView};
 use crate::domain::ids::IncidentId;
 use crate::domain::incident::{Phase, Refusal};
 pub use board::Board;
@@ -101,7 +103,7 @@ impl App {
             vault: settings.vault.to_string(),
             origin: settings.origin.clone(),
             log_vkey: settings.log_vkey.clone(),
-            roster: json(&facts.roster)?,
+            roster: json(&facts.approved)?,
             roster_sha256: facts.roster_sha256.hex(),
             policy: json(&facts.policy)?,
             policy_sha256: facts.policy_sha256.hex(),
@@ -112,6 +114,9 @@ impl App {
             proved: proofs.iter().map(|(index, _, _)| *index).collect(),
             proofs_needed: manifest.proofs_needed(),
             rotation_owed_since_ms: owed.and_then(|since| since.parse().ok()),
+            versions: facts.versions.iter().map(version_view).collect(),
+            locked_out: facts.locked_out.iter().map(ToString::to_string).collect(),
+            epoch_owed: self.inner.store.fact(EPOCH_OWED).await?,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             custodian_page_sha256: super::origins::custodian_page_sha256().hex(),
         })
@@ -135,6 +140,14 @@ impl App {
             log_size: store.head().size,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
+    }
+}
+
+fn version_view(version: &VersionEntry) -> VersionView {
+    VersionView {
+        seq: version.seq,
+        what: version.what.word().to_owned(),
+        sha256: version.sha256.hex(),
     }
 }
 

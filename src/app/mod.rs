@@ -9,6 +9,7 @@ pub mod error;
 mod facts;
 mod memory;
 mod told;
+mod versions;
 
 // Signed documents, and the one way every step goes.
 mod acts;
@@ -43,6 +44,7 @@ mod unseal;
 mod way_back;
 
 // Around it.
+mod changes;
 mod channels;
 mod custody;
 pub mod deliver;
@@ -50,12 +52,14 @@ mod disk;
 mod doors;
 mod due;
 mod emergency;
+mod epochs;
 pub mod genesis;
 pub mod log_files;
 pub mod look;
 pub mod metrics;
 pub mod page_login;
 pub mod recover;
+mod remind;
 pub mod tick;
 
 use std::sync::{Arc, OnceLock};
@@ -131,6 +135,8 @@ pub(crate) struct Inner {
     changed: watch::Sender<u64>,
     outbox: Notify,
     custody_changed: Notify,
+    /// Versions of roster and policy are decided one after the other.
+    changing: tokio::sync::Mutex<()>,
     tasks: TaskTracker,
     on_log_lost: CancellationToken,
     stopping: CancellationToken,
@@ -164,6 +170,7 @@ impl App {
                 changed: watch::channel(0).0,
                 outbox: Notify::new(),
                 custody_changed: Notify::new(),
+                changing: tokio::sync::Mutex::new(()),
                 tasks: TaskTracker::new(),
                 on_log_lost: CancellationToken::new(),
                 stopping: CancellationToken::new(),
@@ -188,7 +195,7 @@ impl App {
     /// The roster in force.
     #[must_use]
     pub fn roster(&self) -> Roster {
-        self.inner.facts.get().roster.clone()
+        self.inner.facts.get().approved.clone()
     }
 
     /// Forgets every secret at once.

@@ -74,11 +74,16 @@ impl App {
     /// # Errors
     /// As [`App::open`].
     pub async fn ask_owed_rotation(&self) -> Result<Incident, AppError> {
+        self.ask_rotation("a rotation is owed").await
+    }
+
+    /// The vault itself asks for a rotation, and says why.
+    pub(super) async fn ask_rotation(&self, reason: &str) -> Result<Incident, AppError> {
         let opening = Opening {
             purpose: Purpose::Rotate,
             use_case: String::new(),
             answers: std::collections::BTreeMap::new(),
-            reason: "a rotation is owed".to_owned(),
+            reason: reason.to_owned(),
             ticket: String::new(),
             target: Target::default(),
             scope: Vec::new(),

@@ -55,6 +55,7 @@ impl App {
         for (incident, _) in &live {
             self.recover_incident(incident).await?;
         }
+        self.settle_proposals().await?;
         self.owed_by_nobody().await
     }
 

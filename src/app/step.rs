@@ -108,8 +108,10 @@ impl App {
                 after.apply(event)?;
             }
             self.cut_early(&events).await;
+            let mut with = with.clone();
+            with.rows.extend(self.shares_given(&before, &events).await?);
             match self
-                .write(version, &after, &events, with.clone(), &facts, now)
+                .write(version, &after, &events, with, &facts, now)
                 .await
             {
                 Ok(_) => {

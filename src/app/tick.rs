@@ -23,7 +23,10 @@ impl App {
         self.page_due().await?;
         self.ask_if_owed(&live).await?;
         self.tell_what_is_due().await?;
-        self.look_at_disk().await
+        self.look_at_disk().await?;
+        let live = self.inner.store.live_incidents().await?;
+        self.ask_epoch_if_owed(&live).await?;
+        self.remind_provers().await
     }
 
     /// The deadline holds by the wall clock and by the boot clock, whichever says so first.

@@ -100,7 +100,7 @@ fn may_approve(client: &Client, documents: &Documents, case: &Case) -> Result<u8
         .page("custodian"));
     }
     documents
-        .roster
+        .dealt_to(&case.manifest)?
         .index_of(client.me())
         .ok_or_else(|| rejected("you are no custodian: you hold no share"))
 }

@@ -83,6 +83,8 @@ fn earlier_pins(path: &std::path::Path, link: &Link) -> Result<Pins, CliError> {
         manifest_sha256: None,
         roster_sha256: None,
         policy_sha256: None,
+        newest_roster: None,
+        newest_policy: None,
     };
     if !path.exists() {
         return Ok(fresh);
@@ -132,7 +134,7 @@ async fn ca_file(
 }
 
 /// Opens a test envelope with each unlocker there is a key for; names those without.
-async fn open_tests(
+pub(super) async fn open_tests(
     client: &mut Client,
     person: &Person,
     out: &Output,

@@ -24,6 +24,9 @@ mod client;
 mod enrol;
 mod login;
 mod person;
+mod policy;
+mod proposals;
+mod roster;
 mod status;
 
 // Responder.
@@ -39,10 +42,12 @@ mod run;
 mod approve;
 mod changes;
 mod decline;
+mod epoch;
 mod phrase;
 mod prove;
 mod release;
 mod terms_check;
+mod unlocker;
 
 // Auditor.
 mod log;
@@ -105,6 +110,11 @@ async fn run_command(command: Command, globals: &Globals, out: &Output) -> Resul
         Command::Doctor(args) => doctor::run(args, globals, out).await,
         Command::Completions(args) => packaging::completions(&args),
         Command::Man(args) => packaging::man(&args, out),
+        Command::Unlocker(args) => unlocker::run(args, globals, out).await,
+        Command::ReportLost(args) => epoch::report_lost(args, globals, out).await,
+        Command::Epoch(args) => epoch::run(args, globals, out).await,
+        Command::Roster(args) => roster::run(args, globals, out).await,
+        Command::Policy(args) => policy::run(args, globals, out).await,
         Command::Init(args) => init::run(args, globals, out).await,
         Command::Backup(args) => backup::run(args, globals, out).await,
         Command::Recover(args) => recover::run(args, globals, out).await,

@@ -10,10 +10,13 @@ use serde_json::json;
 use super::client::{Client, Documents};
 use super::release::{OwnShare, own_share, rejected};
 use super::{CliError, Exit, Globals, Output, changes, escape, text};
-use crate::api::{Challenge, Done, ProveRequest};
+use crate::api::{Challenge, Done, ProveRequest, Resealed};
 use crate::domain::act::Deed;
 use crate::domain::ids::Digest;
+use crate::domain::roster::{Person, Role};
 use crate::sealed::possession::PossessionKey;
+use crate::sealed::share::seal_share;
+use crate::sealed::unlocker::Unlocker;
 
 /// Arguments of `prove`.
 #[derive(Debug, clap::Args)]
@@ -32,21 +35,13 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
     let mut client = Client::open(globals)?;
     let documents = client.documents().await?;
     let person = documents.person(&client.kept.settings)?.clone();
-    let index = documents
-        .roster
-        .index_of(&person.id)
-        .ok_or_else(|| rejected("you are no custodian: you hold no share"))?;
+    let index = own_index(&documents, &person)?;
     let (roster, policy) = (documents.roster_sha256, documents.policy_sha256);
-    if documents.manifest.roster_sha256 != roster || documents.manifest.policy_sha256 != policy {
-        return Err(CliError::log_broken(
-            "the epoch was dealt to another roster or policy than the approved one",
-        ));
-    }
     confirm_documents(&args, &client, &documents, out).await?;
     let mut advanced = client.kept.settings.pins.clone();
     advanced.advance_manifest(documents.manifest.epoch, documents.manifest_sha256)?;
     let own = own_share(&mut client, &person, &documents.manifest, index).await?;
-    let done = send(&mut client, &documents, &own, index).await?;
+    let done = send(&mut client, &documents, &own, index, None).await?;
     let (epoch, manifest) = (documents.manifest.epoch, documents.manifest_sha256);
     client
         .save_pins(|pins| {
@@ -63,11 +58,62 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
     Ok(Exit::DONE)
 }
 
+/// Proves once more and hands over the same share sealed to the unlockers she has now.
+///
+/// # Errors
+/// As [`run`]; nothing was replaced then.
+pub(super) async fn again(client: &mut Client, out: &Output) -> Result<Exit, CliError> {
+    let documents = client.documents().await?;
+    let person = documents.person(&client.kept.settings)?.clone();
+    let index = own_index(&documents, &person)?;
+    let own = own_share(client, &person, &documents.manifest, index).await?;
+    let file = resealed(&own, &person)?;
+    send(client, &documents, &own, index, Some(file)).await?;
+    let epoch = documents.manifest.epoch;
+    out.result(
+        json!({"epoch": epoch, "index": index, "unlockers": person.unlockers}),
+        &format!(
+            "Share {index} of epoch {epoch} is sealed to your {} unlockers now. It stayed on this \
+             machine.",
+            person.unlockers.len()
+        ),
+    );
+    Ok(Exit::DONE)
+}
+
+fn resealed(own: &OwnShare, person: &Person) -> Result<Vec<u8>, CliError> {
+    let unlockers: Result<Vec<Unlocker>, _> = person
+        .unlockers
+        .iter()
+        .map(|text| Unlocker::parse(text))
+        .collect();
+    let unlockers = unlockers.map_err(|why| rejected(&why.to_string()))?;
+    seal_share(own.opened.label(), own.opened.share(), &unlockers)
+        .map_err(|why| super::release::share_error(&why))
+}
+
+/// Her index in the epoch; a custodian who joined after it was dealt has none yet.
+fn own_index(documents: &Documents, person: &Person) -> Result<u8, CliError> {
+    let index = documents
+        .dealt_to(&documents.manifest)?
+        .index_of(&person.id);
+    let epoch = documents.manifest.epoch;
+    index.ok_or_else(|| {
+        if person.is(Role::Custodian) {
+            rejected(&format!("you hold no share of epoch {epoch} yet"))
+                .hint("custodians are asked for a new epoch; `breakglass status` shows it")
+        } else {
+            rejected("you are no custodian: you hold no share")
+        }
+    })
+}
+
 async fn send(
     client: &mut Client,
     documents: &Documents,
     own: &OwnShare,
     index: u8,
+    file: Option<Vec<u8>>,
 ) -> Result<Done, CliError> {
     let challenge: Challenge = client.api.post("/prove/challenge", &json!({})).await?;
     let deed = Deed::Prove {
@@ -83,9 +129,14 @@ async fn send(
     let act = client.sign_act(&documents.head, None, deed)?;
     let possession = PossessionKey::derive(own.opened.share(), &own.name);
     let signature = possession.sign_proof(act.document.as_bytes());
+    let resealed = file.map(|file| Resealed {
+        possession: STANDARD.encode(possession.sign_release(&file, act.document.as_bytes())),
+        share: STANDARD.encode(file),
+    });
     let request = ProveRequest {
         act,
         possession: STANDARD.encode(signature),
+        resealed,
     };
     client.api.post("/prove", &request).await
 }

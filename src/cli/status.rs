@@ -5,11 +5,12 @@
 use serde_json::{Value, json};
 
 use super::client::{Client, Documents};
-use super::{CliError, Exit, Globals, Output, clock, phrase, show, terms_check};
+use super::{CliError, Exit, Globals, Output, clock, escape, phrase, show, terms_check};
 use crate::api::{Health, IncidentView};
 use crate::domain::ids::IncidentId;
 use crate::domain::phrase::phrase as phrase_of;
-use crate::domain::roster::Role;
+use crate::domain::readiness::{DAY_PERCENT, NIGHT_PERCENT, quorum_percent};
+use crate::domain::roster::{Person, Role};
 use crate::domain::terms::Purpose;
 
 /// Arguments of `status`.
@@ -57,6 +58,14 @@ async fn board(client: &mut Client, documents: &Documents, out: &Output) -> Resu
     if view.rotation_owed_since_ms.is_some() {
         text.push_str("\n! A rotation is owed: custodians must approve it.");
     }
+    let ready = readiness(documents);
+    text.push_str(&format!("\n{}", ready.text));
+    if let Some(why) = &view.epoch_owed {
+        text.push_str(&format!(
+            "\n! A new epoch is needed: {}.",
+            escape::line(why)
+        ));
+    }
     let mut shown = Vec::new();
     for incident in incidents {
         text.push('\n');
@@ -70,11 +79,52 @@ async fn board(client: &mut Client, documents: &Documents, out: &Output) -> Resu
     let object = json!({"vault": view.vault, "phase": health.vault_phase, "status": health.status,
         "epoch": documents.manifest.epoch, "epoch_ready": view.epoch_ready, "proved": view.proved,
         "proofs_needed": view.proofs_needed, "rotation_owed_since_ms": view.rotation_owed_since_ms,
+        "epoch_owed": view.epoch_owed, "can_approve": ready.people,
+        "quorum_night_percent": ready.night, "quorum_day_percent": ready.day,
         "log_size": documents.head.size, "version": view.version,
         "custodian_page_sha256": view.custodian_page_sha256, "incidents": shown,
         "at_ms": now.0});
     out.result(object, &text);
     Ok(Exit::DONE)
+}
+
+/// Who could answer, and the chance that enough do.
+struct Ready {
+    text: String,
+    people: usize,
+    night: u32,
+    day: u32,
+}
+
+/// Holders of a share of this epoch who are still in the roster and not locked out. The chances
+/// are estimates: each answers within ten minutes by the odds named.
+fn readiness(documents: &Documents) -> Ready {
+    let (manifest, view) = (&documents.manifest, &documents.view);
+    let dealt = documents.dealt_to(manifest).unwrap_or(&documents.roster);
+    let here = |p: &Person| {
+        let out = view.locked_out.iter().any(|id| id == p.id.as_str());
+        documents.roster.person(&p.id).is_some() && !out
+    };
+    let can: Vec<u8> = dealt
+        .custodians()
+        .filter(|(_, person)| here(person))
+        .map(|(index, _)| index)
+        .collect();
+    let proved = can.iter().filter(|i| view.proved.contains(i)).count();
+    let (people, k) = (can.len(), u32::from(manifest.k));
+    let count = u32::try_from(people).unwrap_or(u32::MAX);
+    let [night, day] = [NIGHT_PERCENT, DAY_PERCENT].map(|each| quorum_percent(count, k, each));
+    let text = format!(
+        "{people} can approve, {proved} of them proved; {k} are needed. Chance within ten minutes, \
+         if each answers with {NIGHT_PERCENT} % at night and {DAY_PERCENT} % by day: {night} % and \
+         {day} %."
+    );
+    Ready {
+        text,
+        people,
+        night,
+        day,
+    }
 }
 
 async fn one(

@@ -12,6 +12,7 @@ use crate::domain::policy::{OfficeHours, UseCase};
 use crate::domain::roster::{Contacts, Person};
 use crate::domain::terms::Target;
 use crate::sealed::loaded_key::LoadedKey;
+use crate::sealed::versions::Versions;
 
 /// A vault in which rio has just opened INC-7.
 pub(in crate::cli) struct Scene {
@@ -109,10 +110,14 @@ fn documents(rio: &LoadedKey) -> Documents {
         proved: vec![],
         proofs_needed: 3,
         rotation_owed_since_ms: None,
+        versions: vec![],
+        locked_out: vec![],
+        epoch_owed: None,
         version: "0".into(),
         custodian_page_sha256: String::new(),
     };
     Documents {
+        versions: Versions::genesis(roster.clone(), policy.clone()).unwrap(),
         manifest_sha256: manifest.sha256().unwrap(),
         roster,
         roster_sha256,

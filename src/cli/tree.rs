@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    alert, approve, backup, claim, close, decline, doctor, enrol, environment, grant, init, log,
-    login, note, open, packaging, person, prove, recover, review, run, serve, status,
+    alert, approve, backup, claim, close, decline, doctor, enrol, environment, epoch, grant, init,
+    log, login, note, open, packaging, person, policy, prove, recover, review, roster, run, serve,
+    status, unlocker,
 };
 #[cfg(feature = "simulator")]
 use super::{demo, simulate};
@@ -73,8 +74,12 @@ pub enum Command {
     Login(login::Args),
     /// Show what the vault and its incidents are doing
     Status(status::Args),
-    /// List the people of the vault
+    /// List the people of the vault; propose to add or remove one
     Person(person::Args),
+    /// Show, propose and sign the roster: people, roles, keys, k and n
+    Roster(roster::Args),
+    /// Show, propose and sign the policy: use cases, scopes, limits
+    Policy(policy::Args),
     /// Responder: ask for emergency access and wait for it
     Open(open::Args),
     /// Responder: take the session token of an open incident
@@ -91,6 +96,12 @@ pub enum Command {
     Close(close::Args),
     /// Custodian: show that you can open your share
     Prove(prove::Args),
+    /// Custodian: add or remove a key that opens your share
+    Unlocker(unlocker::Args),
+    /// Custodian: your share or its only key is gone; asks for a new epoch
+    ReportLost(epoch::LostArgs),
+    /// Show the shares of this epoch; ask custodians for a new one
+    Epoch(epoch::Args),
     /// Custodian: check an incident and release your share to it
     Approve(approve::Args),
     /// Custodian: say no, finally, with a reason

@@ -18,6 +18,7 @@ mod rotation;
 mod session;
 #[cfg(test)]
 mod tests;
+pub mod version;
 
 pub use attempt::{Attempt, for_attempt};
 pub use fault::Fault;

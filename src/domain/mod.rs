@@ -17,6 +17,7 @@ pub mod lifetime;
 pub mod manifest;
 pub mod phrase;
 pub mod policy;
+pub mod readiness;
 pub mod roster;
 pub mod terms;
 

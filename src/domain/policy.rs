@@ -13,6 +13,7 @@ use super::scope::{Scope, ScopeError};
 use super::time::{DAY_MS, HOUR_MS, Timestamp};
 
 mod built_in;
+pub mod change;
 pub mod file;
 #[cfg(test)]
 pub(in crate::domain) mod tests;

@@ -26,3 +26,4 @@ pub mod share;
 pub mod sshsig;
 pub mod unlocker;
 pub mod vault;
+pub mod versions;

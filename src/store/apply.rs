@@ -20,7 +20,7 @@ use crate::domain::rotation::Rotation;
     reason = "one arm per variant; splitting would hide one"
 )]
 pub(super) fn steps(change: &RowChange) -> Steps {
-    use sql::{custody, incident as text, outbox, people};
+    use sql::{custody, incident as text, outbox, people, proposal};
     match change {
         RowChange::SaveIncident {
             expected_version,
@@ -215,6 +215,47 @@ pub(super) fn steps(change: &RowChange) -> Steps {
                 .with(sha256.hex());
             set.any()
         }
+        RowChange::PutProposal {
+            what,
+            sha256,
+            bytes,
+            person,
+            at_ms,
+        } => {
+            let put = step(proposal::PUT)
+                .with(sha256.hex())
+                .with(what.as_str())
+                .with(bytes.as_slice())
+                .with(person.as_str())
+                .with(at_ms.0);
+            put.any()
+        }
+        RowChange::SignProposal {
+            sha256,
+            person,
+            act_sha256,
+            at_ms,
+        } => step(proposal::SIGN)
+            .with(sha256.hex())
+            .with(person.as_str())
+            .with(act_sha256.hex())
+            .with(at_ms.0)
+            .one(Conflict::Exists),
+        RowChange::EndProposals { what } => {
+            let end = |text| step(text).with(what.as_str()).any();
+            both(end(proposal::END_SIGNATURES), end(proposal::END))
+        }
+        RowChange::ReplaceShare {
+            kind,
+            epoch,
+            index,
+            file,
+        } => step(custody::REPLACE_SHARE)
+            .with(file.as_slice())
+            .with(kind.word())
+            .with(i64::from(*epoch))
+            .with(i64::from(*index))
+            .one(Conflict::Version),
         RowChange::SetFact { name, value } => {
             let change = match value {
                 Some(value) => step(people::SET_FACT)

@@ -344,6 +344,46 @@ pub enum RowChange {
         /// Its hash.
         sha256: Digest,
     },
+    /// A version of roster or policy waits for signatures; the same hash again changes nothing.
+    PutProposal {
+        /// `roster` or `policy`.
+        what: String,
+        /// Hash of the document.
+        sha256: Digest,
+        /// Its canonical bytes.
+        bytes: Vec<u8>,
+        /// Who proposed it.
+        person: PersonId,
+        /// When.
+        at_ms: Timestamp,
+    },
+    /// Somebody agreed to a proposal; her second signature is a conflict.
+    SignProposal {
+        /// The proposal.
+        sha256: Digest,
+        /// Who.
+        person: PersonId,
+        /// The signed act.
+        act_sha256: Digest,
+        /// When.
+        at_ms: Timestamp,
+    },
+    /// Forgets every proposal for a document: another version took effect.
+    EndProposals {
+        /// `roster` or `policy`.
+        what: String,
+    },
+    /// Replaces one sealed share by the same share sealed to other unlockers.
+    ReplaceShare {
+        /// Live or drill.
+        kind: Kind,
+        /// Its epoch.
+        epoch: u32,
+        /// Share index.
+        index: u8,
+        /// The age file.
+        file: Vec<u8>,
+    },
     /// A fact about the vault, replacing the former value.
     SetFact {
         /// Name: `rotation_owed_since_ms`, `measured`, …

@@ -26,6 +26,7 @@ mod high_water;
 mod open;
 mod page;
 pub mod peek;
+mod proposals;
 mod read;
 mod rows;
 mod sequencer;
@@ -42,6 +43,7 @@ pub use commit::{Commit, Committed, Genesis, Head, Lane, LogIdentity, SecretLogS
 pub use emergency::EmergencyLog;
 pub use error::{CommitError, Conflict, StoreError};
 pub use open::{POSTGRES, SQLITE};
+pub use proposals::Proposal;
 pub use rows::{AlertRow, ChannelRow, EpochRow, LoginRow, SessionRow};
 
 use crate::audit::entry::{Draft, PreparedDraft};

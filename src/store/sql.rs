@@ -233,6 +233,9 @@ pub mod custody {
     pub const HIGHEST_EPOCH: &str = "SELECT COALESCE(MAX(epoch), 0) FROM epoch WHERE kind = $1";
     /// One share.
     pub const SHARE: &str = "SELECT file FROM share WHERE kind = $1 AND epoch = $2 AND idx = $3";
+    /// The same share, sealed to other unlockers.
+    pub const REPLACE_SHARE: &str = "UPDATE share SET file = $1 \
+         WHERE kind = $2 AND epoch = $3 AND idx = $4";
     /// Records a proof.
     pub const PUT_PROOF: &str = "INSERT INTO proof (kind, epoch, idx, act_sha256, at_ms) \
          VALUES ($1, $2, $3, $4, $5) ON CONFLICT (kind, epoch, idx) \
@@ -257,7 +260,8 @@ pub mod custody {
     pub const POSTS: &str = "SELECT id, used_for, owner, lifetime_s, pre_ids, state, secret_id, \
          at_ms FROM secret_post WHERE state = $1 ORDER BY at_ms, id";
     /// All texts of this area.
-    pub const ALL: [&str; 19] = [
+    pub const ALL: [&str; 20] = [
+        REPLACE_SHARE,
         PUT_EPOCH,
         PUT_SHARE,
         RETIRE_CURRENT,
@@ -359,6 +363,28 @@ pub mod people {
     ];
 }
 
+/// Versions of roster and policy that wait for signatures.
+pub mod proposal {
+    /// One proposal; the hash says it is the same.
+    pub const PUT: &str = "INSERT INTO proposal (sha256, what, bytes, person, at_ms) \
+         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (sha256) DO NOTHING";
+    /// Somebody agreed.
+    pub const SIGN: &str = "INSERT INTO proposal_signature (sha256, person, act_sha256, at_ms) \
+         VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+    /// Every signature with its proposal, oldest first.
+    pub const LIST: &str = "SELECT p.sha256 AS sha256, p.what AS what, p.bytes AS bytes, \
+         p.person AS person, p.at_ms AS at_ms, s.person AS signer, s.act_sha256 AS act_sha256 \
+         FROM proposal p JOIN proposal_signature s ON s.sha256 = p.sha256 \
+         ORDER BY p.at_ms, p.sha256, s.at_ms, s.person";
+    /// Forgets the signatures under proposals for one document.
+    pub const END_SIGNATURES: &str = "DELETE FROM proposal_signature \
+         WHERE sha256 IN (SELECT sha256 FROM proposal WHERE what = $1)";
+    /// Forgets the proposals.
+    pub const END: &str = "DELETE FROM proposal WHERE what = $1";
+    /// All texts of this area.
+    pub const ALL: [&str; 5] = [PUT, SIGN, LIST, END_SIGNATURES, END];
+}
+
 /// The outbox.
 pub mod outbox {
     /// An alert to send.
@@ -418,12 +444,13 @@ pub mod outbox {
 
 /// Every statement, for the test that prepares them on both databases.
 pub static ALL_STATEMENTS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
-    let areas: [&[&'static str]; 7] = [
+    let areas: [&[&'static str]; 8] = [
         &log::ALL,
         &incident::ALL,
         &custody::ALL,
         &people::ALL,
         &passkey::ALL,
+        &proposal::ALL,
         &outbox::ALL,
         &super::undo::ALL,
     ];

@@ -7,6 +7,7 @@
 
 mod alerts;
 mod apart;
+mod changes;
 mod cookie;
 mod custodian_page;
 mod custody;

@@ -8,7 +8,7 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Content, Ref, ResponseBuilder};
 
-use super::{alerts, custody, incidents, log, login, reviews, routes, vault};
+use super::{alerts, changes, custody, incidents, log, login, reviews, routes, vault};
 use crate::api::ErrorBody;
 use crate::app::App;
 
@@ -44,6 +44,9 @@ use crate::app::App;
         custody::prove,
         custody::enrol_test,
         custody::enrol_opened,
+        changes::list,
+        changes::propose,
+        changes::sign,
         reviews::list,
         reviews::show,
         reviews::answer,

@@ -143,6 +143,7 @@ fn refused(refusal: &Refusal) -> StatusCode {
         | Refusal::Busy(_)
         | Refusal::NoQuorum { .. }
         | Refusal::NoAlertConfirmed
+        | Refusal::SignedBefore
         | Refusal::SecondStop => StatusCode::CONFLICT,
         Refusal::OtherIndex { .. }
         | Refusal::ClockApart { .. }
@@ -150,6 +151,7 @@ fn refused(refusal: &Refusal) -> StatusCode {
         | Refusal::NotYet { .. }
         | Refusal::BadOpening { .. }
         | Refusal::Unanswered { .. }
+        | Refusal::BadVersion { .. }
         | Refusal::BadText { .. } => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }

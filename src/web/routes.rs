@@ -5,7 +5,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get, post};
 use hyper::Method;
 
-use super::{alerts, custody, guard, incidents, log, login, openapi, reviews, vault};
+use super::{alerts, changes, custody, guard, incidents, log, login, openapi, reviews, vault};
 use crate::app::App;
 
 /// One route.
@@ -102,6 +102,10 @@ pub fn table(app: &App) -> Vec<Route> {
     table.write("/api/v1/prove", custody::prove);
     table.write("/api/v1/enrol/test", custody::enrol_test);
     table.write("/api/v1/enrol/opened", custody::enrol_opened);
+
+    table.read("/api/v1/proposals", changes::list);
+    table.write("/api/v1/proposals", changes::propose);
+    table.write("/api/v1/proposals/sign", changes::sign);
 
     table.read("/api/v1/reviews", reviews::list);
     table.read("/api/v1/reviews/{id}", reviews::show);

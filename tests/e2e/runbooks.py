@@ -45,6 +45,8 @@ PAGES = {
     "stop-a-bad-session": ("ada", "open"),
     "rotation-stuck": ("otto", "bare"),
     "host-lost": ("rio", "listening"),
+    "leaver": ("otto", "listening"),
+    "suspected-theft": ("ada", "listening"),
     "clock": ("rio", "listening"),
     "host-lost": ("rio", "listening"),
 }
@@ -193,6 +195,11 @@ class Vault:
         if what == "rotated":
             self.release("ben", "cleo")
             return self.until_phase("in_review")
+        if what == "epoch-asked":
+            return self.epoch_asked()
+        if what == "dealt":
+            self.release("ben", "cleo")
+            return self.until_phase("reviewed")
         if what == "unreachable":
             self.end(self.server)
             self.server = None
@@ -233,6 +240,18 @@ class Vault:
                 raise Failed(f"nobody was asked for the owed rotation: {view}")
             time.sleep(0.05)
         self.phrase = view["phrase"].replace(" · ", " ")
+
+    def epoch_asked(self):
+        """The vault asks for a new epoch by itself; an operator reads the words."""
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end:
+            for view in self.does("otto", "status")["incidents"]:
+                if view["purpose"] == "rotate" and "phrase" in view:
+                    self.incident = view["id"]
+                    self.phrase = view["phrase"].replace(" · ", " ")
+                    return
+            time.sleep(0.05)
+        raise Failed("nobody was asked for the new epoch")
 
     def until_phase(self, phase):
         end = time.monotonic() + PATIENCE_S
@@ -362,7 +381,7 @@ class Shell:
         reader = threading.Thread(target=lambda: said.extend(child.stdout), daemon=True)
         reader.start()
         try:
-            if re.search(r"breakglass open (?!.*--no-wait)", script.replace("\\\n", "")):
+            if re.search(r"breakglass (open|report-lost|epoch new) (?!.*--no-wait)", script.replace("\\\n", "")):
                 self.release_when_asked(said, child)
             child.wait(60)
         except subprocess.TimeoutExpired:
@@ -429,7 +448,8 @@ class Help:
                 continue
             if self.of(words[:1]) is None:
                 return f"`breakglass {words[0]}` is unknown to --help"
-            group = words[0] in ("alert", "log", "review", "person")
+            group = words[0] in ("alert", "log", "review", "person", "roster", "policy", "epoch",
+                                 "unlocker")
             if group and (len(words) < 2 or self.of(words[:2]) is None):
                 return f"`breakglass {' '.join(words[:2])}` is unknown to --help"
             known = self.of(words[:2] if group else words[:1])

@@ -53,7 +53,7 @@ impl App {
             phase: incident.phase.name().word().to_owned(),
             version,
             requester: String::from(incident.requester.clone()),
-            requester_name: name_of(&facts.roster, &incident.requester),
+            requester_name: name_of(&facts.approved, &incident.requester),
             terms: json(&incident.terms)?,
             terms_sha256: incident.terms_sha256.hex(),
             request: self.request_of(incident).await?,
@@ -157,7 +157,7 @@ impl App {
         let row = store.epoch(terms.kind, terms.epoch).await?;
         let sha256 = row.map_or(terms.roster_sha256, |row| row.manifest.roster_sha256);
         if sha256 == facts.roster_sha256 {
-            return Ok(facts.roster.clone());
+            return Ok(facts.approved.clone());
         }
         let bytes = document(store, DocumentKind::Roster, &sha256).await?;
         if Digest::of(&bytes) != sha256 {

@@ -129,7 +129,8 @@ impl App {
             kind: Kind::Live,
             epoch,
         };
-        self.move_on(saga, Event::Switched { epoch }, vec![row], Vec::new())
+        let rows = [vec![row], self.settled_by(epoch).await?].concat();
+        self.move_on(saga, Event::Switched { epoch }, rows, Vec::new())
             .await?;
         // The successor is current. If we stop here, k custodians of the new epoch finish it.
         self.reload_facts().await?;

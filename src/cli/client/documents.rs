@@ -2,13 +2,13 @@
 
 use crate::api::VaultView;
 use crate::audit::checkpoint::Checkpoint;
-use crate::audit::entry::Entry;
 use crate::cli::error::CliError;
 use crate::domain::canonical;
 use crate::domain::ids::Digest;
 use crate::domain::manifest::{Kind, Manifest};
 use crate::domain::policy::Policy;
 use crate::domain::roster::{Person, Roster};
+use crate::sealed::versions::Versions;
 
 use super::settings::Settings;
 
@@ -23,6 +23,8 @@ pub(crate) struct Documents {
     pub(crate) policy: Policy,
     /// Its hash.
     pub(crate) policy_sha256: Digest,
+    /// How both came to be.
+    pub(crate) versions: Versions,
     /// Manifest of the current live epoch.
     pub(crate) manifest: Manifest,
     /// Its hash.
@@ -40,7 +42,7 @@ impl Documents {
     /// Log broken, when something is not what the log approved.
     pub(crate) fn check(
         view: VaultView,
-        genesis: &Entry,
+        versions: Versions,
         head: Checkpoint,
         settings: &Settings,
     ) -> Result<Self, CliError> {
@@ -49,29 +51,39 @@ impl Documents {
                 "the server answers for another vault or log than the one enrolled",
             ));
         }
-        let roster: Roster = typed("roster", &view.roster)?;
-        let policy: Policy = typed("policy", &view.policy)?;
         let manifest: Manifest = typed("manifest", &view.manifest)?;
-        let roster_sha256 = hashed("roster", roster.sha256())?;
-        let policy_sha256 = hashed("policy", policy.sha256())?;
         let manifest_sha256 = hashed("manifest", manifest.sha256())?;
-        // Roster 1 and policy 1 are approved by their hashes in log.genesis (PROTOCOL §1). This
-        // version has no later ones; a later version approves them by custodians' signatures.
-        in_genesis(genesis, "vault", settings.vault.as_str())?;
-        in_genesis(genesis, "vkey", &settings.pins.log_vkey)?;
-        in_genesis(genesis, "roster_sha256", &roster_sha256.hex())?;
-        in_genesis(genesis, "policy_sha256", &policy_sha256.hex())?;
         check_manifest(&manifest, settings, Kind::Live)?;
-        Ok(Self {
-            roster,
-            roster_sha256,
-            policy,
-            policy_sha256,
+        let documents = Self {
+            roster: versions.roster.clone(),
+            roster_sha256: versions.roster_sha256,
+            policy: versions.policy.clone(),
+            policy_sha256: versions.policy_sha256,
+            versions,
             manifest,
             manifest_sha256,
             head,
             view,
-        })
+        };
+        documents.dealt_to(&documents.manifest)?;
+        Ok(documents)
+    }
+
+    /// The roster to which an epoch was dealt: one that was approved, perhaps not the last.
+    ///
+    /// # Errors
+    /// Log broken, when nobody ever approved it.
+    pub(crate) fn dealt_to(&self, manifest: &Manifest) -> Result<&Roster, CliError> {
+        let dealt = self.versions.roster_of(&manifest.roster_sha256);
+        let dealt = dealt.ok_or_else(|| {
+            CliError::log_broken("the epoch was dealt to a roster that nobody approved")
+        })?;
+        if (dealt.k, dealt.n) == (manifest.k, manifest.n) {
+            return Ok(dealt);
+        }
+        Err(CliError::log_broken(
+            "the epoch was dealt with another threshold than its roster's",
+        ))
     }
 
     /// The roster's entry of whoever these settings belong to.
@@ -133,13 +145,4 @@ pub(crate) fn hashed(
     hash: Result<Digest, canonical::CanonicalError>,
 ) -> Result<Digest, CliError> {
     hash.map_err(|why| CliError::log_broken(format!("the server's {what} has no hash: {why}")))
-}
-
-fn in_genesis(genesis: &Entry, member: &str, wanted: &str) -> Result<(), CliError> {
-    if genesis.kind == "log.genesis" && genesis.text(member) == Some(wanted) {
-        return Ok(());
-    }
-    Err(CliError::log_broken(format!(
-        "the server's {member} is not the one the log began with"
-    )))
 }

@@ -102,10 +102,10 @@ impl KeyRing {
                 continue;
             }
             let listed = |text: &str| {
-                let unlockers = person.unlockers.iter();
+                let mut unlockers = person.unlockers.iter();
                 unlockers
-                    .cloned()
                     .find(|each| without_comment(each) == text)
+                    .cloned()
             };
             let file = zeroize::Zeroizing::new(files::read_private(path)?);
             let age = std::str::from_utf8(&file)

@@ -11,6 +11,7 @@ pub(crate) mod link;
 mod settings;
 mod signer;
 mod state;
+mod versions;
 
 use crate::api::{
     Challenge, ChallengeRequest, ConsistencyProof, EntryProof, IncidentList, IncidentView,
@@ -195,7 +196,25 @@ impl Client {
         let view: VaultView = self.get_again("/vault").await?;
         let head = self.head().await?;
         let genesis = self.entry(0, &head).await?;
-        Documents::check(view, &genesis, head, &self.kept.settings)
+        let versions = versions::fetch(self, &view, &genesis, &head).await?;
+        let documents = Documents::check(view, versions, head, &self.kept.settings)?;
+        self.pin_versions(&documents).await?;
+        Ok(documents)
+    }
+
+    /// Remembers the newest versions, so that no older one is ever taken for them.
+    async fn pin_versions(&mut self, documents: &Documents) -> Result<(), CliError> {
+        let newest = (documents.roster_sha256, documents.policy_sha256);
+        let pins = &self.kept.settings.pins;
+        if (pins.newest_roster, pins.newest_policy) == (Some(newest.0), Some(newest.1)) {
+            return Ok(());
+        }
+        self.save_pins(|pins| {
+            pins.newest_roster = Some(newest.0);
+            pins.newest_policy = Some(newest.1);
+            Ok(())
+        })
+        .await
     }
 
     /// One incident as the server shows it: not verified.

@@ -61,6 +61,12 @@ pub(crate) struct Pins {
     /// Last policy this person signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) policy_sha256: Option<Digest>,
+    /// Newest roster in force that this client has verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) newest_roster: Option<Digest>,
+    /// Newest policy in force that this client has verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) newest_policy: Option<Digest>,
 }
 
 impl Pins {
@@ -260,6 +266,8 @@ mod tests {
                 manifest_sha256: None,
                 roster_sha256: Some(Digest::of(b"roster")),
                 policy_sha256: None,
+                newest_roster: None,
+                newest_policy: None,
             },
         }
     }

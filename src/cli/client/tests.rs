@@ -33,6 +33,8 @@ fn client(folder: &std::path::Path, server: &str) -> Client {
             manifest_sha256: None,
             roster_sha256: None,
             policy_sha256: None,
+            newest_roster: None,
+            newest_policy: None,
         },
     };
     let path = path_of(folder, &settings.vault);

@@ -108,15 +108,61 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
     let mut client = Client::open(globals)?;
     let documents = client.documents().await?;
     let opening = opening(&args, &mut client, &documents, out).await?;
+    send(
+        &mut client,
+        &documents,
+        opening,
+        (args.no_wait, args.timeout),
+        out,
+    )
+    .await
+}
+
+/// Asks for a rotation without a session and waits for it: a new epoch.
+///
+/// # Errors
+/// [`CliError`].
+pub(super) async fn rotation(
+    client: &mut Client,
+    reason: String,
+    no_wait: bool,
+    timeout_minutes: u32,
+    out: &Output,
+) -> Result<Exit, CliError> {
+    let documents = client.documents().await?;
+    let opening = Opening {
+        purpose: Purpose::Rotate,
+        use_case: String::new(),
+        answers: std::collections::BTreeMap::new(),
+        reason,
+        ticket: String::new(),
+        target: Target::default(),
+        scope: Vec::new(),
+        grants_to: Vec::new(),
+        max_minutes: 0,
+        claim_key: None,
+        client_nonce: nonce()?,
+    };
+    send(client, &documents, opening, (no_wait, timeout_minutes), out).await
+}
+
+/// Signs, sends, checks what came back, says the phrase, waits for the end.
+async fn send(
+    client: &mut Client,
+    documents: &Documents,
+    opening: Opening,
+    (no_wait, timeout_minutes): (bool, u32),
+    out: &Output,
+) -> Result<Exit, CliError> {
     let act = client.sign_act(&documents.head, None, Deed::Open(Box::new(opening)))?;
     let view: IncidentView = client.api.post("/incidents", &act).await?;
     let id: IncidentId = view
         .id
         .parse()
         .map_err(|_| CliError::failed("answer", "the vault's incident id is none"))?;
-    let case = own_terms(&mut client, &documents, view, &id, &act.document).await?;
+    let case = own_terms(client, documents, view, &id, &act.document).await?;
     announce(&case, out);
-    if args.no_wait {
+    if no_wait {
         let words = phrase_of(&case.terms_sha256).join(" ");
         out.result(
             json!({"incident": id, "phase": case.view.phase, "phrase": words,
@@ -128,7 +174,13 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
         );
         return Ok(Exit::DONE);
     }
-    follow::to_the_end(&mut client, &documents, case, args.timeout, out).await
+    follow::to_the_end(client, documents, case, timeout_minutes, out).await
+}
+
+fn nonce() -> Result<String, CliError> {
+    let mut nonce = [0; 16];
+    getrandom::fill(&mut nonce).map_err(|why| CliError::failed("random", why.to_string()))?;
+    Ok(hex::encode(nonce))
 }
 
 async fn opening(
@@ -137,8 +189,6 @@ async fn opening(
     documents: &Documents,
     out: &Output,
 ) -> Result<Opening, CliError> {
-    let mut nonce = [0; 16];
-    getrandom::fill(&mut nonce).map_err(|why| CliError::failed("random", why.to_string()))?;
     let reason = ask::reason(args.reason.as_deref(), out).await?;
     let mut opening = Opening {
         purpose: args.purpose.into(),
@@ -154,7 +204,7 @@ async fn opening(
         grants_to: args.grants.clone(),
         max_minutes: args.minutes.unwrap_or(0),
         claim_key: None,
-        client_nonce: hex::encode(nonce),
+        client_nonce: nonce()?,
     };
     if args.purpose == PurposeArg::Rotate {
         let sessionless =

@@ -190,6 +190,17 @@ pub enum Refusal {
     /// The record changed since it was shown.
     #[error("the case record signed is not the one of this incident now")]
     OtherRecord,
+    /// A version of roster or policy that can never take effect as it is.
+    #[error("the {what} proposed cannot take effect: {why}")]
+    BadVersion {
+        /// `roster` or `policy`.
+        what: &'static str,
+        /// Why not.
+        why: String,
+    },
+    /// Her signature is there already.
+    #[error("this person has signed this version before")]
+    SignedBefore,
     /// A text that is too long, empty or holds control characters.
     #[error("the {what} is empty, too long or holds control characters")]
     BadText {
@@ -245,6 +256,8 @@ impl Refusal {
             Self::Unanswered { .. } => "unanswered",
             Self::OtherRecord => "other_record",
             Self::BadText { .. } => "bad_text",
+            Self::BadVersion { .. } => "bad_version",
+            Self::SignedBefore => "signed_before",
         }
     }
 
@@ -272,6 +285,10 @@ impl Refusal {
             }
             Self::Busy(_) => "wait until it has closed, or stop it",
             Self::ClockApart { .. } => "set this machine's clock",
+            Self::BadVersion { .. } => {
+                "write it against the version in force: `breakglass roster show`, `breakglass policy show`"
+            }
+            Self::SignedBefore => "the others see it with `breakglass roster sign`",
             _ => "see `breakglass status`",
         }
     }

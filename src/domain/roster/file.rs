@@ -1,16 +1,17 @@
 //! `roster.toml`, as a person writes it for `init`. Reads text, never files.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Contacts, Person, Role, Roster, RosterError, comparable};
 use crate::domain::VERSION;
 use crate::domain::ids::{PersonId, VaultId};
 
 /// One person as written: the id may be left out.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PersonEntry {
     /// Opaque id; drawn when it is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<PersonId>,
     /// Name as people say it.
     pub name: String,
@@ -27,22 +28,23 @@ pub struct PersonEntry {
     #[serde(default)]
     pub unlockers: Vec<String>,
     /// A written waiver of the second unlocker.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub single_unlocker: Option<bool>,
 }
 
 /// The roster as a person writes it; `n` is the number of custodians and not written.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RosterFile {
     /// The vault's name.
     pub vault: VaultId,
     /// How many shares open the vault.
     pub k: u8,
-    /// Everybody; custodians get their share indexes in this order.
-    pub people: Vec<PersonEntry>,
     /// age recipients to which sealed bodies are encrypted.
     #[serde(default)]
     pub auditor_recipients: Vec<String>,
+    /// Everybody; custodians get their share indexes in this order.
+    pub people: Vec<PersonEntry>,
 }
 
 /// Why a roster file makes no roster.
@@ -74,6 +76,49 @@ impl RosterFile {
             .filter(|p| p.single_unlocker == Some(true))
             .map(|p| p.name.as_str())
             .collect()
+    }
+
+    /// The file that gives this roster: what a person edits for the next version.
+    #[must_use]
+    pub fn of(roster: &Roster) -> Self {
+        let people = roster.people.iter().map(|p| PersonEntry {
+            id: Some(p.id.clone()),
+            name: p.name.clone(),
+            roles: p.roles.clone(),
+            time_zone: p.time_zone.clone(),
+            contacts: p.contacts.clone(),
+            login_keys: p.login_keys.clone(),
+            unlockers: p.unlockers.clone(),
+            single_unlocker: p.single_unlocker,
+        });
+        Self {
+            vault: roster.vault.clone(),
+            k: roster.k,
+            auditor_recipients: roster.auditor_recipients.clone(),
+            people: people.collect(),
+        }
+    }
+
+    /// The version after `before`, checked. People keep their ids by id or name; `derive` makes
+    /// one for whoever is new.
+    ///
+    /// # Errors
+    /// The first rule that is broken.
+    pub fn into_next(
+        self,
+        before: &Roster,
+        derive: &mut dyn FnMut(&PersonEntry) -> PersonId,
+    ) -> Result<Roster, RosterFileError> {
+        let mut known = |entry: &PersonEntry| {
+            let same = before.people.iter().find(|p| p.name == entry.name);
+            same.map_or_else(|| derive(entry), |p| p.id.clone())
+        };
+        let roster = Roster {
+            seq: before.seq.saturating_add(1),
+            prev_sha256: Some(before.sha256().map_err(RosterError::from)?),
+            ..self.into_roster(&mut known)?
+        };
+        Ok(roster)
     }
 
     /// Roster 1, checked. `derive` makes an id for a person without one.

@@ -254,6 +254,7 @@ impl Person {
         ProveRequest {
             act: self.sign_act(act),
             possession,
+            resealed: None,
         }
     }
 }

@@ -1,0 +1,118 @@
+//! `breakglass policy`: show the rules and what waits for signatures, propose the next version,
+//! sign one.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::client::Client;
+use super::{CliError, Exit, Globals, Output, escape, proposals};
+use crate::domain::policy::{Policy, PolicyFile};
+use crate::sealed::versions::What;
+
+/// Arguments of `policy`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Show use cases, channels and limits, and the versions that wait for signatures
+    #[command(after_help = "Example:\n  breakglass policy show")]
+    Show,
+    /// Propose the next version: k custodians sign what loosens, two operators anything else
+    #[command(after_help = "Example:\n  breakglass policy propose policy.toml")]
+    Propose {
+        /// The policy as for `init`; channels stay as they are
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Sign what is shown without asking
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Read what a proposed version changes, and sign it
+    #[command(after_help = "Example:\n  breakglass policy sign")]
+    Sign {
+        /// Beginning of its SHA-256, when several wait
+        #[arg(value_name = "SHA256")]
+        sha256: Option<String>,
+        /// Sign what is shown without asking
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// [`CliError`].
+pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, CliError> {
+    let mut client = Client::open(globals)?;
+    match args.command {
+        Command::Show => show(&mut client, out).await,
+        Command::Propose { file, yes } => propose(&mut client, &file, yes, out).await,
+        Command::Sign { sha256, yes } => {
+            let wanted = sha256.as_deref();
+            proposals::sign(&mut client, What::Policy, wanted, yes, out).await
+        }
+    }
+}
+
+async fn show(client: &mut Client, out: &Output) -> Result<Exit, CliError> {
+    let documents = client.documents().await?;
+    let policy = &documents.policy;
+    let mut text = format!(
+        "Policy {} of {}: a review is due after {} hours.",
+        policy.seq, policy.vault, policy.review_due_hours
+    );
+    for case in &policy.use_cases {
+        text.push_str(&format!(
+            "\n  {:<24} up to {} minutes, {}",
+            escape::line(&case.id),
+            case.max_minutes,
+            escape::line(&case.scope.join(" "))
+        ));
+    }
+    for channel in &policy.channels {
+        let [name, kind, to] = [&channel.name, &channel.kind, &channel.destination];
+        text.push_str(&format!(
+            "\n  channel {:<16} {} to {}",
+            escape::line(name),
+            escape::line(kind),
+            escape::line(to)
+        ));
+    }
+    let (waits, waiting) = proposals::shown(client, &documents, What::Policy).await?;
+    text.push_str(&waits);
+    let object = json!({"version": policy.seq, "sha256": documents.policy_sha256,
+        "policy": policy, "proposals": waiting});
+    out.result(object, &text);
+    Ok(Exit::DONE)
+}
+
+async fn propose(
+    client: &mut Client,
+    file: &std::path::Path,
+    yes: bool,
+    out: &Output,
+) -> Result<Exit, CliError> {
+    let wrong = |e: &dyn std::fmt::Display| CliError::usage(format!("{}: {e}", file.display()));
+    let documents = client.documents().await?;
+    let before = &documents.policy;
+    let text = std::fs::read_to_string(file).map_err(|e| wrong(&e))?;
+    let written = PolicyFile::parse(&text)
+        .and_then(|file| file.into_policy(before.vault.clone(), before.channels.clone()))
+        .map_err(|e| wrong(&e))?;
+    let next = Policy {
+        seq: before.seq.saturating_add(1),
+        prev_sha256: Some(documents.policy_sha256),
+        ..written
+    };
+    let bytes = proposals::bytes(&next)?;
+    let (proposal, view) =
+        proposals::propose(client, &documents, What::Policy, bytes, yes, out).await?;
+    proposals::report(&documents, &proposal, &view, "", json!([]), out);
+    Ok(Exit::DONE)
+}
