@@ -5,11 +5,12 @@ use clap::ValueEnum;
 use serde_json::json;
 
 use super::client::Client;
+use super::escape::line;
 use super::{CliError, Exit, Globals, Output, terms_check};
 use crate::api::GrantReply;
 use crate::domain::act::Deed;
 use crate::domain::grants::Right;
-use crate::domain::ids::{IncidentId, PersonId};
+use crate::domain::ids::IncidentId;
 use crate::domain::time::Timestamp;
 
 /// Arguments of `grant`.
@@ -25,7 +26,7 @@ pub struct Args {
     incident: IncidentId,
     /// Who gets the right; one of the terms' grants
     #[arg(value_name = "PERSON")]
-    person: PersonId,
+    person: String,
     /// What she gets
     #[arg(value_name = "RIGHT")]
     right: RightArg,
@@ -58,12 +59,17 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
     let id = &args.incident;
     let view = client.incident(id).await?;
     let terms_sha256 = terms_check::terms_hash(&view, id)?;
-    let head = client.head().await?;
+    let documents = client.documents().await?;
+    let person = documents.roster.meant(&args.person).ok_or_else(|| {
+        let name = &args.person;
+        CliError::usage(format!("the roster has no one person called {name}"))
+            .hint("breakglass person list")
+    })?;
     let deed = Deed::Grant {
-        grantee: args.person.clone(),
+        grantee: person.id.clone(),
         right: args.right.into(),
     };
-    let act = client.sign_act(&head, Some((id, terms_sha256)), deed)?;
+    let act = client.sign_act(&documents.head, Some((id, terms_sha256)), deed)?;
     let reply: GrantReply = client
         .api
         .post(&format!("/incidents/{id}/grant"), &act)
@@ -81,7 +87,9 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
     let text = format!(
         "{} is {} now; Databricks shows it.\nSign in: {}\n{end}\nWhat she does there is in \
          Databricks' audit log, not in this vault's.",
-        reply.person, reply.right, reply.url
+        line(&person.name),
+        reply.right,
+        reply.url
     );
     out.result(
         json!({"incident": id, "person": reply.person, "right": reply.right, "url": reply.url,

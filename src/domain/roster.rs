@@ -192,6 +192,25 @@ impl Roster {
             .collect()
     }
 
+    /// The one person whom a text means: her id, else her name, else her mail or the part before
+    /// the `@`. `None` when it means nobody, or more than one.
+    #[must_use]
+    pub fn meant(&self, text: &str) -> Option<&Person> {
+        let by = |fits: &dyn Fn(&Person) -> bool| {
+            let mut found = self.people.iter().filter(|person| fits(person));
+            found.next().filter(|_| found.next().is_none())
+        };
+        by(&|p| p.id.as_str() == text)
+            .or_else(|| by(&|p| p.name.eq_ignore_ascii_case(text)))
+            .or_else(|| {
+                by(&|p| {
+                    let mail = &p.contacts.mail;
+                    let local = mail.split('@').next().unwrap_or_default();
+                    mail.eq_ignore_ascii_case(text) || local.eq_ignore_ascii_case(text)
+                })
+            })
+    }
+
     /// A person's name, or the id itself when the roster does not know it.
     #[must_use]
     pub fn name_of(&self, id: &PersonId) -> String {

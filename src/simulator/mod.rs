@@ -14,6 +14,7 @@ mod clusters;
 mod control;
 mod discovery;
 mod engine;
+mod experiments;
 mod files;
 mod gzip;
 mod jobs;

@@ -23,9 +23,9 @@ use super::reply::{Fate, Handled, Reply};
 use super::state::{State, lock};
 use super::wire::{read_body, respond};
 use super::{
-    assignments, catalog, clock, clusters, control, discovery, files, jobs, never, permissions,
-    presigned, runs, scim, secret_scopes, secrets, settings, statements, thrift, tokens,
-    warehouses, workspace,
+    assignments, catalog, clock, clusters, control, discovery, experiments, files, jobs, never,
+    permissions, presigned, runs, scim, secret_scopes, secrets, settings, statements, thrift,
+    tokens, warehouses, workspace,
 };
 
 /// Answers one request. An error drops the connection without an answer.
@@ -288,6 +288,7 @@ fn workspace_api(call: &Call<'_>, family: &str, rest: &[&str]) -> Handled {
         ("fs", _) => files::route(call, rest),
         ("workspace", _) => workspace::route(call, rest),
         ("unity-catalog", _) => catalog::route(call, rest),
+        ("mlflow", _) => experiments::route(call, rest),
         ("connector-service", ["feature-flags", ..]) => Ok(discovery::feature_flags()),
         ("groups", _) => scim::legacy_groups(call, rest),
         ("global-init-scripts" | "apps" | "database", _) => never::workspace(call, family, rest),

@@ -26,7 +26,8 @@ BY_DESIGN = [
     ("sdk_m2m.py", "wrong_secret", "invalid_client",
      "the proxy's own token endpoint refuses a wrong session token in its own words"),
 ]
-SCRIPTS = ("sdk_workspace.py", "sdk_account.py", "sdk_m2m.py", "sdk_files.py", "sql_connector.py")
+SCRIPTS = ("sdk_workspace.py", "sdk_account.py", "sdk_m2m.py", "sdk_files.py", "sql_connector.py",
+           "sdk_go_replay.py", "mlflow_tracking.py")
 # The lines a mailbox must hold after the main path, in this order.
 STEPS = ("[ASKED]", "[SHARE IN]", "[UNSEALING]", "[OPEN]", "[CLAIMED]", "[ENDED, NOT SAFE YET]",
          "[ROTATING]", "[ROTATED]", "[CLOSED]", "[REVIEW DUE")
@@ -183,6 +184,9 @@ def main():
         for tls, door in ((False, "plain"), (True, "tls")):
             want, got = direct(vault, tls), proxied(vault, incident, tls)
             compare(checks, door, want, got)
+            for script in want:
+                print(f"     matrix {script[:-3]:<16} {door:<6} direct: yes, proxy: equal",
+                      flush=True)
             for name, size in (("small", 5), ("big", 60 << 20)):
                 result = got["sdk_files.py"][name]
                 checks.hold(f"{door} files: {size} bytes up and down are the same",

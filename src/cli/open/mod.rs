@@ -15,6 +15,7 @@ use crate::domain::act::{Deed, Opening};
 use crate::domain::grants::GrantTo;
 use crate::domain::ids::IncidentId;
 use crate::domain::phrase::phrase as phrase_of;
+use crate::domain::roster::Roster;
 use crate::domain::terms::{Purpose, Target};
 use crate::sealed::loaded_key::LoadedKey;
 
@@ -56,7 +57,7 @@ pub struct Args {
     /// A person who may be made an admin for the session (`grant`); PERSON:keep lets the right
     /// stay after the close. May be repeated
     #[arg(long = "grant", value_name = "PERSON")]
-    grants: Vec<GrantTo>,
+    grants: Vec<String>,
     /// What the shares are for
     #[arg(long, value_enum, default_value_t)]
     purpose: PurposeArg,
@@ -201,7 +202,7 @@ async fn opening(
             workspace: args.workspace.clone(),
         },
         scope: args.patterns(),
-        grants_to: args.grants.clone(),
+        grants_to: grants_to(&args.grants, &documents.roster)?,
         max_minutes: args.minutes.unwrap_or(0),
         claim_key: None,
         client_nonce: nonce()?,
@@ -237,6 +238,25 @@ async fn opening(
     client.state.keep_claim_key(&key)?;
     opening.claim_key = Some(key.public().text().to_owned());
     Ok(opening)
+}
+
+/// People as typed become ids of the roster.
+fn grants_to(texts: &[String], roster: &Roster) -> Result<Vec<GrantTo>, CliError> {
+    let one = |text: &String| {
+        let (name, keep) = match text.strip_suffix(":keep") {
+            Some(name) => (name, true),
+            None => (text.as_str(), false),
+        };
+        let person = roster.meant(name).ok_or_else(|| {
+            CliError::usage(format!("the roster has no one person called {name}"))
+                .hint("breakglass person list")
+        })?;
+        Ok(GrantTo {
+            person: person.id.clone(),
+            keep,
+        })
+    };
+    texts.iter().map(one).collect()
 }
 
 /// The vault's terms are checked like a custodian does, and must be about what was just signed.
