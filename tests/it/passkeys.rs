@@ -193,6 +193,7 @@ fn a_proof_by_passkey_counts() {
     let request = ProveRequest {
         possession: BASE64.encode(key.sign_proof(text(&act).as_bytes())),
         act: signed(&ada.passkey, &act, &Said::default()),
+        resealed: None,
     };
     vault
         .block(vault.app().prove(&request, &ada.caller(&vault)))
