@@ -10,6 +10,8 @@
 )]
 
 mod custody;
+mod delays;
+mod extend;
 mod faults;
 mod grants;
 mod keys;
