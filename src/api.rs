@@ -210,6 +210,77 @@ pub struct SessionView {
     pub claims: u32,
 }
 
+/// What an incident asks for and what people said, besides shares.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AskedView {
+    /// A delay or veto window runs until this moment, unix milliseconds.
+    pub waits_until_ms: Option<i64>,
+    /// What is missing although enough shares are in, in words.
+    pub missing: Option<String>,
+    /// The person who must agree besides the custodians, where the use case asks for one.
+    pub co_approver: Option<CoApproverView>,
+    /// Security must lift the closed gates, because no further custodian exists.
+    pub override_needed: bool,
+    /// Gates that security lifted.
+    pub lifted: Vec<LiftedView>,
+    /// A second stop or veto by one person, waiting for another person's signature.
+    pub no_waits: Option<NoView>,
+    /// The veto that ended it.
+    pub vetoed: Option<NoView>,
+    /// Custodians' refusals with their reasons.
+    pub refusals: Vec<NoView>,
+    /// The longer session that is being agreed to.
+    pub extension: Option<ExtensionView>,
+}
+
+/// A co-approver, once she signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CoApproverView {
+    /// The role of which one member must agree.
+    pub role: String,
+    /// Who did.
+    pub person: Option<String>,
+    /// Her name.
+    pub name: Option<String>,
+    /// When, unix milliseconds.
+    pub at_ms: Option<i64>,
+}
+
+/// Gates that a security person lifted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LiftedView {
+    /// Who.
+    pub person: String,
+    /// Her name.
+    pub name: String,
+    /// Which gates.
+    pub gates: Vec<String>,
+}
+
+/// Somebody's no.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NoView {
+    /// Who.
+    pub person: String,
+    /// Her name.
+    pub name: String,
+    /// In her words.
+    pub reason: String,
+}
+
+/// A longer session that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ExtensionView {
+    /// Length of the whole session, minutes.
+    pub max_minutes: u32,
+    /// What is signed: the session's terms with these minutes.
+    pub terms_sha256: String,
+    /// Custodians who must agree.
+    pub needed: u8,
+    /// Names of those who did.
+    pub signed: Vec<String>,
+}
+
 /// One incident, whole.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct IncidentView {
@@ -259,6 +330,9 @@ pub struct IncidentView {
     /// Why it is not opened although enough shares are in; one sentence.
     #[serde(default)]
     pub waits_for: Option<String>,
+    /// What is asked for and was said besides shares.
+    #[serde(default)]
+    pub asked: AskedView,
 }
 
 /// The incidents, newest first.

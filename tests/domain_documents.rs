@@ -99,6 +99,8 @@ fn opening() -> Opening {
         grants_to: vec![],
         max_minutes: 30,
         claim_key: Some("ssh-ed25519 AAAAClaim".into()),
+        displaces: None,
+        continues: None,
         client_nonce: "00".repeat(16),
     }
 }

@@ -116,6 +116,46 @@ impl App {
         Ok(())
     }
 
+    /// The frame around an act about an incident, first half: signature, word, incident, not used
+    /// before. Every no is logged.
+    pub(super) async fn admitted(
+        &self,
+        signed: &SignedDocument,
+        caller: &Caller,
+        id: &IncidentId,
+        word: &'static str,
+    ) -> Result<Verified, AppError> {
+        let verified = match self.verified(signed, caller) {
+            Ok(verified) => verified,
+            Err(error) => return Err(self.forged(caller, word, Some(id), error).await),
+        };
+        let found = verified.act.deed.word();
+        let fits = if found == word {
+            verified.about(id)
+        } else {
+            Err(AppError::BadDocument(format!("not an act of {word}")))
+        };
+        let first = match fits {
+            Ok(()) => self.first_time(&verified).await,
+            Err(error) => Err(error),
+        };
+        self.or_refused(&verified, id, first).await?;
+        Ok(verified)
+    }
+
+    /// The frame's second half: what was refused is logged, whatever the outcome is handed on.
+    pub(super) async fn or_refused<T>(
+        &self,
+        verified: &Verified,
+        id: &IncidentId,
+        result: Result<T, AppError>,
+    ) -> Result<T, AppError> {
+        match result {
+            Ok(done) => Ok(done),
+            Err(error) => Err(self.refused(verified, Some(id), error).await),
+        }
+    }
+
     /// Verifies an act signed by one of the caller's own login keys.
     ///
     /// # Errors

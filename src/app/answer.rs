@@ -13,8 +13,8 @@ use crate::api::{ApproveRequest, SignedDocument};
 use crate::domain::act::{Act, Deed};
 use crate::domain::alert::Attempt;
 use crate::domain::ids::{Digest, IncidentId};
+use crate::domain::incident::Incident;
 use crate::domain::incident::command::{Command, ShareOffer};
-use crate::domain::incident::{Incident, Refusal};
 use crate::domain::manifest::{Kind, Manifest};
 use crate::sealed::epoch::EpochName;
 use crate::sealed::release::ReleaseLabel;
@@ -35,10 +35,7 @@ impl App {
         request: &ApproveRequest,
         caller: &Caller,
     ) -> Result<Incident, AppError> {
-        let verified = match self.verified(&request.act, caller) {
-            Ok(verified) => verified,
-            Err(error) => return Err(self.forged(caller, "approve", Some(id), error).await),
-        };
+        let verified = self.admitted(&request.act, caller, id, "approve").await?;
         match self.approve_verified(id, &verified, request).await {
             Ok(incident) => {
                 self.try_begin(id);
@@ -55,7 +52,6 @@ impl App {
         verified: &Verified,
         request: &ApproveRequest,
     ) -> Result<Incident, AppError> {
-        verified.about(id)?;
         let Deed::Approve {
             index,
             manifest_sha256,
@@ -66,14 +62,6 @@ impl App {
         else {
             return Err(AppError::BadDocument("not an act of approval".into()));
         };
-        if !overrides.is_empty() {
-            let why = "overrides come with a later version".to_owned();
-            return Err(Refusal::BadOpening {
-                what: "overrides",
-                why,
-            }
-            .into());
-        }
         let envelope = decode("envelope", &request.envelope, MAX_ENVELOPE_BYTES)?;
         let (incident, _) = self.load(id).await?;
         let offer = ShareOffer {
@@ -86,9 +74,8 @@ impl App {
             unlocker: unlocker.clone(),
             envelope_sha256: Digest::of(&envelope),
             signed_ms: verified.act.at_ms,
+            overrides: overrides.clone(),
         };
-        // Replays are named as such, before the envelope is looked at.
-        self.first_time(verified).await?;
         // The rules first: a person without a share must not make us open files.
         self.ask(
             &incident,
@@ -218,32 +205,24 @@ impl App {
         caller: &Caller,
         word: &'static str,
     ) -> Result<Incident, AppError> {
-        let verified = match self.verified(signed, caller) {
-            Ok(verified) if verified.act.deed.word() == word => verified,
-            Ok(other) => {
-                let error = AppError::BadDocument(format!("not an act of {word}"));
-                return Err(self.refused(&other, Some(id), error).await);
-            }
-            Err(error) => return Err(self.forged(caller, word, Some(id), error).await),
-        };
-        let result = async {
-            verified.about(id)?;
-            self.first_time(&verified).await?;
-            let command = answer_command(&verified.act, &verified)?;
-            let with = With::act(&verified, self.now());
-            let person = verified.act.person.clone();
-            Ok(self.step(id, command, Some(&person), with).await?.incident)
+        let verified = self.admitted(signed, caller, id, word).await?;
+        let result = self.answer_verified(id, &verified).await;
+        self.or_refused(&verified, id, result).await
+    }
+
+    async fn answer_verified(
+        &self,
+        id: &IncidentId,
+        verified: &Verified,
+    ) -> Result<Incident, AppError> {
+        let command = answer_command(&verified.act, verified)?;
+        let with = With::act(verified, self.now());
+        let person = verified.act.person.clone();
+        let incident = self.step(id, command, Some(&person), with).await?.incident;
+        if incident.phase.is_over() {
+            self.inner.memory.forget_key(id);
         }
-        .await;
-        match result {
-            Ok(incident) => {
-                if incident.phase.is_over() {
-                    self.inner.memory.forget_key(id);
-                }
-                Ok(incident)
-            }
-            Err(error) => Err(self.refused(&verified, Some(id), error).await),
-        }
+        Ok(incident)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Step 8, first half: a session ends. Calls are cut before the log is asked; what follows is the
+//! Step 8, first half: a session ends, or security ends it before it began. Calls are cut before the log is asked; what follows is the
 //! way back.
 
 use super::App;
@@ -8,11 +8,11 @@ use super::step::With;
 use crate::api::SignedDocument;
 use crate::domain::act::Deed;
 use crate::domain::ids::IncidentId;
-use crate::domain::incident::command::Command;
+use crate::domain::incident::command::{Command, No};
 use crate::domain::incident::{CloseCause, Incident, Phase};
 
 impl App {
-    /// The responder closes, or anyone involved stops.
+    /// The responder closes, anyone involved stops, or security vetoes.
     ///
     /// # Errors
     /// A bad document or a refusal of the rules.
@@ -23,18 +23,9 @@ impl App {
         caller: &Caller,
         word: &'static str,
     ) -> Result<Incident, AppError> {
-        let verified = match self.verified(signed, caller) {
-            Ok(verified) if verified.act.deed.word() == word => verified,
-            Ok(other) => {
-                let error = AppError::BadDocument(format!("not an act of {word}"));
-                return Err(self.refused(&other, Some(id), error).await);
-            }
-            Err(error) => return Err(self.forged(caller, word, Some(id), error).await),
-        };
-        match self.end_verified(id, &verified).await {
-            Ok(incident) => Ok(incident),
-            Err(error) => Err(self.refused(&verified, Some(id), error).await),
-        }
+        let verified = self.admitted(signed, caller, id, word).await?;
+        let result = self.end_verified(id, &verified).await;
+        self.or_refused(&verified, id, result).await
     }
 
     async fn end_verified(
@@ -42,8 +33,6 @@ impl App {
         id: &IncidentId,
         verified: &Verified,
     ) -> Result<Incident, AppError> {
-        verified.about(id)?;
-        self.first_time(verified).await?;
         let person = verified.act.person.clone();
         let act_sha256 = verified.sha256;
         let command = match &verified.act.deed {
@@ -51,11 +40,16 @@ impl App {
                 person: person.clone(),
                 act_sha256,
             },
-            Deed::Stop { reason } => Command::Stop {
+            Deed::Stop { reason } => Command::Stop(No {
                 person: person.clone(),
                 reason: reason.clone(),
                 act_sha256,
-            },
+            }),
+            Deed::Veto { reason } => Command::Veto(No {
+                person: person.clone(),
+                reason: reason.clone(),
+                act_sha256,
+            }),
             other => {
                 return Err(AppError::BadDocument(format!(
                     "{} ends no session",
@@ -65,7 +59,11 @@ impl App {
         };
         let with = With::act(verified, self.now());
         let incident = self.step(id, command, Some(&person), with).await?.incident;
-        self.go_back(id);
+        if incident.phase.is_over() {
+            self.inner.memory.forget_key(id);
+        } else if matches!(incident.phase, Phase::Closing(_)) {
+            self.go_back(id);
+        }
         Ok(incident)
     }
 

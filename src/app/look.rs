@@ -1,6 +1,7 @@
 //! Looking: what people of the roster are shown of the vault and its incidents. Changes nothing,
 //! and shows no share, token or phrase.
 
+mod asked;
 mod board;
 mod incident;
 mod log;

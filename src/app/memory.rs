@@ -52,12 +52,38 @@ pub struct LiveSession {
     /// Cut when the session ends; both copy directions watch it.
     pub cut: CancellationToken,
     /// The proxied leg; the bearer never leaves it.
-    pub(super) forwarder: Forwarder,
-    pub(super) token_sha256: RwLock<Option<Digest>>,
+    pub(super) forwarder: Arc<Forwarder>,
+    /// Databricks' id of the session secret; none where the dormant credential is used.
+    pub(super) secret_id: Option<String>,
+    pub(super) token_sha256: Arc<RwLock<Option<Digest>>>,
     /// The snapshot before is taken: calls that may leave something behind wait for it.
     pub(super) surveyed: CancellationToken,
     /// What is counted about its calls.
-    pub(super) desk: Desk,
+    pub(super) desk: Arc<Desk>,
+}
+
+impl LiveSession {
+    /// The same session: one token, one cut, one count of calls.
+    pub(super) fn shared(&self) -> Self {
+        Self {
+            id: self.id.clone(),
+            incident: self.incident.clone(),
+            terms_sha256: self.terms_sha256,
+            actor: self.actor.clone(),
+            target: self.target.clone(),
+            scope: self.scope.clone(),
+            policy_sha256: self.policy_sha256,
+            principal: self.principal.clone(),
+            exp: self.exp,
+            exp_boot_ms: self.exp_boot_ms,
+            cut: self.cut.clone(),
+            forwarder: self.forwarder.clone(),
+            secret_id: self.secret_id.clone(),
+            surveyed: self.surveyed.clone(),
+            token_sha256: Arc::clone(&self.token_sha256),
+            desk: Arc::clone(&self.desk),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -176,6 +202,16 @@ impl Memory {
 
     pub(super) fn put_session(&self, session: Arc<LiveSession>) {
         *self.session.write().unwrap_or_else(PoisonError::into_inner) = Some(session);
+    }
+
+    /// Puts a longer session in the place of itself; false when it has ended.
+    pub(super) fn replace_session(&self, longer: Arc<LiveSession>) -> bool {
+        let mut session = self.session.write().unwrap_or_else(PoisonError::into_inner);
+        let lives = session.as_ref().is_some_and(|live| live.id == longer.id);
+        if lives {
+            *session = Some(longer);
+        }
+        lives
     }
 
     pub(super) fn session(&self) -> Option<Arc<LiveSession>> {

@@ -16,13 +16,16 @@ mod acts;
 mod attempts;
 mod checking;
 mod clock_check;
+mod event_rows;
 mod folded;
 mod step;
 
 // The walk.
 mod answer;
 mod claim;
+mod consent;
 mod end;
+mod extend;
 mod foreign;
 pub mod login;
 mod measure;

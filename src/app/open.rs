@@ -11,8 +11,9 @@ use crate::domain::act::{Deed, Opening};
 use crate::domain::ids::{Digest, IncidentId};
 use crate::domain::incident::command::Fresh;
 use crate::domain::incident::opening::{self, Request};
-use crate::domain::incident::{Incident, Refusal};
+use crate::domain::incident::{Incident, Phase, Refusal};
 use crate::domain::terms::{Purpose, Requester, Target};
+use crate::domain::time::{DAY_MS, Timestamp};
 use crate::sealed::vault::IncidentKey;
 use crate::store::{CommitError, Conflict};
 
@@ -90,6 +91,8 @@ impl App {
             grants_to: Vec::new(),
             max_minutes: 0,
             claim_key: None,
+            displaces: None,
+            continues: None,
             client_nonce: chance::hex32()?,
         };
         self.open_incident(Requester::Vault, None, opening, With::default())
@@ -118,11 +121,15 @@ impl App {
             };
             let data = self
                 .rules_data(&facts, None, requester.person(), now)
-                .await?;
+                .await?
+                .continuing(self.broken_lately(&opening, now).await?);
             let events = opening::open(&request, &data.rules(&facts)?, now)?;
             let opened = Incident::from_opened(&events[0])?;
-            // In memory before the commit: the moment it is durable, custodians may answer.
-            self.inner.memory.put_key(&incident, key);
+            // In memory before the commit: the moment it is durable, custodians may answer. While
+            // it waits nobody may, and its end makes another identity.
+            if opened.is_collecting() {
+                self.inner.memory.put_key(&incident, key);
+            }
             match self
                 .write(0, &opened, &events, with.clone(), &facts, now)
                 .await
@@ -143,6 +150,29 @@ impl App {
             }
         }
         Err(AppError::Overloaded)
+    }
+}
+
+impl App {
+    /// The incident that an opening continues, where it broke within a day and left its rotation
+    /// owed.
+    async fn broken_lately(
+        &self,
+        opening: &Opening,
+        now: Timestamp,
+    ) -> Result<Option<IncidentId>, AppError> {
+        let Some(id) = &opening.continues else {
+            return Ok(None);
+        };
+        let (broken, _) = self.load(id).await?;
+        let ended = match broken.phase {
+            Phase::Refused { at_ms } | Phase::Withdrawn { at_ms } | Phase::Lapsed { at_ms } => {
+                Some(at_ms)
+            }
+            _ => None,
+        };
+        let lately = ended.is_some_and(|at| now.since_ms(at) < DAY_MS);
+        Ok((broken.rotation_owed && lately).then(|| id.clone()))
     }
 }
 

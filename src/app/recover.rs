@@ -89,18 +89,10 @@ impl App {
     async fn recover_incident(&self, incident: &Incident) -> Result<(), AppError> {
         let id = &incident.id;
         match &incident.phase {
-            Phase::Collecting(_) | Phase::Opening { .. } => {
-                let (key, fresh) = fresh_key()?;
-                self.inner.memory.put_key(id, key);
-                let command = Command::Restarted { fresh };
-                let after = self
-                    .step(id, command, None, With::default())
-                    .await?
-                    .incident;
-                if !after.is_collecting() {
-                    self.inner.memory.forget_key(id);
-                }
-                Ok(())
+            // A wait has no identity to lose: its end makes one.
+            Phase::Collecting(_) | Phase::Cooling(_) | Phase::Opening { .. } => {
+                self.ask_with(id, |fresh| Command::Restarted { fresh })
+                    .await
             }
             Phase::Open(_) => {
                 let (_, fresh) = fresh_key()?;

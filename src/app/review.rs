@@ -188,14 +188,9 @@ impl App {
         signed: &SignedDocument,
         caller: &Caller,
     ) -> Result<Incident, AppError> {
-        let verified = match self.verified(signed, caller) {
-            Ok(verified) => verified,
-            Err(error) => return Err(self.forged(caller, "review", Some(id), error).await),
-        };
-        match self.sign_verified(id, &verified).await {
-            Ok(incident) => Ok(incident),
-            Err(error) => Err(self.refused(&verified, Some(id), error).await),
-        }
+        let verified = self.admitted(signed, caller, id, "review").await?;
+        let result = self.sign_verified(id, &verified).await;
+        self.or_refused(&verified, id, result).await
     }
 
     async fn sign_verified(
@@ -203,8 +198,6 @@ impl App {
         id: &IncidentId,
         verified: &Verified,
     ) -> Result<Incident, AppError> {
-        verified.about(id)?;
-        self.first_time(verified).await?;
         let Deed::Review {
             answers,
             findings,

@@ -193,6 +193,15 @@ impl App {
     /// Deletes every session secret and probe that is or may be alive, found by its id or by the
     /// tag of a POST whose reply was lost. Somebody else's secret is never touched.
     pub(super) async fn delete_our_secrets(&self, bearer: &Minted) -> Result<(), AppError> {
+        self.delete_our_secrets_but(bearer, None).await
+    }
+
+    /// The same, sparing one that is in use.
+    pub(super) async fn delete_our_secrets_but(
+        &self,
+        bearer: &Minted,
+        keep: Option<&str>,
+    ) -> Result<(), AppError> {
         let posts = self
             .inner
             .store
@@ -201,6 +210,7 @@ impl App {
         let posts: Vec<_> = posts
             .into_iter()
             .filter(|p| p.used_for != SecretUse::Successor)
+            .filter(|p| keep.is_none() || p.secret_id.as_deref() != keep)
             .collect();
         if posts.is_empty() {
             return Ok(());

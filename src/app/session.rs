@@ -9,12 +9,14 @@ use super::error::AppError;
 use super::memory::LiveSession;
 use super::permit::Desk;
 use super::secrets::pause;
+use super::session_source::{Source, Wanted};
 use super::step::With;
 use super::{App, chance};
 use crate::databricks::{CallError, Forwarder, Minted, SessionCredential, Upstream};
 use crate::domain::ids::IncidentId;
 use crate::domain::incident::command::Command;
 use crate::domain::incident::{Incident, OPENING_MS, Phase};
+use crate::domain::lifetime::wanted_s;
 use crate::domain::never::Principal;
 use crate::domain::scope::Scope;
 use crate::domain::time::MINUTE_MS;
@@ -49,12 +51,16 @@ impl App {
             .await?;
         self.report_foreign_at_opening(incident, &listed, &credential.secret_id)
             .await?;
+        let wanted = Wanted {
+            lifetime_s: wanted_s(incident.terms.max_minutes),
+            keep: None,
+            end,
+        };
         let source = self
-            .session_source(incident, &credential, &bearer, end)
+            .session_source(incident, &credential, &bearer, &wanted)
             .await?;
-        source.also_guard(&credential.client_secret);
         let session = self
-            .live_session(incident, &credential, &bearer, Arc::new(source), end)
+            .live_session(incident, &credential, &bearer, source, end)
             .await?;
         self.start_session(incident, session).await
     }
@@ -64,12 +70,12 @@ impl App {
         incident: &Incident,
         credential: &Arc<Credential>,
         bearer: &Minted,
-        source: Arc<SessionCredential>,
+        source: Source,
         end: i64,
     ) -> Result<LiveSession, AppError> {
         let mut principal = self.principal_facts(incident, bearer, end).await?;
         principal.grantees = self.grantees(incident, credential, end).await?;
-        self.usable(incident, &source).await?;
+        self.usable(incident, &source.credential).await?;
         let scope = Scope::parse(&incident.terms.scope)
             .map_err(|e| AppError::Inconsistent(e.to_string()))?;
         let length_ms = i64::from(incident.terms.max_minutes) * MINUTE_MS;
@@ -89,15 +95,16 @@ impl App {
             exp: self.now().plus_ms(length_ms),
             exp_boot_ms: self.inner.clock.boot_ms() + length_ms,
             cut: CancellationToken::new(),
-            forwarder: Forwarder::new(&self.inner.databricks, source),
-            token_sha256: RwLock::new(None),
+            forwarder: Arc::new(Forwarder::new(&self.inner.databricks, source.credential)),
+            secret_id: source.secret_id,
+            token_sha256: Arc::new(RwLock::new(None)),
             surveyed: CancellationToken::new(),
-            desk: Desk::default(),
+            desk: Arc::new(Desk::default()),
         })
     }
 
     /// Waits until the session secret mints on every host of the target.
-    async fn usable(
+    pub(super) async fn usable(
         &self,
         incident: &Incident,
         source: &SessionCredential,

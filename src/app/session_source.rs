@@ -12,7 +12,7 @@ use super::{App, chance};
 use crate::databricks::{CallError, Minted, SecretRecord, SessionCredential};
 use crate::domain::alert::{Attempt, Fault};
 use crate::domain::incident::Incident;
-use crate::domain::lifetime::{SessionSecret, wanted_s};
+use crate::domain::lifetime::SessionSecret;
 use crate::sealed::secret::Credential;
 use crate::store::change::SecretUse;
 
@@ -25,6 +25,22 @@ pub(super) const LONGER_LIFETIMES_S: [u64; 3] = [3_600, 86_400, 604_800];
 /// Live secrets that Databricks allows a principal: with as many, a no says nothing about
 /// lifetimes.
 const MOST_SECRETS: usize = 5;
+
+/// The session secret that is wanted.
+pub(super) struct Wanted<'a> {
+    /// How long it must live, seconds.
+    pub lifetime_s: u64,
+    /// A session secret in use, which no clean-up may touch.
+    pub keep: Option<&'a str>,
+    /// When trying ends, boot clock.
+    pub end: i64,
+}
+
+/// Where tokens come from, and the id of the secret that was made for them, if one was.
+pub(super) struct Source {
+    pub credential: Arc<SessionCredential>,
+    pub secret_id: Option<String>,
+}
 
 /// One try of one lifetime.
 struct Try {
@@ -40,20 +56,23 @@ impl App {
         incident: &Incident,
         credential: &Arc<Credential>,
         bearer: &Minted,
-        end: i64,
-    ) -> Result<SessionCredential, AppError> {
+        wanted: &Wanted<'_>,
+    ) -> Result<Source, AppError> {
         let measured = self.measured().await?;
-        let wanted = wanted_s(incident.terms.max_minutes);
-        let shortest = wanted.max(measured.shortest_lifetime_s);
+        let shortest = wanted.lifetime_s.max(measured.shortest_lifetime_s);
         let longer = LONGER_LIFETIMES_S.into_iter().filter(|s| *s > shortest);
         let client = self.inner.databricks.clone();
         let mut last = AppError::Sealed("no lifetime was tried");
         let mut only_lifetimes = true;
         for base_s in std::iter::once(shortest).chain(longer) {
             for _ in 0..LOST_REPLIES {
-                let tried = self.try_lifetime(incident, bearer, base_s, end).await?;
+                let tried = self.try_lifetime(incident, bearer, base_s, wanted).await?;
                 match tried.posted {
-                    Posted::Made(made) => return Ok(SessionCredential::new(client, made.secret)),
+                    Posted::Made(made) => {
+                        let secret_id = Some(made.record.id.clone());
+                        let source = SessionCredential::new(client, made.secret);
+                        return Ok(guarded(source, secret_id, credential));
+                    }
                     Posted::Refused(error) => {
                         only_lifetimes &= tried.had_room && refuses_lifetime(&error);
                         last = error.into();
@@ -76,10 +95,8 @@ impl App {
             return Err(last);
         }
         self.credential_in_use(incident).await?;
-        Ok(SessionCredential::of_credential(
-            client,
-            Arc::clone(credential),
-        ))
+        let source = SessionCredential::of_credential(client, Arc::clone(credential));
+        Ok(guarded(source, None, credential))
     }
 
     async fn try_lifetime(
@@ -87,11 +104,11 @@ impl App {
         incident: &Incident,
         bearer: &Minted,
         base_s: u64,
-        end: i64,
+        wanted: &Wanted<'_>,
     ) -> Result<Try, AppError> {
         let lifetime_s = base_s + chance::between(1, TAG_SPAN_S)?;
         let before = self
-            .persist("list the secrets", Some(end), || async {
+            .persist("list the secrets", Some(wanted.end), || async {
                 Ok(self.inner.databricks.list_secrets(bearer).await?)
             })
             .await?;
@@ -103,8 +120,8 @@ impl App {
             // Perhaps it was made: its value is lost, so it is found by its tag and deleted.
             tracing::warn!(%error, "the session secret's reply was lost");
             pause(self.inner.databricks.config().waits.reconcile_gap_ms).await;
-            self.persist("delete a lost session secret", Some(end), || {
-                self.delete_our_secrets(bearer)
+            self.persist("delete a lost session secret", Some(wanted.end), || {
+                self.delete_our_secrets_but(bearer, wanted.keep)
             })
             .await?;
         }
@@ -130,6 +147,15 @@ impl App {
         self.record(vec![entry], Vec::new(), alerts, Some(incident))
             .await
             .map(drop)
+    }
+}
+
+/// Replies are watched for the vault's own credential as well, while it is unsealed.
+fn guarded(source: SessionCredential, secret_id: Option<String>, with: &Credential) -> Source {
+    source.also_guard(&with.client_secret);
+    Source {
+        credential: Arc::new(source),
+        secret_id,
     }
 }
 

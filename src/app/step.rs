@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::App;
 use super::acts::Verified;
 use super::error::AppError;
+use super::event_rows::rows_of;
 use super::facts::Facts;
 use crate::alerts;
 use crate::audit::entry::Draft;
@@ -16,7 +17,7 @@ use crate::domain::incident::{Event, Incident, Phase, Refusal, Rules, decide};
 use crate::domain::roster::Roster;
 use crate::domain::terms::Gate;
 use crate::domain::time::{DAY_MS, HOUR_MS, Timestamp};
-use crate::store::change::{Alert, Document, DocumentKind, RowChange};
+use crate::store::change::{Alert, RowChange};
 use crate::store::{Commit, CommitError, Committed, Conflict};
 
 /// How often a step is decided anew because another one came between.
@@ -277,14 +278,14 @@ impl App {
             .find(|(i, _)| i.phase.holds_vault() && Some(&i.id) != mine);
         let (openings, stops) = match actor {
             None => (0, 0),
-            Some(actor) => (
-                store
-                    .acts_since(actor, "open", now.plus_ms(-HOUR_MS))
-                    .await?,
-                store
-                    .acts_since(actor, "stop", now.plus_ms(-DAY_MS))
-                    .await?,
-            ),
+            Some(actor) => {
+                let day = now.plus_ms(-DAY_MS);
+                let stops = store.acts_since(actor, "stop", day).await?;
+                let vetoes = store.acts_since(actor, "veto", day).await?;
+                let hour = now.plus_ms(-HOUR_MS);
+                let openings = store.acts_since(actor, "open", hour).await?;
+                (openings, stops + vetoes)
+            }
         };
         let alert_confirmed = match mine {
             None => false,
@@ -301,12 +302,13 @@ impl App {
             openings_last_hour: openings,
             stops_last_day: stops,
             has_collecting: actor.is_some_and(|actor| {
-                others.iter().any(|(i, _)| {
-                    i.requester.person() == Some(actor) && matches!(i.phase, Phase::Collecting(_))
-                })
+                others
+                    .iter()
+                    .any(|(i, _)| i.requester.person() == Some(actor) && i.is_being_asked())
             }),
             epoch: facts.epoch_facts()?,
             lifetimes: self.measured().await?.lifetimes(),
+            continues: None,
         })
     }
 }
@@ -321,9 +323,15 @@ pub(super) struct RulesData {
     has_collecting: bool,
     epoch: crate::domain::incident::rules::EpochFacts,
     lifetimes: crate::domain::lifetime::Lifetimes,
+    continues: Option<IncidentId>,
 }
 
 impl RulesData {
+    /// The same for an opening that continues a broken incident.
+    pub(super) fn continuing(self, continues: Option<IncidentId>) -> Self {
+        Self { continues, ..self }
+    }
+
     pub(super) fn rules<'a>(&self, facts: &'a Facts) -> Result<Rules<'a>, AppError> {
         Ok(Rules {
             roster: &facts.roster,
@@ -338,85 +346,8 @@ impl RulesData {
             has_collecting: self.has_collecting,
             stops_last_day: self.stops_last_day,
             lifetimes: self.lifetimes,
+            continues: self.continues.clone(),
         })
-    }
-}
-
-/// Rows that follow from an event by themselves.
-fn rows_of(event: &Event, after: &Incident, now: Timestamp) -> Vec<RowChange> {
-    let incident = after.id.clone();
-    let owed = || RowChange::SetFact {
-        name: ROTATION_OWED.to_owned(),
-        value: Some(now.0.to_string()),
-    };
-    match event {
-        Event::Opened(frozen) | Event::AskedAgain { frozen, .. } => {
-            let document = frozen.terms.as_deref().and_then(|terms| {
-                Some(RowChange::PutDocument(Document {
-                    kind: DocumentKind::Terms,
-                    sha256: frozen.terms_sha256,
-                    bytes: crate::domain::canonical::to_bytes(terms).ok()?,
-                    signature: None,
-                }))
-            });
-            [Some(RowChange::DropEnvelopes { incident }), document]
-                .into_iter()
-                .flatten()
-                .collect()
-        }
-        Event::ShareWithdrawn { index, .. } => {
-            vec![RowChange::DropEnvelope {
-                incident,
-                index: *index,
-            }]
-        }
-        Event::Unsealed {}
-        | Event::Withdrawn { .. }
-        | Event::Refused { .. }
-        | Event::Lapsed { .. } => {
-            vec![RowChange::DropEnvelopes { incident }]
-        }
-        Event::UnsealFailed { combined: true, .. } | Event::MemoryLost {} => {
-            vec![RowChange::DropEnvelopes { incident }, owed()]
-        }
-        Event::SessionOpened { sid, exp_ms, .. } => {
-            vec![RowChange::PutSession {
-                session: sid.clone(),
-                incident,
-                exp_ms: *exp_ms,
-            }]
-        }
-        Event::Claimed {
-            sid, token_sha256, ..
-        } => {
-            vec![RowChange::SetToken {
-                session: sid.clone(),
-                token_sha256: *token_sha256,
-            }]
-        }
-        Event::SessionClosed {
-            sid,
-            memory_lost,
-            at_ms,
-            ..
-        } => {
-            let end = sid.clone().map(|session| RowChange::EndSession {
-                session,
-                at_ms: *at_ms,
-            });
-            let owed = memory_lost.then(owed);
-            [Some(RowChange::DropEnvelopes { incident }), end, owed]
-                .into_iter()
-                .flatten()
-                .collect()
-        }
-        Event::Closed { .. } => {
-            vec![RowChange::SetFact {
-                name: ROTATION_OWED.to_owned(),
-                value: None,
-            }]
-        }
-        _ => Vec::new(),
     }
 }
 

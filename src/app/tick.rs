@@ -59,12 +59,21 @@ impl App {
     async fn tick_incident(&self, incident: &Incident) -> Result<(), AppError> {
         let now = self.now();
         match &incident.phase {
-            Phase::Collecting(gathering) => {
+            Phase::Waiting { until_ms } if now >= *until_ms => {
+                self.ask_with(&incident.id, |fresh| Command::WaitOver { fresh })
+                    .await?;
+            }
+            Phase::Cooling(_) if now >= incident.terms.not_before_ms => {
+                self.step(&incident.id, Command::Time, None, With::default())
+                    .await?;
+                self.try_begin(&incident.id);
+            }
+            Phase::Collecting(_) => {
                 if now >= incident.terms.expires_ms {
                     self.step(&incident.id, Command::Time, None, With::default())
                         .await?;
                     self.inner.memory.forget_key(&incident.id);
-                } else if gathering.approvals.len() >= usize::from(incident.terms.needed) {
+                } else if incident.agreed().is_ok() {
                     self.try_begin(&incident.id);
                 }
             }
@@ -92,8 +101,10 @@ impl App {
         }
         let settles = live.iter().any(|(incident, _)| {
             incident.phase.holds_vault()
-                || (matches!(incident.phase, Phase::Collecting(_))
-                    && (incident.purpose == Purpose::Rotate || incident.rotation_owed))
+                || (incident.is_being_asked()
+                    && (incident.purpose == Purpose::Rotate
+                        || incident.rotation_owed
+                        || incident.terms.continues.is_some()))
         });
         if settles {
             return Ok(());

@@ -14,7 +14,7 @@ use super::{App, facts};
 use crate::domain::alert::Attempt;
 use crate::domain::ids::IncidentId;
 use crate::domain::incident::command::Command;
-use crate::domain::incident::{Incident, Phase, decide};
+use crate::domain::incident::{CloseCause, Incident, Phase, Refusal, decide};
 use crate::domain::terms::Purpose;
 use crate::sealed::secret::Credential;
 
@@ -42,7 +42,7 @@ impl App {
             return Ok(None);
         }
         let (incident, _) = self.load(id).await?;
-        if incident.approvals().len() < usize::from(incident.terms.needed) {
+        if incident.agreed().is_err() {
             return Ok(None);
         }
         // Nothing is unsealed on the word of a row alone.
@@ -57,8 +57,14 @@ impl App {
             return Ok(None);
         }
         let begun = match self.step(id, Command::Begin, None, With::default()).await {
+            // Durable: the quorum agreed to close another incident first. Ended here, the restart
+            // ends that one.
+            Ok(stepped) if stepped.incident.is_being_asked() => {
+                self.displace(&stepped.incident).await?;
+                return Ok(None);
+            }
             Ok(stepped) => stepped.incident,
-            // Too few shares, no alert confirmed, another incident open: later.
+            // Too few shares, no alert confirmed, too early: later.
             Err(AppError::Refused(_)) => return Ok(None),
             Err(error) => return Err(error),
         };
@@ -94,7 +100,23 @@ impl App {
     async fn may_begin(&self, incident: &Incident) -> Result<bool, AppError> {
         let (facts, now) = (self.inner.facts.get(), self.now());
         let data = self.rules_data(&facts, Some(incident), None, now).await?;
-        Ok(decide(incident, Command::Begin, &data.rules(&facts)?, now).is_ok())
+        match decide(incident, Command::Begin, &data.rules(&facts)?, now) {
+            Ok(_) => Ok(true),
+            Err(Refusal::Busy(_)) => {
+                self.displace(incident).await?;
+                Ok(false)
+            }
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// Closes the incident that a quorum agreed to displace, as soon as it has a session.
+    async fn displace(&self, incident: &Incident) -> Result<(), AppError> {
+        let agreed = incident.gathering().is_some_and(|g| g.displacing);
+        match &incident.terms.displaces {
+            Some(other) if agreed => self.cut(other, CloseCause::Displaced).await,
+            _ => Ok(()),
+        }
     }
 
     /// Tells people, once per process, that a row is not what the log says.

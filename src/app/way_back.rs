@@ -9,7 +9,7 @@ use super::rotate::Hands;
 use super::step::With;
 use super::undo::Tokens;
 use crate::domain::ids::IncidentId;
-use crate::domain::incident::command::Command;
+use crate::domain::incident::command::{Command, Fresh};
 use crate::domain::incident::{Closing, Incident, Phase};
 use crate::domain::rotation::{Cause, State};
 use crate::domain::terms::Purpose;
@@ -180,20 +180,33 @@ impl App {
             }
         };
         for (incident, _) in live {
-            if Some(&incident.id) == except || !matches!(incident.phase, Phase::Collecting(_)) {
+            let asked = matches!(incident.phase, Phase::Collecting(_) | Phase::Cooling(_));
+            if Some(&incident.id) == except || !asked {
                 continue;
             }
-            if let Err(error) = self.ask_again_for_new_epoch(&incident.id).await {
+            let again = |fresh| Command::EpochEnded { fresh };
+            if let Err(error) = self.ask_with(&incident.id, again).await {
                 tracing::error!(incident = %incident.id, %error, "could not be asked again");
             }
         }
     }
 
-    async fn ask_again_for_new_epoch(&self, id: &IncidentId) -> Result<(), AppError> {
+    /// Freezes new terms with a fresh identity, kept in memory only if shares are asked for.
+    pub(super) async fn ask_with(
+        &self,
+        id: &IncidentId,
+        command: impl FnOnce(Fresh) -> Command,
+    ) -> Result<(), AppError> {
         let (key, fresh) = super::open::fresh_key()?;
+        // In memory before the commit: the moment it is durable, custodians may answer.
         self.inner.memory.put_key(id, key);
-        self.step(id, Command::EpochEnded { fresh }, None, With::default())
-            .await
-            .map(drop)
+        let asked = self.step(id, command(fresh), None, With::default()).await;
+        if !asked
+            .as_ref()
+            .is_ok_and(|stepped| stepped.incident.is_collecting())
+        {
+            self.inner.memory.forget_key(id);
+        }
+        asked.map(drop)
     }
 }

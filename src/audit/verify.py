@@ -399,7 +399,12 @@ class Rules:
             need(good, "sid, inc or exp_ms is missing", seq)
             need(sid not in self.sessions, "the session is open already", seq)
             self.sessions[sid] = (inc, exp)
-        elif kind == "session.close":
+        elif kind == "session.extended":
+            exp, session = entry.get("exp_ms"), self.sessions.get(sid)
+            need(session and type(exp) is int, "no such session is open", seq)
+            need(exp > session[1], "the session is not longer than before", seq)
+            self.sessions[sid] = (session[0], exp)
+        elif kind == "session.close" and not ("sid" in entry and sid is None):
             good = isinstance(sid, str) and self.sessions.pop(sid, None)
             need(good, "no such session is open", seq)
         elif kind == "call.begin":

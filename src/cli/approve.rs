@@ -12,17 +12,18 @@ use super::client::{Client, Documents};
 use super::phrase::Heard;
 use super::release::{OwnShare, own_share, rejected};
 use super::terms_check::Case;
-use super::{CliError, Exit, Globals, Output, changes, clock, phrase, show, terms_check};
+use super::{CliError, Exit, Globals, Output, changes, clock, consent, phrase, show, terms_check};
 use crate::api::{ApproveRequest, IncidentView};
 use crate::domain::act::{Deed, PhraseResult, Pick};
-use crate::domain::ids::IncidentId;
+use crate::domain::ids::{Digest, IncidentId};
+use crate::domain::terms::Gate;
 use crate::sealed::possession::PossessionKey;
 use crate::sealed::release::{ReleaseLabel, seal_release};
 
 /// Arguments of `approve`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  breakglass approve INC-7\n  breakglass approve INC-7 --phrase \"jury lamp iron\""
+    after_help = "Examples:\n  breakglass approve INC-7\n  breakglass approve INC-7 --phrase \"jury lamp iron\"\n  breakglass approve INC-7 --override no_alert_confirmed\n\nWhere a use case asks for a co-approver, an auditor runs the same command; she gives no share."
 )]
 pub struct Args {
     /// The incident
@@ -31,6 +32,12 @@ pub struct Args {
     /// The words that were read to you, or `none`; without it you choose from a list
     #[arg(long, value_name = "WORDS")]
     phrase: Option<String>,
+    /// Stand in for an alert that no channel confirmed, as one approver more than needed
+    #[arg(long = "override", value_name = "GATE", value_parser = consent::gate)]
+    lifts: Vec<Gate>,
+    /// Agree as co-approver, although you hold a share as well
+    #[arg(long, conflicts_with = "lifts")]
+    without_share: bool,
 }
 
 /// Checks, asks, opens, signs and sends.
@@ -42,7 +49,14 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
     let documents = client.documents().await?;
     let id = &args.incident;
     let case = terms_check::fetch(&mut client, &documents, id).await?;
-    let index = may_approve(&client, &documents, &case)?;
+    let co_role = consent::co_role(&client, &documents, &case);
+    let holds = documents.roster.index_of(client.me()).is_some();
+    let without_share = co_role.is_some() && (args.without_share || !holds);
+    let index = if without_share {
+        0
+    } else {
+        may_approve(&client, &documents, &case)?
+    };
     let mut pins = client.kept.settings.pins.clone();
     pins.advance_manifest(case.terms.epoch, case.terms.manifest_sha256)?;
     for line in changes::since_last_signed(&client, &documents).await? {
@@ -50,6 +64,9 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
     }
     // What is signed is shown, `-q` or not.
     out.warn(&show::facts(&case, &documents.roster, clock::now()));
+    if without_share {
+        return consent::co_approve(&mut client, &case, args.phrase.as_deref(), out).await;
+    }
     let heard = phrase::ask(
         &mut client,
         out,
@@ -59,11 +76,11 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
     )
     .await?;
     if let Heard::Not(pick) = heard {
-        return mismatch(&mut client, &case, pick).await;
+        return mismatch(&mut client, &case, &case.terms_sha256, pick).await;
     }
     let person = documents.person(&client.kept.settings)?.clone();
     let own = own_share(&mut client, &person, &case.manifest, index).await?;
-    let request = approval(&mut client, &case, &own, index)?;
+    let request = approval(&mut client, &case, &own, (index, args.lifts))?;
     let view: IncidentView = client
         .api
         .post(&format!("/incidents/{id}/approve"), &request)
@@ -110,7 +127,7 @@ fn approval(
     client: &mut Client,
     case: &Case,
     own: &OwnShare,
-    index: u8,
+    (index, overrides): (u8, Vec<Gate>),
 ) -> Result<ApproveRequest, CliError> {
     let terms = &case.terms;
     let deed = Deed::Approve {
@@ -118,7 +135,7 @@ fn approval(
         manifest_sha256: terms.manifest_sha256,
         unlocker: own.unlocker.clone(),
         phrase: PhraseResult::Matched,
-        overrides: Vec::new(),
+        overrides,
     };
     let about = (&terms.incident, case.terms_sha256);
     let act = client.sign_act(&case.head, Some(about), deed)?;
@@ -140,24 +157,31 @@ fn approval(
 }
 
 /// Tells the vault that the words were not these; no share is opened.
-async fn mismatch(client: &mut Client, case: &Case, pick: Pick) -> Result<Exit, CliError> {
+pub(super) async fn mismatch(
+    client: &mut Client,
+    case: &Case,
+    heard_for: &Digest,
+    pick: Pick,
+) -> Result<Exit, CliError> {
     let id = &case.terms.incident;
-    let act = client.sign_act(
-        &case.head,
-        Some((id, case.terms_sha256)),
-        Deed::Mismatch { pick },
-    )?;
+    let act = client.sign_act(&case.head, Some((id, *heard_for)), Deed::Mismatch { pick })?;
     let _: IncidentView = client
         .api
         .post(&format!("/incidents/{id}/mismatch"), &act)
         .await?;
+    Err(wrong_words(pick, id))
+}
+
+/// What to do after the wrong words, or none.
+fn wrong_words(pick: Pick, id: &IncidentId) -> CliError {
+    let so = "nothing was released and the requester was told";
     let error = match pick {
-        Pick::Wrong => CliError::new(Exit::REFUSED, "wrong_phrase", "that is not the phrase of this incident; nothing was released and the requester was told")
+        Pick::Wrong => CliError::new(Exit::REFUSED, "wrong_phrase", format!("that is not the phrase of this incident; {so}"))
             .hint(format!("call the requester back on a number you know, then run breakglass approve {id} again; a second wrong phrase alarms security")),
-        Pick::NothingHeard => CliError::new(Exit::REFUSED, "nothing_heard", "nothing was released; the requester was told that you heard no phrase")
+        Pick::NothingHeard => CliError::new(Exit::REFUSED, "nothing_heard", format!("no phrase was heard; {so}"))
             .hint(format!("join the bridge, hear the phrase, then run breakglass approve {id} again")),
     };
-    Err(error.page("custodian"))
+    error.page("custodian")
 }
 
 #[cfg(test)]

@@ -181,6 +181,8 @@ impl Vault {
         let args = Args {
             incident: IncidentId::numbered(7),
             phrase: Some(phrase.to_owned()),
+            lifts: Vec::new(),
+            without_share: false,
         };
         (run(args, &globals, &out).await, kept.stdout())
     }

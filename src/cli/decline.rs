@@ -1,4 +1,4 @@
-//! `breakglass refuse`, `withdraw` and `stop`: the three ways to say no.
+//! `breakglass refuse`, `withdraw`, `veto` and `stop`: the ways to say no.
 
 use serde_json::json;
 
@@ -39,6 +39,31 @@ pub struct StopArgs {
     /// Why; everyone reads it
     #[arg(long)]
     reason: String,
+}
+
+/// Arguments of `veto`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  breakglass veto INC-7 --reason \"no change is planned tonight\""
+)]
+pub struct VetoArgs {
+    /// The incident
+    #[arg(value_name = "INC")]
+    incident: IncidentId,
+    /// Why; everyone reads it
+    #[arg(long)]
+    reason: String,
+}
+
+/// A security person's no, before a session is open.
+///
+/// # Errors
+/// [`CliError`].
+pub async fn veto(args: VetoArgs, globals: &Globals, out: &Output) -> Result<Exit, CliError> {
+    let deed = Deed::Veto {
+        reason: args.reason,
+    };
+    say(&args.incident, deed, "Vetoed.", globals, out).await
 }
 
 /// A custodian's final no.
@@ -113,9 +138,19 @@ async fn say(
         .api
         .post(&format!("/incidents/{id}/{word}"), &act)
         .await?;
+    // A second stop or veto within a day is not obeyed alone.
+    let waits = matches!(word, "stop" | "veto") && view.asked.no_waits.is_some();
+    let text = if waits {
+        format!(
+            "Signed, but it is your second stop or veto within 24 hours: it waits for another \
+             person.\nAsk somebody to run: breakglass {word} {id} --reason …"
+        )
+    } else {
+        format!("{done} {id} is {}.", view.phase)
+    };
     out.result(
-        json!({"incident": id, "done": word, "phase": view.phase}),
-        &format!("{done} {id} is {}.", view.phase),
+        json!({"incident": id, "done": word, "phase": view.phase, "waits_for_second": waits}),
+        &text,
     );
     Ok(Exit::DONE)
 }

@@ -36,6 +36,9 @@ pub struct Args {
     /// Only set the stage: a vault whose people have enrolled, its processes ended again
     #[arg(long, conflicts_with = "once")]
     pub stage: bool,
+    /// With --stage: this policy file instead of the built-in policy
+    #[arg(long, requires = "stage", value_name = "FILE")]
+    pub policy: Option<PathBuf>,
 }
 
 /// Plays the emergency.
@@ -44,7 +47,7 @@ pub struct Args {
 /// The first thing that did not go as promised.
 pub async fn run(args: Args, _globals: &Globals, out: &Output) -> Result<Exit, CliError> {
     let began = Instant::now();
-    let mut stage = Stage::set(args.dir, out).await?;
+    let mut stage = Stage::set(args.dir, args.policy.as_deref(), out).await?;
     if args.stage {
         let enrolled = scene::enrol(&stage, out).await;
         stage.strike().await;

@@ -216,9 +216,15 @@ mod tests {
             },
             Refusal::TooMany("three"),
             Refusal::TooFewEligible { eligible: 1, k: 2 },
-            Refusal::GateNeedsAnother {
+            Refusal::OverrideNeeded {
                 gates: vec![Gate::RotationOwed],
-                k: 3,
+            },
+            Refusal::NothingToOverride { gates: Vec::new() },
+            Refusal::CoApproverMissing { role: "auditor" },
+            Refusal::TooEarly { at },
+            Refusal::BadExtension {
+                incident: incident.clone(),
+                why: text(),
             },
             Refusal::Busy(incident),
             Refusal::NoQuorum {

@@ -41,12 +41,15 @@ mod run;
 // Custodian.
 mod approve;
 mod changes;
+mod consent;
 mod decline;
 mod epoch;
+mod extend;
 mod phrase;
 mod prove;
 mod release;
 mod terms_check;
+mod terms_request;
 mod unlocker;
 
 // Auditor.
@@ -102,6 +105,9 @@ async fn run_command(command: Command, globals: &Globals, out: &Output) -> Resul
         Command::Approve(args) => approve::run(args, globals, out).await,
         Command::Refuse(args) => decline::refuse(args, globals, out).await,
         Command::Withdraw(args) => decline::withdraw(args, globals, out).await,
+        Command::Veto(args) => decline::veto(args, globals, out).await,
+        Command::Override(args) => consent::lift(args, globals, out).await,
+        Command::Extend(args) => extend::run(args, globals, out).await,
         Command::Stop(args) => decline::stop(args, globals, out).await,
         Command::Review(args) => review::run(args, globals, out).await,
         Command::Log(args) => log::run(args, globals, out).await,

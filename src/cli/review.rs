@@ -15,6 +15,7 @@ use crate::domain::canonical;
 use crate::domain::ids::{Digest, IncidentId};
 use crate::domain::policy::ReviewQuestion;
 use crate::domain::review::{self, Finding, OpenItem, Severity, Verdict};
+use crate::domain::roster::Roster;
 use crate::domain::time::Timestamp;
 
 /// Arguments of `review`.
@@ -128,16 +129,17 @@ async fn fetch(client: &mut Client, id: &IncidentId) -> Result<Case, CliError> {
 }
 
 async fn show(client: &mut Client, id: &IncidentId, out: &Output) -> Result<Exit, CliError> {
+    let documents = client.documents().await?;
     let case = fetch(client, id).await?;
-    client.head().await?;
     let object = serde_json::to_value(&case.view)
         .map_err(|why| CliError::failed("json", why.to_string()))?;
-    out.result(object, &page(&case));
+    out.result(object, &page(&case, &documents.roster));
     Ok(Exit::DONE)
 }
 
-fn page(case: &Case) -> String {
-    let record = serde_json::to_string_pretty(&case.view.record).unwrap_or_default();
+fn page(case: &Case, roster: &Roster) -> String {
+    let shown = readable(&case.view.record, roster);
+    let record = serde_json::to_string_pretty(&shown).unwrap_or_default();
     let mut text = format!(
         "{}  record {}\n{}\n",
         case.view.incident,
@@ -159,7 +161,7 @@ fn page(case: &Case) -> String {
         text.push_str(&format!(
             "  {:<16} {}: {} ({}×)\n",
             item.id,
-            escape::line(&item.about),
+            escape::line(&named(&item.about, roster)),
             escape::line(&item.why),
             item.count
         ));
@@ -168,6 +170,36 @@ fn page(case: &Case) -> String {
         text.push_str(&format!("Due {}.", Timestamp(due).date_clock_utc()));
     }
     text.trim_end().to_owned()
+}
+
+/// A record as people read it: names for ids, moments in UTC. The hash is that of the record
+/// itself, which `--json` shows.
+fn readable(value: &Value, roster: &Roster) -> Value {
+    match value {
+        Value::String(text) => Value::from(named(text, roster)),
+        Value::Array(list) => list.iter().map(|v| readable(v, roster)).collect(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| {
+                let moment = name == "ts" || name.ends_with("_ms");
+                let shown = match value.as_i64().filter(|_| moment) {
+                    Some(ms) => Value::from(Timestamp(ms).date_clock_utc()),
+                    None => readable(value, roster),
+                };
+                (name.clone(), shown)
+            })
+            .collect(),
+        other => other.clone(),
+    }
+}
+
+/// Words that are ids of people become their names.
+fn named(text: &str, roster: &Roster) -> String {
+    let name = |word: &str| {
+        let person = word.parse().ok().and_then(|id| roster.person(&id).cloned());
+        person.map_or_else(|| word.to_owned(), |p| p.name)
+    };
+    text.split(' ').map(name).collect::<Vec<_>>().join(" ")
 }
 
 async fn sign(client: &mut Client, args: SignArgs, out: &Output) -> Result<Exit, CliError> {
@@ -181,7 +213,7 @@ async fn sign(client: &mut Client, args: SignArgs, out: &Output) -> Result<Exit,
         .transpose()?
         .unwrap_or_default();
     // What is signed is shown, `-q` or not.
-    out.warn(&page(&case));
+    out.warn(&page(&case, &documents.roster));
     // Before anyone types answers: a participant cannot sign, and the vault would say so at the end.
     if case
         .view
@@ -298,6 +330,19 @@ mod tests {
         for wrong in ["minor", "huge: x", "note:  "] {
             assert!(finding(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_record_is_read_with_names_and_moments() {
+        let roster = terms_check::tests::Scene::new().documents.roster;
+        let record = json!({"timeline": [{"ts": 1_795_226_820_000_i64, "person": "rio", "seq": 7}],
+            "terms": {"requester": "rio", "max_minutes": 60}, "about": "stop by rio"});
+        let shown = readable(&record, &roster);
+        let rio = roster.name_of(&"rio".parse().unwrap());
+        assert_eq!(shown["timeline"][0]["ts"], "2026-11-21 02:07 UTC");
+        assert_eq!(shown["timeline"][0]["person"], rio);
+        assert_eq!(shown["terms"]["max_minutes"], 60);
+        assert_eq!(shown["about"], format!("stop by {rio}"));
     }
 
     #[test]

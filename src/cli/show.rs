@@ -3,7 +3,7 @@
 use super::escape::line;
 use super::terms_check::Case;
 use super::text::{count, left};
-use crate::api::{CustodianView, IncidentView};
+use crate::api::{CustodianView, IncidentView, NoView};
 use crate::domain::roster::Roster;
 use crate::domain::scope::{CODE, Scope};
 use crate::domain::terms::{Purpose, Requester};
@@ -62,6 +62,12 @@ pub(super) fn facts(case: &Case, roster: &Roster, now: Timestamp) -> String {
         ),
     );
     row("asked", &terms.asked_ms.date_clock_utc());
+    if terms.not_before_ms > terms.asked_ms {
+        row(
+            "opens",
+            &format!("not before {}", terms.not_before_ms.date_clock_utc()),
+        );
+    }
     row(
         "ends",
         &format!(
@@ -93,7 +99,10 @@ pub(super) fn board_line(view: &IncidentView, now: Timestamp) -> String {
         line(&view.requester_name),
         line(&view.phase)
     );
-    if view.phase == "collecting" || view.phase == "opening" {
+    if let Some(until) = view.asked.waits_until_ms {
+        text.push_str(&format!(" until {}", Timestamp(until).date_clock_utc()));
+    }
+    if ["collecting", "cooling", "opening"].contains(&view.phase.as_str()) {
         text.push_str(&format!(", {} of {} shares", view.shares_in, view.needed));
     }
     if let Some(session) = &view.session {
@@ -118,12 +127,18 @@ pub(super) fn board_line(view: &IncidentView, now: Timestamp) -> String {
 /// An incident with everyone's answer.
 pub(super) fn incident(view: &IncidentView, now: Timestamp) -> String {
     let mut lines = vec![board_line(view, now)];
-    lines.extend(view.custodians.iter().map(custodian));
+    if view.phase != "waiting" {
+        lines.extend(view.custodians.iter().map(custodian));
+    }
     if let Some(why) = &view.waits_for {
         lines.push(format!("  ! it waits: {}", line(why)));
     }
+    lines.extend(said_besides(view));
     if view.phase == "collecting" && !view.alert_confirmed {
-        lines.push("  ! no alert channel has confirmed yet: it opens once one has".to_owned());
+        lines.push(format!(
+            "  ! no alert channel has confirmed yet: it opens once one has, or one custodian more runs breakglass approve {} --override no_alert_confirmed",
+            line(&view.id)
+        ));
     }
     if let Some(cause) = &view.close_cause {
         lines.push(format!("  session ended: {}", line(cause)));
@@ -138,6 +153,52 @@ pub(super) fn incident(view: &IncidentView, now: Timestamp) -> String {
         lines.push(format!("  fully safe at {}", Timestamp(at).clock_utc()));
     }
     lines.join("\n")
+}
+
+/// What was said besides shares, one line each.
+fn said_besides(view: &IncidentView) -> Vec<String> {
+    let asked = &view.asked;
+    let mut lines = Vec::new();
+    let mut no = |what: &str, by: &NoView| {
+        lines.push(format!(
+            "  – {what} by {}: {}",
+            line(&by.name),
+            line(&by.reason)
+        ));
+    };
+    asked.refusals.iter().for_each(|by| no("refused", by));
+    asked.vetoed.iter().for_each(|by| no("vetoed", by));
+    let second = "second stop or veto within 24 hours, waits for another person's signature: asked";
+    asked.no_waits.iter().for_each(|by| no(second, by));
+    if let Some(co) = &asked.co_approver {
+        lines.push(match &co.name {
+            Some(name) => format!("  ✓ {:<18} agreed as {}", line(name), line(&co.role)),
+            None => format!("  … one {} must agree as well", line(&co.role)),
+        });
+    }
+    for lifted in &asked.lifted {
+        let gates = line(&lifted.gates.join(", "));
+        lines.push(format!("  ✓ {:<18} override: {gates}", line(&lifted.name)));
+    }
+    if asked.override_needed && asked.lifted.is_empty() {
+        lines.push(format!(
+            "  ! security must sign: breakglass override {}",
+            line(&view.id)
+        ));
+    }
+    if let Some(missing) = &asked.missing {
+        lines.push(format!("  ! {}", line(missing)));
+    }
+    if let Some(extension) = &asked.extension {
+        lines.push(format!(
+            "  {} minutes in all were asked for: {} of {} agreed ({})",
+            extension.max_minutes,
+            extension.signed.len(),
+            extension.needed,
+            line(&extension.signed.join(", "))
+        ));
+    }
+    lines
 }
 
 /// One custodian's line.
@@ -176,6 +237,9 @@ pub(super) fn changes(before: Option<&IncidentView>, after: &IncidentView) -> Ve
             lines.push(custodian(custodian_now));
         }
     }
+    let earlier = before.map_or_else(Vec::new, said_besides);
+    let now_said = said_besides(after);
+    lines.extend(now_said.into_iter().filter(|l| !earlier.contains(l)));
     if after.rotation.is_some() && before.is_none_or(|before| before.rotation != after.rotation) {
         lines.push(format!(
             "  rotation: {}",
@@ -193,6 +257,7 @@ pub(super) fn changes(before: Option<&IncidentView>, after: &IncidentView) -> Ve
 
 fn phase_words(phase: &str) -> String {
     match phase {
+        "waiting" => "a long delay runs before custodians are asked".to_owned(),
         "collecting" => "custodians are asked for their shares".to_owned(),
         "cooling" => "enough shares; the veto window runs".to_owned(),
         "opening" => "enough shares; the vault is opening".to_owned(),
@@ -200,7 +265,7 @@ fn phase_words(phase: &str) -> String {
         "closing" => "the session ended; not safe yet".to_owned(),
         "in_review" => "closed; waits for its review".to_owned(),
         "reviewed" => "done".to_owned(),
-        "refused" => "refused: too few custodians can still agree".to_owned(),
+        "refused" => "refused".to_owned(),
         "withdrawn" => "withdrawn".to_owned(),
         "lapsed" => "lapsed: not enough shares in time".to_owned(),
         other => line(other),
@@ -244,6 +309,7 @@ mod tests {
             fully_safe_at_ms: None,
             review_due_ms: None,
             waits_for: None,
+            asked: Default::default(),
         }
     }
 

@@ -8,6 +8,7 @@ use super::client::{Client, Documents};
 use super::{CliError, Exit, Globals, Output, clock, escape, phrase, show, terms_check};
 use crate::api::{Health, IncidentView};
 use crate::domain::ids::IncidentId;
+use crate::domain::incident::extend::extended_sha256;
 use crate::domain::phrase::phrase as phrase_of;
 use crate::domain::readiness::{DAY_PERCENT, NIGHT_PERCENT, quorum_percent};
 use crate::domain::roster::{Person, Role};
@@ -151,7 +152,8 @@ async fn own_phrase(
     documents: &Documents,
     view: &IncidentView,
 ) -> Result<Option<String>, CliError> {
-    let collecting = matches!(view.phase.as_str(), "collecting" | "closing");
+    let longer = view.phase == "open" && view.asked.extension.is_some();
+    let collecting = longer || matches!(view.phase.as_str(), "collecting" | "closing");
     let person = documents.roster.person(client.me());
     let requester = view.requester == client.me().as_str();
     let operator = person.is_some_and(|me| me.is(Role::Operator) && !me.is(Role::Custodian));
@@ -161,11 +163,25 @@ async fn own_phrase(
     if !collecting || !(requester || operator) {
         return Ok(None);
     }
-    let case = match terms_check::check_view(client, documents, view.clone(), &id).await {
+    let checked = if longer {
+        terms_check::check_session(client, documents, view.clone(), &id).await
+    } else {
+        terms_check::check_view(client, documents, view.clone(), &id).await
+    };
+    let case = match checked {
         Ok(case) => case,
         Err(error) if error.exit == Exit::LOG_BROKEN => return Err(error),
         Err(_) => return Ok(None),
     };
+    if let Some(extension) = view
+        .asked
+        .extension
+        .as_ref()
+        .filter(|_| longer && requester)
+    {
+        let sha256 = extended_sha256(&case.terms, extension.max_minutes);
+        return Ok(sha256.ok().map(|sha256| phrase::words(&phrase_of(&sha256))));
+    }
     let rotation = case.terms.purpose == Purpose::Rotate;
     let waits = view.phase == "collecting" || rotation;
     let shown = waits && (requester || rotation);

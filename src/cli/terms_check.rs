@@ -6,22 +6,18 @@
 use crate::api::IncidentView;
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::entry::Entry;
-use crate::domain::act::{Act, Deed, Opening};
+use crate::domain::act::{Act, Deed};
 use crate::domain::ids::{Digest, IncidentId};
 use crate::domain::manifest::{Kind, Manifest};
-use crate::domain::policy::Policy;
-use crate::domain::roster::{Role, Roster};
 use crate::domain::terms::{Purpose, Requester, Terms};
-use crate::domain::time::{MINUTE_MS, Timestamp};
+use crate::domain::time::Timestamp;
 use crate::domain::{VERSION, canonical};
 use crate::sealed::login_key::LoginKey;
 use crate::sealed::passkey::Origins;
 
 use super::client::{Client, Documents, check_manifest, hashed, typed};
+use super::terms_request::{check_delay, check_members, check_signer, remarks};
 use super::{CliError, Exit, clock};
-
-/// Apart by more than this, an opening's own time and the terms' time are worth a word.
-const ODD_AGE_MS: i64 = 5 * MINUTE_MS;
 
 /// An incident whose terms were checked.
 #[derive(Debug)]
@@ -38,6 +34,8 @@ pub(super) struct Case {
     pub(super) head: Checkpoint,
     /// What a careful reader should be told.
     pub(super) remarks: Vec<String>,
+    /// The signed opening; none when the vault asked.
+    pub(super) request: Option<Act>,
 }
 
 /// Fetches and checks an incident's terms.
@@ -63,6 +61,21 @@ pub(super) async fn check_view(
     view: IncidentView,
     id: &IncidentId,
 ) -> Result<Case, CliError> {
+    let case = check_session(client, documents, view, id).await?;
+    expired(&case.terms, case.request.as_ref(), clock::now())?;
+    Ok(case)
+}
+
+/// [`check_view`] for terms under which a session is open: those have no time to lapse in.
+///
+/// # Errors
+/// As [`fetch`].
+pub(super) async fn check_session(
+    client: &mut Client,
+    documents: &Documents,
+    view: IncidentView,
+    id: &IncidentId,
+) -> Result<Case, CliError> {
     let terms: Terms = typed("terms", &view.terms)?;
     let head = client.head().await?;
     let entry = client.entry(view.terms_seq, &head).await?;
@@ -76,8 +89,7 @@ pub(super) async fn check_view(
         entry: &entry,
     };
     let (terms_sha256, request) = facts.check(&terms)?;
-    expired(&terms, request.as_ref(), clock::now())?;
-    let remarks = remarks(&terms, request.as_ref());
+    let remarks = remarks(&terms, request.as_ref(), &documents.policy);
     Ok(Case {
         view,
         terms,
@@ -85,6 +97,7 @@ pub(super) async fn check_view(
         manifest,
         head,
         remarks,
+        request,
     })
 }
 
@@ -226,67 +239,8 @@ impl Facts<'_> {
         )
         .map_err(|why| refused(format!("the opening's signature does not hold: {why}")))?;
         check_members(opening, terms, &self.documents.policy)?;
+        check_delay(&act, terms, &self.documents.policy)?;
         Ok(Some(act))
-    }
-}
-
-/// The signer is the requester, with a key of hers and a role that may ask.
-fn check_signer(act: &Act, terms: &Terms, roster: &Roster) -> Result<(), CliError> {
-    let Deed::Open(opening) = &act.deed else {
-        return Err(refused("the act the terms name is no opening".to_owned()));
-    };
-    let owner = roster.owner_of_key(&act.key);
-    let may = owner.is_some_and(|owner| {
-        owner.id == act.person && (opening.purpose == Purpose::Rotate || owner.is(Role::Responder))
-    });
-    if may && terms.requester.person() == Some(&act.person) && act.vault == terms.vault {
-        return Ok(());
-    }
-    Err(refused(
-        "the opening was not signed by a responder of the roster".to_owned(),
-    ))
-}
-
-/// The opening says what the terms say. Inside Closing the vault freezes rotate terms for an
-/// incident's own request (PROTOCOL §6 a): then the purpose is the log's word.
-fn check_members(opening: &Opening, terms: &Terms, policy: &Policy) -> Result<(), CliError> {
-    let rotation_of_incident =
-        terms.purpose == Purpose::Rotate && opening.purpose != Purpose::Rotate;
-    let default = policy.use_case(&opening.use_case).map(|found| &found.scope);
-    let scope = if opening.scope.is_empty() {
-        default.unwrap_or(&opening.scope)
-    } else {
-        &opening.scope
-    };
-    let checks = [
-        (
-            "purpose",
-            opening.purpose == terms.purpose || rotation_of_incident,
-        ),
-        ("use case", opening.use_case == terms.use_case),
-        ("answers", opening.answers == terms.answers),
-        ("reason", opening.reason == terms.reason),
-        ("ticket", opening.ticket == terms.ticket),
-        ("target", opening.target == terms.target),
-        ("scope", *scope == terms.scope || rotation_of_incident),
-        (
-            "grants",
-            opening.grants_to == terms.grants_to || rotation_of_incident,
-        ),
-        (
-            "minutes",
-            terms.max_minutes == opening.max_minutes || rotation_of_incident,
-        ),
-        (
-            "claim key",
-            opening.claim_key == terms.claim_key || rotation_of_incident,
-        ),
-    ];
-    match checks.iter().find(|check| !check.1) {
-        None => Ok(()),
-        Some((what, _)) => Err(refused(format!(
-            "the terms' {what} is not what was signed when it was opened"
-        ))),
     }
 }
 
@@ -334,27 +288,7 @@ fn expired(terms: &Terms, request: Option<&Act>, now: Timestamp) -> Result<(), C
     .hint("nothing was sent; the responder opens again if it is still needed"))
 }
 
-fn remarks(terms: &Terms, request: Option<&Act>) -> Vec<String> {
-    let mut remarks = Vec::new();
-    if let Some(act) = request {
-        let apart = terms.asked_ms.since_ms(act.at_ms).abs();
-        if apart > ODD_AGE_MS {
-            let at = act.at_ms.date_clock_utc();
-            remarks.push(format!(
-                "The opening itself was signed at {at}: ask why these terms are not of then."
-            ));
-        }
-    }
-    for gate in &terms.gates {
-        remarks.push(format!(
-            "One approval more than k is needed: {}.",
-            gate.words()
-        ));
-    }
-    remarks
-}
-
-fn refused(message: String) -> CliError {
+pub(super) fn refused(message: String) -> CliError {
     CliError::new(Exit::REFUSED, "terms_refused", message)
         .hint("sign nothing: call the requester and security")
         .page("custodian")

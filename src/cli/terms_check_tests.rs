@@ -7,10 +7,11 @@ use serde_json::json;
 use super::*;
 use crate::api::{SignedDocument, VaultView};
 use crate::audit::entry::{Draft, parse_entry, stamp};
+use crate::domain::act::Opening;
 use crate::domain::act::Seen;
-use crate::domain::policy::{OfficeHours, UseCase};
-use crate::domain::roster::{Contacts, Person};
-use crate::domain::terms::Target;
+use crate::domain::policy::{DelayWhen, OfficeHours, Policy, UseCase};
+use crate::domain::roster::{Contacts, Person, Role, Roster};
+use crate::domain::terms::{Gate, Target};
 use crate::sealed::loaded_key::LoadedKey;
 use crate::sealed::versions::Versions;
 
@@ -151,6 +152,8 @@ impl Scene {
             grants_to: vec![],
             max_minutes: 60,
             claim_key: Some("ssh-ed25519 CLAIM".into()),
+            displaces: None,
+            continues: None,
             client_nonce: "00".repeat(16),
         };
         let terms = Terms {
@@ -250,6 +253,7 @@ impl Scene {
             fully_safe_at_ms: None,
             review_due_ms: None,
             waits_for: None,
+            asked: Default::default(),
         }
     }
 
@@ -311,7 +315,9 @@ fn terms_that_the_log_does_not_name_are_exit_8() {
 #[test]
 fn every_member_of_the_opening_must_stand_in_the_terms() {
     type Forge = fn(&mut Terms);
-    let forgeries: [(&str, Forge); 8] = [
+    let forgeries: [(&str, Forge); 10] = [
+        ("displaced", |t| t.displaces = Some(IncidentId::numbered(3))),
+        ("continued", |t| t.continues = Some(IncidentId::numbered(3))),
         ("reason", |t| t.reason = "other".into()),
         ("ticket", |t| t.ticket = "OPS-2".into()),
         ("target", |t| t.target.account = true),
@@ -372,6 +378,23 @@ fn an_opening_by_a_custodian_or_with_another_signature_is_refused() {
     assert!(error.unwrap_err().message.contains("signature"));
     let error = Scene::new().check_with(|view| view.request = None);
     assert_eq!(error.unwrap_err().exit, Exit::REFUSED);
+}
+
+#[test]
+fn a_delay_that_always_applies_cannot_be_cut_short_and_what_else_is_asked_is_said() {
+    let mut scene = Scene::new();
+    let mandate = &mut scene.documents.policy.use_cases[0];
+    (mandate.delay_minutes, mandate.delay_when) = (1_440, Some(DelayWhen::Always));
+    mandate.co_approver = Some(Role::Auditor);
+    assert!(scene.check().unwrap_err().message.contains("delay"));
+    scene.terms.not_before_ms = Timestamp(900 + 1_440 * 60_000);
+    scene.check().unwrap();
+    scene.terms.displaces = Some(IncidentId::numbered(3));
+    scene.terms.gates = vec![Gate::ReviewOverdue];
+    let said = remarks(&scene.terms, None, &scene.documents.policy).join("\n");
+    for wanted in ["displaces INC-3", "One auditor", "security must override"] {
+        assert!(said.contains(wanted), "{wanted}: {said}");
+    }
 }
 
 #[test]

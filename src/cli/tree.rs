@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    alert, approve, backup, claim, close, decline, doctor, enrol, environment, epoch, grant, init,
-    log, login, note, open, packaging, person, policy, prove, recover, review, roster, run, serve,
-    status, unlocker,
+    alert, approve, backup, claim, close, consent, decline, doctor, enrol, environment, epoch,
+    extend, grant, init, log, login, note, open, packaging, person, policy, prove, recover, review,
+    roster, run, serve, status, unlocker,
 };
 #[cfg(feature = "simulator")]
 use super::{demo, simulate};
@@ -108,6 +108,12 @@ pub enum Command {
     Refuse(decline::RefuseArgs),
     /// Take back your share, or (responder) your incident
     Withdraw(decline::WithdrawArgs),
+    /// Security: say no to an incident before its session is open
+    Veto(decline::VetoArgs),
+    /// Security: sign that closed gates may be passed where no further custodian exists
+    Override(consent::OverrideArgs),
+    /// Responder: ask for a longer session; custodian: agree to it
+    Extend(extend::Args),
     /// End a session now
     Stop(decline::StopArgs),
     /// Auditor: review closed incidents

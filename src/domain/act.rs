@@ -69,6 +69,12 @@ pub struct Opening {
     pub max_minutes: u32,
     /// Public key that will sign the claim; `None` for purpose `rotate`.
     pub claim_key: Option<String>,
+    /// An open incident that a quorum for this one shall close.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub displaces: Option<IncidentId>,
+    /// An incident that broke within 24 hours, whose rotation debt this one's close settles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continues: Option<IncidentId>,
     /// 16 or more random bytes in hexadecimal.
     pub client_nonce: String,
 }
@@ -81,17 +87,17 @@ pub enum Deed {
     Open(Box<Opening>),
     /// Take the session token; signed by the claim key.
     Claim {},
-    /// Release a share.
+    /// Release a share; or, by a co-approver, agree without one.
     Approve {
-        /// Share index.
+        /// Share index; 0, which no share has, for a co-approver.
         index: u8,
         /// Manifest of the epoch.
         manifest_sha256: Digest,
-        /// Recipient string of the unlocker that opened the share.
+        /// Recipient string of the unlocker that opened the share; empty for a co-approver.
         unlocker: String,
         /// Always `matched`.
         phrase: PhraseResult,
-        /// Gates this approver lifts (later versions; empty now).
+        /// Gates this approver lifts beyond the needed ones: `no_alert_confirmed` or none.
         overrides: Vec<Gate>,
     },
     /// A custodian's no.

@@ -11,6 +11,7 @@ use super::ids::PersonId;
 use super::roster::{Person, Role, Roster};
 
 mod attempt;
+mod consent;
 mod fault;
 mod incident;
 mod page;

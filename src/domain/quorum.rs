@@ -30,11 +30,11 @@ pub fn excluded<'a>(
 }
 
 /// Approvals needed: min(k + (1 if any gate is closed), eligible), never below k; k exactly for
-/// purpose `rotate`.
+/// purpose `rotate`. Where a gate is closed and the answer is k all the same, security must
+/// override it.
 ///
 /// # Errors
-/// [`Refusal::TooFewEligible`] when the mathematics cannot be met,
-/// [`Refusal::GateNeedsAnother`] when a gate's extra approver does not exist.
+/// [`Refusal::TooFewEligible`] when the mathematics cannot be met.
 pub fn needed(k: u8, eligible: usize, gates: &[Gate], purpose: Purpose) -> Result<u8, Refusal> {
     let available = u8::try_from(eligible).unwrap_or(u8::MAX);
     if available < k {
@@ -46,13 +46,7 @@ pub fn needed(k: u8, eligible: usize, gates: &[Gate], purpose: Purpose) -> Resul
     if purpose == Purpose::Rotate || gates.is_empty() {
         return Ok(k);
     }
-    if available == k {
-        return Err(Refusal::GateNeedsAnother {
-            gates: gates.to_vec(),
-            k,
-        });
-    }
-    Ok(k + 1)
+    Ok(available.min(k + 1))
 }
 
 #[cfg(test)]
@@ -73,11 +67,11 @@ mod tests {
     }
 
     #[test]
-    fn nothing_opens_where_the_extra_approver_does_not_exist() {
-        assert!(matches!(
+    fn where_the_extra_approver_does_not_exist_k_stays_and_below_k_nothing_opens() {
+        assert_eq!(
             needed(3, 3, &[Gate::ReviewOverdue], Purpose::Incident),
-            Err(Refusal::GateNeedsAnother { .. })
-        ));
+            Ok(3)
+        );
         assert!(matches!(
             needed(3, 2, &[], Purpose::Incident),
             Err(Refusal::TooFewEligible { .. })

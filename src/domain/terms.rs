@@ -113,6 +113,30 @@ pub enum Gate {
 }
 
 impl Gate {
+    /// The word in documents and on the command line.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::ReviewOverdue => "review_overdue",
+            Self::RotationOwed => "rotation_owed",
+            Self::WitnessMissing => "witness_missing",
+            Self::NoAlertConfirmed => "no_alert_confirmed",
+        }
+    }
+
+    /// The gate of a word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [
+            Self::ReviewOverdue,
+            Self::RotationOwed,
+            Self::WitnessMissing,
+            Self::NoAlertConfirmed,
+        ]
+        .into_iter()
+        .find(|gate| gate.word() == word)
+    }
+
     /// Words for people.
     #[must_use]
     pub fn words(self) -> &'static str {

@@ -148,6 +148,10 @@ pub(super) fn steps(change: &RowChange) -> Steps {
             .with(incident.as_str())
             .with(exp_ms.0)
             .one(Conflict::Exists),
+        RowChange::ExtendSession { session, exp_ms } => step(people::EXTEND_SESSION)
+            .with(exp_ms.0)
+            .with(session.as_str())
+            .one(Conflict::Version),
         RowChange::SetToken {
             session,
             token_sha256,

@@ -276,6 +276,13 @@ pub enum RowChange {
         /// When it ends by itself.
         exp_ms: Timestamp,
     },
+    /// The session lasts longer.
+    ExtendSession {
+        /// The session.
+        session: SessionId,
+        /// When it ends by itself now.
+        exp_ms: Timestamp,
+    },
     /// The session's live token; an earlier one is dead.
     SetToken {
         /// The session.

@@ -301,6 +301,9 @@ pub mod people {
     /// A session came to be.
     pub const PUT_SESSION: &str = "INSERT INTO session (id, incident, exp_ms) \
          VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+    /// It ends later.
+    pub const EXTEND_SESSION: &str = "UPDATE session SET exp_ms = $1 \
+         WHERE id = $2 AND ended_at_ms IS NULL";
     /// Its live token.
     pub const SET_TOKEN: &str = "UPDATE session SET token_sha256 = $1 \
          WHERE id = $2 AND ended_at_ms IS NULL";
@@ -343,9 +346,10 @@ pub mod people {
     /// Its value.
     pub const FACT: &str = "SELECT value FROM fact WHERE name = $1";
     /// All texts of this area.
-    pub const ALL: [&str; 16] = [
+    pub const ALL: [&str; 17] = [
         PUT_SESSION,
         END_LOGIN,
+        EXTEND_SESSION,
         SET_TOKEN,
         END_SESSION,
         SESSION_BY_TOKEN,

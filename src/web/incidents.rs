@@ -135,6 +135,70 @@ pub(super) async fn withdraw(
     Ok(Json(app.show(&id).await?))
 }
 
+/// A co-approver agrees, without a share.
+#[utoipa::path(
+    post, path = "/api/v1/incidents/{id}/co-approve", tag = "incidents",
+    params(("id" = String, Path)), request_body = SignedDocument,
+    responses((status = 200, body = IncidentView))
+)]
+pub(super) async fn co_approve(
+    State(app): State<App>,
+    LoggedIn(caller): LoggedIn,
+    Named(id): Named,
+    Posted(signed): Posted<SignedDocument>,
+) -> View {
+    app.co_approve(&id, &signed, &caller).await?;
+    Ok(Json(app.show(&id).await?))
+}
+
+/// Security lifts gates for which no further custodian exists.
+#[utoipa::path(
+    post, path = "/api/v1/incidents/{id}/override", tag = "incidents",
+    params(("id" = String, Path)), request_body = SignedDocument,
+    responses((status = 200, body = IncidentView))
+)]
+pub(super) async fn lift_gates(
+    State(app): State<App>,
+    LoggedIn(caller): LoggedIn,
+    Named(id): Named,
+    Posted(signed): Posted<SignedDocument>,
+) -> View {
+    app.lift_gates(&id, &signed, &caller).await?;
+    Ok(Json(app.show(&id).await?))
+}
+
+/// Security says no, before a session is open.
+#[utoipa::path(
+    post, path = "/api/v1/incidents/{id}/veto", tag = "incidents",
+    params(("id" = String, Path)), request_body = SignedDocument,
+    responses((status = 200, body = IncidentView))
+)]
+pub(super) async fn veto(
+    State(app): State<App>,
+    LoggedIn(caller): LoggedIn,
+    Named(id): Named,
+    Posted(signed): Posted<SignedDocument>,
+) -> View {
+    app.end(&id, &signed, &caller, "veto").await?;
+    Ok(Json(app.show(&id).await?))
+}
+
+/// The responder asks for a longer session, or a custodian agrees to it.
+#[utoipa::path(
+    post, path = "/api/v1/incidents/{id}/extend", tag = "incidents",
+    params(("id" = String, Path)), request_body = SignedDocument,
+    responses((status = 200, body = IncidentView))
+)]
+pub(super) async fn extend(
+    State(app): State<App>,
+    LoggedIn(caller): LoggedIn,
+    Named(id): Named,
+    Posted(signed): Posted<SignedDocument>,
+) -> View {
+    app.extend(&id, &signed, &caller).await?;
+    Ok(Json(app.show(&id).await?))
+}
+
 /// Ends a session against or without the responder.
 #[utoipa::path(
     post, path = "/api/v1/incidents/{id}/stop", tag = "incidents",

@@ -138,7 +138,11 @@ fn refused(refusal: &Refusal) -> StatusCode {
         | Refusal::Paused { .. }
         | Refusal::Replayed
         | Refusal::TooMany(_)
-        | Refusal::GateNeedsAnother { .. }
+        | Refusal::OverrideNeeded { .. }
+        | Refusal::NothingToOverride { .. }
+        | Refusal::CoApproverMissing { .. }
+        | Refusal::TooEarly { .. }
+        | Refusal::BadExtension { .. }
         | Refusal::TooFewEligible { .. }
         | Refusal::Busy(_)
         | Refusal::NoQuorum { .. }

@@ -91,6 +91,10 @@ pub fn table(app: &App) -> Vec<Route> {
     table.write("/api/v1/incidents/{id}/refuse", incidents::refuse);
     table.write("/api/v1/incidents/{id}/mismatch", incidents::mismatch);
     table.write("/api/v1/incidents/{id}/withdraw", incidents::withdraw);
+    table.write("/api/v1/incidents/{id}/co-approve", incidents::co_approve);
+    table.write("/api/v1/incidents/{id}/override", incidents::lift_gates);
+    table.write("/api/v1/incidents/{id}/veto", incidents::veto);
+    table.write("/api/v1/incidents/{id}/extend", incidents::extend);
     table.write("/api/v1/incidents/{id}/stop", incidents::stop);
     table.write("/api/v1/incidents/{id}/close", incidents::close);
     table.write("/api/v1/incidents/{id}/claim", incidents::claim);

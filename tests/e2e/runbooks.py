@@ -38,6 +38,7 @@ PAGES = {
     "responder": ("rio", "listening"),
     "custodian": ("ada", "collecting"),
     "auditor": ("tess", "closed"),
+    "security": ("sam", "listening"),
     "log-broken": ("vera", "closed"),
     "vault-unreachable": ("rio", "listening"),
     "operator": ("otto", "listening"),
@@ -220,6 +221,10 @@ class Vault:
             return
         if what == "crashed":
             return self.crash()
+        if what == "longer":
+            asked = self.does("rio", "extend", self.incident, "--minutes", "60", "--no-wait")
+            self.phrase = asked["phrase"]
+            return
         self.does("rio", "note", self.incident, "restored the admins group")
         self.does("rio", "close", self.incident)
 
@@ -383,6 +388,8 @@ class Shell:
         try:
             if re.search(r"breakglass (open|report-lost|epoch new) (?!.*--no-wait)", script.replace("\\\n", "")):
                 self.release_when_asked(said, child)
+            if re.search(r"breakglass extend (?!.*--(no-wait|phrase))", script):
+                self.agree_when_asked(said, child)
             child.wait(60)
         except subprocess.TimeoutExpired:
             os.killpg(child.pid, signal.SIGKILL)
@@ -403,6 +410,21 @@ class Shell:
                 self.vault.phrase = phrase[1].replace(" · ", " ")
                 self.vault.incident = incident[0]
                 return self.vault.release(*RELEASERS)
+            time.sleep(0.02)
+
+
+    def agree_when_asked(self, said, child):
+        """`extend` waits for people: hear the phrase from its screen and agree three times."""
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end and child.poll() is None:
+            text = "".join(said)
+            phrase = re.search(r"^\s+\((\w+ · \w+ · \w+)\)$", text, re.M)
+            minutes = re.search(r"--minutes (\d+)", text)
+            if phrase and minutes:
+                for name in RELEASERS:
+                    self.vault.does(name, "extend", self.vault.incident, "--minutes", minutes[1],
+                                    "--phrase", phrase[1].replace(" · ", " "))
+                return
             time.sleep(0.02)
 
 

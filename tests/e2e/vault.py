@@ -75,8 +75,9 @@ Reply = collections.namedtuple("Reply", "status headers body")
 class Vault:
     """A staged vault with its processes; a context manager."""
 
-    def __init__(self, binary, keep=False, traceable=False, sinks=True):
+    def __init__(self, binary, keep=False, traceable=False, sinks=True, policy=None):
         self.binary, self.keep, self.traceable, self.sinks = binary, keep, traceable, sinks
+        self.policy = policy
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="breakglass-e2e-"))
         self.dir = self.folder / "stage"
         self.simulator = self.serve = self.mail = self.hook = None
@@ -107,8 +108,12 @@ class Vault:
 
     def stage(self):
         """Keys, certificates, configuration, init, everybody enrolled, custodians proved."""
+        policy = []
+        if self.policy:
+            (self.folder / "policy.toml").write_text(self.policy)
+            policy = ["--policy", str(self.folder / "policy.toml")]
         done = subprocess.run(
-            [self.binary, "demo", "--stage", "--json", "-q", "--dir", str(self.dir)],
+            [self.binary, "demo", "--stage", "--json", "-q", "--dir", str(self.dir), *policy],
             capture_output=True, text=True, timeout=120, env=quiet_environment())
         if done.returncode != 0:
             raise Failed(f"demo --stage ended with {done.returncode}: {done.stderr[-2000:]}")

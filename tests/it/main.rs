@@ -11,6 +11,8 @@
 
 mod changes;
 mod custody;
+mod delays;
+mod extend;
 mod faults;
 mod grants;
 mod keys;

@@ -102,6 +102,8 @@ pub fn incident(number: u32) -> Incident {
         mismatches: BTreeMap::new(),
         participants: BTreeSet::from([person("rio")]),
         rotation_owed: false,
+        co_approver: None,
+        end_asked: None,
         tokens_dead_at_ms: None,
         phase: Phase::Collecting(Gathering::default()),
     }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use breakglass::api::{Health, IncidentList, IncidentView, ShareView, VaultView};
 use breakglass::audit::entry::Draft;
-use breakglass::domain::act::Deed;
+use breakglass::domain::act::{Deed, PhraseResult};
 use breakglass::domain::canonical;
 use breakglass::domain::ids::{Digest, IncidentId, SessionId};
 use breakglass::domain::incident::{Approval, CloseCause, Event};
 use breakglass::domain::roster::Roster;
-use breakglass::domain::terms::Terms;
+use breakglass::domain::terms::{Gate, Terms};
 use breakglass::domain::time::Timestamp;
 use breakglass::store::Commit;
 use breakglass::store::change::RowChange;
@@ -233,6 +233,7 @@ fn share(person: &str, index: u8, at_ms: i64) -> Event {
         envelope_sha256: Digest::of(b"envelope"),
         unlocker: "age1".to_owned(),
         at_ms: Timestamp(at_ms),
+        overrides: Vec::new(),
     })
 }
 
@@ -291,4 +292,64 @@ async fn who_gave_a_share_is_still_shown_when_the_shares_are_spent() {
     assert_eq!(view.close_cause.as_deref(), Some("the vault restarted"));
     let health: Health = ok(vault.get("/api/v1/health").await).await;
     assert_eq!(health.vault_phase, "closing");
+}
+
+#[tokio::test]
+async fn a_veto_is_security_s_and_is_shown_with_its_reason_as_are_refusals() {
+    let vault = Vault::start().await;
+    let rio = vault.login("rio").await;
+    let opened = rio.open_rotation().await;
+    let (ada, sam, vera) = (
+        vault.login("ada").await,
+        vault.login("sam").await,
+        vault.login("vera").await,
+    );
+    let reason = || "nobody called me".to_owned();
+    let path = |word: &str| format!("/api/v1/incidents/{}/{word}", opened.id);
+    let refuse = ada.act(Some(&opened), Deed::Refuse { reason: reason() });
+    let refused: IncidentView = ok(ada.post(&path("refuse"), &refuse).await).await;
+    assert_eq!(refused.asked.refusals[0].reason, reason());
+    assert_eq!(refused.asked.refusals[0].name, "ADA Example");
+    let veto = vera.act(Some(&opened), Deed::Veto { reason: reason() });
+    assert_eq!(
+        no(vera.post(&path("veto"), &veto).await).await,
+        (403, "wrong_role".into())
+    );
+    let veto = sam.act(Some(&opened), Deed::Veto { reason: reason() });
+    let vetoed: IncidentView = ok(sam.post(&path("veto"), &veto).await).await;
+    assert_eq!(vetoed.phase, "refused");
+    assert_eq!(vetoed.asked.vetoed.unwrap().person, "sam");
+}
+
+#[tokio::test]
+async fn signatures_without_a_share_are_refused_where_nothing_asks_for_them() {
+    let vault = Vault::start().await;
+    let rio = vault.login("rio").await;
+    let opened = rio.open_rotation().await;
+    let (vera, sam) = (vault.login("vera").await, vault.login("sam").await);
+    let path = |word: &str| format!("/api/v1/incidents/{}/{word}", opened.id);
+    let terms: Terms = serde_json::from_value(opened.terms.clone()).unwrap();
+    let agree = Deed::Approve {
+        index: 0,
+        manifest_sha256: terms.manifest_sha256,
+        unlocker: String::new(),
+        phrase: PhraseResult::Matched,
+        overrides: Vec::new(),
+    };
+    let agree = vera.act(Some(&opened), agree);
+    assert_eq!(
+        no(vera.post(&path("co-approve"), &agree).await).await,
+        (403, "no_share".into())
+    );
+    let gates = vec![Gate::ReviewOverdue];
+    let lift = sam.act(Some(&opened), Deed::Override { gates });
+    assert_eq!(
+        no(sam.post(&path("override"), &lift).await).await,
+        (409, "nothing_to_override".into())
+    );
+    let extend = rio.act(Some(&opened), Deed::Extend { max_minutes: 90 });
+    assert_eq!(
+        no(rio.post(&path("extend"), &extend).await).await,
+        (409, "not_in_phase".into())
+    );
 }

@@ -255,6 +255,8 @@ impl User<'_> {
             grants_to: Vec::new(),
             max_minutes: 0,
             claim_key: None,
+            displaces: None,
+            continues: None,
             client_nonce: "00".repeat(16),
         }));
         ok(self.post("/api/v1/incidents", &self.act(None, deed)).await).await

@@ -71,12 +71,13 @@ impl App {
             rotation_owed: incident.rotation_owed
                 || matches!(&incident.phase, Phase::Closing(closing) if closing.memory_lost),
             fully_safe_at_ms: incident.tokens_dead_at_ms.map(|t| t.0),
+            asked: self.asked_view(incident).await?,
             review_due_ms: match &incident.phase {
                 Phase::InReview(review) => Some(review.due_ms.0),
                 _ => None,
             },
             waits_for: match incident.phase {
-                Phase::Collecting(_) => self.waits_for(incident),
+                Phase::Collecting(_) | Phase::Cooling(_) => self.waits_for(incident),
                 _ => None,
             },
         })
@@ -209,7 +210,7 @@ fn session_view(session: &Session) -> SessionView {
     }
 }
 
-fn name_of(roster: &Roster, requester: &Requester) -> String {
+pub(super) fn name_of(roster: &Roster, requester: &Requester) -> String {
     match requester {
         Requester::Vault => "the vault".to_owned(),
         // Somebody who has left the roster keeps her id.
@@ -220,7 +221,7 @@ fn name_of(roster: &Roster, requester: &Requester) -> String {
 }
 
 /// The incident's event in an entry; `None` for entries of other kinds, such as calls.
-fn event(bytes: &[u8]) -> Result<Option<Event>, AppError> {
+pub(super) fn event(bytes: &[u8]) -> Result<Option<Event>, AppError> {
     let entry = parse_entry(bytes).map_err(|e| AppError::Inconsistent(e.to_string()))?;
     let found = Event::from_entry(&entry.kind, &entry.members)
         .map_err(|e| AppError::Inconsistent(e.to_string()))?;

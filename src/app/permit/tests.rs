@@ -386,10 +386,11 @@ fn session(client: &Client, app: &App) -> LiveSession {
         exp: START.plus_ms(HOUR_MS),
         exp_boot_ms: app.inner.clock.boot_ms() + HOUR_MS,
         cut: CancellationToken::new(),
-        forwarder: Forwarder::new(client, source),
-        token_sha256: RwLock::new(Some(Digest::of(TOKEN.as_bytes()))),
+        forwarder: Arc::new(Forwarder::new(client, source)),
+        secret_id: None,
+        token_sha256: Arc::new(RwLock::new(Some(Digest::of(TOKEN.as_bytes())))),
         surveyed: surveyed(),
-        desk: Desk::default(),
+        desk: Arc::default(),
     }
 }
 

@@ -4,6 +4,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use serde_json::Value;
+
 use super::super::entry::{Entry, parse_entry};
 use super::emergency::EmergencyCheck;
 
@@ -72,10 +74,8 @@ impl RuleCheck {
                 return Err("log.genesis names another origin".into());
             }
             "session.open" => self.open_session(&entry)?,
-            "session.close" => {
-                let sid = entry.text("sid").ok_or("sid is missing")?;
-                self.sessions.remove(sid).ok_or("no such session is open")?;
-            }
+            "session.extended" => self.extend_session(&entry)?,
+            "session.close" => self.close_session(&entry)?,
             "call.begin" => self.begin_call(&entry)?,
             "call.head" => self.head_call(&entry)?,
             "call.end" => {
@@ -124,6 +124,30 @@ impl RuleCheck {
             None => Ok(()),
             Some(_) => Err("the session is open already".into()),
         }
+    }
+
+    fn extend_session(&mut self, entry: &Entry) -> Result<(), String> {
+        let sid = entry.text("sid").ok_or("sid is missing")?;
+        let exp_ms = entry.integer("exp_ms").ok_or("exp_ms is missing")?;
+        let session = self
+            .sessions
+            .get_mut(sid)
+            .ok_or("no such session is open")?;
+        if exp_ms <= session.exp_ms {
+            return Err("the session is not longer than before".into());
+        }
+        session.exp_ms = exp_ms;
+        Ok(())
+    }
+
+    /// A way back that began before any session was open, or for a rotation, names none.
+    fn close_session(&mut self, entry: &Entry) -> Result<(), String> {
+        if entry.members.get("sid") == Some(&Value::Null) {
+            return Ok(());
+        }
+        let sid = entry.text("sid").ok_or("sid is missing")?;
+        let closed = self.sessions.remove(sid);
+        closed.map(drop).ok_or("no such session is open".into())
     }
 
     fn begin_call(&mut self, entry: &Entry) -> Result<(), String> {

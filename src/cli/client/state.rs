@@ -147,8 +147,9 @@ impl State {
         };
         let bytes =
             files::read_private(&self.path(&format!("{incident}.session"))).map_err(|_| {
-                ended("no session token on this machine")
-                    .hint(format!("breakglass claim {incident}"))
+                ended("the session has ended, or was not claimed on this machine").hint(format!(
+                    "breakglass status {incident}; while it is open: breakglass claim {incident}"
+                ))
             })?;
         let kept: KeptSession = serde_json::from_slice(&bytes).map_err(|_| {
             ended("the kept session is damaged").hint(format!("breakglass claim {incident}"))

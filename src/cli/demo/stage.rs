@@ -45,7 +45,11 @@ pub(super) struct Stage {
 
 impl Stage {
     /// Sets everything up, from an empty folder to a listening vault.
-    pub(super) async fn set(dir: Option<PathBuf>, out: &Output) -> Result<Self, CliError> {
+    pub(super) async fn set(
+        dir: Option<PathBuf>,
+        policy: Option<&Path>,
+        out: &Output,
+    ) -> Result<Self, CliError> {
         let dir = empty_folder(dir)?;
         out.talk(&format!("Setting the stage in {}", dir.display()));
         for (name, ..) in PEOPLE {
@@ -74,6 +78,10 @@ impl Stage {
             databricks["http"].as_str().unwrap_or("?")
         ));
         write_configuration(&dir, &databricks, &mail, &webhook, authority)?;
+        if let Some(policy) = policy {
+            let to = dir.join("vault").join("policy.toml");
+            std::fs::copy(policy, &to).map_err(|e| file_error(policy, &e))?;
+        }
         let genesis = init(&dir, out).await?;
         let config = text(&dir.join("vault").join("breakglass.toml"));
         let arguments = ["serve", "--json", "--config", &config];

@@ -98,6 +98,8 @@ fn opening(claim: &LoadedKey) -> Deed {
         grants_to: vec![],
         max_minutes: 1,
         claim_key: Some(claim.public().text().to_owned()),
+        displaces: None,
+        continues: None,
         client_nonce: "00".into(),
     }))
 }

@@ -58,6 +58,12 @@ pub struct Args {
     /// stay after the close. May be repeated
     #[arg(long = "grant", value_name = "PERSON")]
     grants: Vec<String>,
+    /// Ask the custodians to close this open incident for yours; they are asked again for yours once its secret is rotated
+    #[arg(long, value_name = "INC")]
+    displace: Option<IncidentId>,
+    /// Continue this incident, which broke within a day and left its rotation owed
+    #[arg(long = "continue", value_name = "INC")]
+    continues: Option<IncidentId>,
     /// What the shares are for
     #[arg(long, value_enum, default_value_t)]
     purpose: PurposeArg,
@@ -142,6 +148,8 @@ pub(super) async fn rotation(
         grants_to: Vec::new(),
         max_minutes: 0,
         claim_key: None,
+        displaces: None,
+        continues: None,
         client_nonce: nonce()?,
     };
     send(client, &documents, opening, (no_wait, timeout_minutes), out).await
@@ -205,12 +213,17 @@ async fn opening(
         grants_to: grants_to(&args.grants, &documents.roster)?,
         max_minutes: args.minutes.unwrap_or(0),
         claim_key: None,
+        displaces: args.displace.clone(),
+        continues: args.continues.clone(),
         client_nonce: nonce()?,
     };
     if args.purpose == PurposeArg::Rotate {
         let sessionless =
             opening.scope.is_empty() && opening.grants_to.is_empty() && args.minutes.is_none();
-        let aimless = args.because.is_none() && opening.answers.is_empty();
+        let aimless = args.because.is_none()
+            && opening.answers.is_empty()
+            && opening.displaces.is_none()
+            && opening.continues.is_none();
         return if sessionless && aimless {
             Ok(opening)
         } else {
@@ -282,6 +295,11 @@ async fn own_terms(
 
 /// The phrase in large type, and who was asked.
 fn announce(case: &Case, out: &Output) {
+    if case.view.phase == "waiting" {
+        // Nobody is asked yet, and then the phrase is another one.
+        out.talk(&show::incident(&case.view, clock::now()));
+        return;
+    }
     let asked = case.terms.asked_ms.date_clock_utc();
     // Neither `-q` nor `--json` may hide the phrase: without it nobody can approve.
     out.warn(&format!(

@@ -4,9 +4,10 @@ use super::{AlertDraft, Audience, Severity, names, security_and};
 use crate::domain::act::Pick;
 use crate::domain::ids::PersonId;
 use crate::domain::incident::command::AskAgain;
-use crate::domain::incident::{Event, Incident};
+use crate::domain::incident::{Event, Incident, Phase};
 use crate::domain::roster::{Role, Roster};
 use crate::domain::terms::{Purpose, Requester};
+use crate::domain::time::Timestamp;
 
 /// What every message about one incident needs.
 pub(super) struct Case<'a> {
@@ -71,10 +72,22 @@ pub fn for_event(
         } => {
             vec![case.reviewed(person, *verdict, findings.len())]
         }
+        Event::CoApproved { .. }
+        | Event::GateLifted { .. }
+        | Event::CoolingBegun { .. }
+        | Event::Displacing { .. }
+        | Event::Vetoed { .. }
+        | Event::EndAsked { .. }
+        | Event::ExtendAsked { .. }
+        | Event::ExtendSigned { .. }
+        | Event::Extended { .. }
+        | Event::ExtendFailed { .. } => case.consent(event),
         // `unseal.done` is followed at once by `session.open` or by a failure, which speak for it.
-        Event::Unsealed {} | Event::Noted { .. } | Event::Answered { .. } | Event::Found { .. } => {
-            Vec::new()
-        }
+        Event::Unsealed {}
+        | Event::Cooled { .. }
+        | Event::Noted { .. }
+        | Event::Answered { .. }
+        | Event::Found { .. } => Vec::new(),
     }
 }
 
@@ -118,7 +131,7 @@ impl Case<'_> {
     }
 
     /// The responder, as an audience; operators where the vault itself asked.
-    fn to_requester(&self) -> Audience {
+    pub(super) fn to_requester(&self) -> Audience {
         match self.incident.requester.person() {
             Some(person) => Audience::People(vec![person.clone()]),
             None => Audience::Roles(vec![Role::Operator]),
@@ -131,7 +144,7 @@ impl Case<'_> {
     }
 
     /// "1 of 3 shares are in", in the terms in force.
-    fn count(&self) -> String {
+    pub(super) fn count(&self) -> String {
         let (given, needed) = (self.incident.approvals().len(), self.incident.terms.needed);
         format!("{given} of {needed} shares are in")
     }
@@ -179,6 +192,9 @@ impl Case<'_> {
     }
 
     fn opened(&self) -> AlertDraft {
+        if let Phase::Waiting { until_ms } = self.incident.phase {
+            return self.waiting(until_ms);
+        }
         let ends = self.incident.terms.expires_ms;
         let id = &self.incident.id;
         let body = format!(
@@ -202,9 +218,31 @@ impl Case<'_> {
         )
     }
 
+    /// Nobody is asked for a share before the wait is over; until then anyone may object.
+    fn waiting(&self, until: Timestamp) -> AlertDraft {
+        let id = &self.incident.id;
+        let body = format!(
+            "{} asked for break glass and has to wait until {}. Then {} custodians are needed.\n{}\n\n\
+             Security: breakglass veto {id} ends it now.",
+            self.requester(),
+            until.date_clock_utc(),
+            self.incident.terms.needed,
+            self.facts()
+        );
+        let subject = self.subject("WAITS", &format!("until {}", until.date_clock_utc()));
+        self.draft(
+            "incident.opened",
+            Severity::Action,
+            self.to_asked(),
+            subject,
+            body,
+        )
+    }
+
     fn asked_again(&self, why: AskAgain) -> AlertDraft {
         let because = match why {
             AskAgain::Restart => "the vault restarted",
+            AskAgain::WaitOver => "its waiting time is over; now shares are asked for",
             AskAgain::EpochEnded => "the epoch ended, so shares of the new one are asked for",
             AskAgain::OpeningBroke => "opening broke after shares were combined",
             AskAgain::RotationOwed => "the credential went with the memory before it was rotated",
@@ -314,7 +352,7 @@ impl Case<'_> {
     }
 
     /// The same message to those who are asked and to the responder.
-    fn both(
+    pub(super) fn both(
         &self,
         kind: &'static str,
         severity: Severity,

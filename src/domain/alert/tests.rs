@@ -12,7 +12,7 @@ use crate::domain::policy::tests::outage_answers;
 use crate::domain::review::Verdict;
 use crate::domain::roster::tests::roster;
 use crate::domain::rotation::{self, Cause, Rotation};
-use crate::domain::terms::{Purpose, Requester, Target, Terms};
+use crate::domain::terms::{Gate, Purpose, Requester, Target, Terms};
 use crate::domain::time::Timestamp;
 use crate::domain::{ids::Digest, manifest::Kind};
 
@@ -71,6 +71,7 @@ fn approval(name: &str, index: u8) -> Event {
         envelope_sha256: Digest::of(name.as_bytes()),
         unlocker: format!("age1qq{name}"),
         at_ms: START,
+        overrides: Vec::new(),
     })
 }
 
@@ -91,7 +92,7 @@ fn story() -> Vec<Event> {
     let at_ms = START.plus_ms(3_600_000);
     let sid = "ses-0001".parse().unwrap();
     vec![
-        Event::Opened(Frozen::new(terms()).unwrap()),
+        Event::Opened(Frozen::new(terms(), None).unwrap()),
         approval("ada", 1),
         Event::CustodianRefused {
             person: id("emil"),
@@ -109,6 +110,23 @@ fn story() -> Vec<Event> {
         approval("ada", 1),
         approval("ben", 2),
         approval("cleo", 3),
+        Event::CoApproved {
+            person: id("sam"),
+            act_sha256: act,
+            at_ms: START,
+        },
+        Event::GateLifted {
+            person: id("sam"),
+            gates: vec![Gate::ReviewOverdue],
+            act_sha256: act,
+            at_ms: START,
+        },
+        Event::CoolingBegun { until_ms: START },
+        Event::Cooled { at_ms: START },
+        Event::Displacing {
+            displaces: "INC-9".parse().unwrap(),
+            at_ms: START,
+        },
         Event::UnsealBegun {
             indexes: vec![1, 2, 3],
             at_ms: START,
@@ -122,6 +140,32 @@ fn story() -> Vec<Event> {
         },
         claimed(1),
         claimed(2),
+        Event::EndAsked {
+            person: id("sam"),
+            reason: "not in the calendar".into(),
+            act_sha256: act,
+            at_ms: START,
+        },
+        Event::ExtendAsked {
+            person: id("rio"),
+            max_minutes: 90,
+            terms_sha256: act,
+            act_sha256: act,
+            at_ms: START,
+        },
+        Event::ExtendSigned {
+            person: id("ada"),
+            act_sha256: act,
+            at_ms: START,
+        },
+        Event::Extended {
+            sid: "ses-0001".parse().unwrap(),
+            max_minutes: 90,
+            exp_ms: at_ms,
+        },
+        Event::ExtendFailed {
+            why: "refused".into(),
+        },
         Event::Noted {
             person: id("rio"),
             text: "looked".into(),
@@ -205,7 +249,10 @@ fn every_step_of_the_main_path_is_told_to_somebody() {
         .filter(|(_, drafts)| drafts.is_empty())
         .map(|(event, _)| event.to_entry(&IncidentId::numbered(2)).unwrap().0)
         .collect();
-    assert_eq!(silent, ["unseal.done", "note", "review.answer"]);
+    assert_eq!(
+        silent,
+        ["incident.cooled", "unseal.done", "note", "review.answer"]
+    );
     for (_, drafts) in told() {
         for draft in drafts {
             assert!(

@@ -5,8 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::command::AskAgain;
 use super::event::{Event, Frozen};
-use super::{Approval, Closing, Gathering, InReview, Incident, Mismatches, Phase, Session};
-use crate::domain::terms::Requester;
+use super::{
+    Approval, COOLING_MAX_MS, Closing, EndAsked, Gathering, InReview, Incident, Mismatches, Phase,
+    Session,
+};
+use crate::domain::terms::{Requester, Terms};
 
 /// Why a log does not fold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +44,7 @@ impl Incident {
             Requester::Person(person) => BTreeSet::from([person.clone()]),
             Requester::Vault => BTreeSet::new(),
         };
+        let phase = first_phase(&terms);
         Ok(Self {
             id: terms.incident.clone(),
             purpose: frozen.purpose,
@@ -55,7 +59,9 @@ impl Incident {
             participants,
             rotation_owed: false,
             tokens_dead_at_ms: None,
-            phase: Phase::Collecting(Gathering::default()),
+            co_approver: frozen.co_approver,
+            end_asked: None,
+            phase,
         })
     }
 
@@ -68,9 +74,25 @@ impl Incident {
             Event::Opened(_) => Err(self.impossible("incident.opened")),
             Event::AskedAgain { why, frozen } => self.asked_again(*why, frozen),
             Event::ShareAccepted(approval) => self.share_accepted(approval),
-            Event::ShareWithdrawn { person, .. } => {
-                let gathering = self.gathering("approve.withdrawn")?;
-                gathering.approvals.retain(|a| a.person != *person);
+            Event::ShareWithdrawn { person, .. } => self.share_withdrawn(person),
+            Event::CoApproved { .. }
+            | Event::GateLifted { .. }
+            | Event::CoolingBegun { .. }
+            | Event::Cooled { .. }
+            | Event::Displacing { .. } => self.gathering_event(event),
+            Event::EndAsked {
+                person,
+                reason,
+                act_sha256,
+                at_ms,
+            } => {
+                self.participants.insert(person.clone());
+                self.end_asked = Some(EndAsked {
+                    person: person.clone(),
+                    reason: reason.clone(),
+                    act_sha256: *act_sha256,
+                    at_ms: *at_ms,
+                });
                 Ok(())
             }
             Event::CustodianRefused { person, .. } => {
@@ -91,6 +113,10 @@ impl Incident {
                 Ok(())
             }
             Event::Withdrawn { at_ms, .. } => self.end(Phase::Withdrawn { at_ms: *at_ms }),
+            Event::Vetoed { person, at_ms, .. } => {
+                self.participants.insert(person.clone());
+                self.end(Phase::Refused { at_ms: *at_ms })
+            }
             Event::Refused { at_ms } => self.end(Phase::Refused { at_ms: *at_ms }),
             Event::Lapsed { at_ms } => self.end(Phase::Lapsed { at_ms: *at_ms }),
             Event::UnsealBegun { .. } | Event::Unsealed {} | Event::UnsealFailed { .. } => {
@@ -101,6 +127,10 @@ impl Incident {
             | Event::SessionClosed { .. }
             | Event::MemoryLost {}
             | Event::Closed { .. } => self.session_event(event),
+            Event::ExtendAsked { .. }
+            | Event::ExtendSigned { .. }
+            | Event::Extended { .. }
+            | Event::ExtendFailed { .. } => self.extension_event(event),
             Event::Noted { .. } => Ok(()),
             Event::Answered { .. } | Event::Found { .. } | Event::Reviewed { .. } => {
                 self.review_event(event)
@@ -111,6 +141,7 @@ impl Incident {
     fn asked_again(&mut self, why: AskAgain, frozen: &Frozen) -> Result<(), FoldError> {
         self.terms = terms_of(frozen)?;
         self.terms_sha256 = frozen.terms_sha256;
+        self.co_approver = frozen.co_approver;
         match &mut self.phase {
             Phase::Closing(closing) => {
                 closing.rotate = Some(Gathering::default());
@@ -128,7 +159,7 @@ impl Incident {
 
     fn share_accepted(&mut self, approval: &Approval) -> Result<(), FoldError> {
         self.participants.insert(approval.person.clone());
-        self.gathering("share.accept")?
+        self.gathering_mut("share.accept")?
             .approvals
             .push(approval.clone());
         Ok(())
@@ -136,7 +167,10 @@ impl Incident {
 
     fn unsealing(&mut self, event: &Event) -> Result<(), FoldError> {
         match (&mut self.phase, event) {
-            (Phase::Collecting(gathering), Event::UnsealBegun { at_ms, .. }) => {
+            (
+                Phase::Collecting(gathering) | Phase::Cooling(gathering),
+                Event::UnsealBegun { at_ms, .. },
+            ) => {
                 let approvals = std::mem::take(&mut gathering.approvals);
                 self.opened_terms_sha256 = Some(self.terms_sha256);
                 self.phase = Phase::Opening {
@@ -186,6 +220,8 @@ impl Incident {
                     exp_ms: *exp_ms,
                     claims: 0,
                     token_sha256: None,
+                    extensions: 0,
+                    extension: None,
                 });
             }
             (
@@ -267,7 +303,10 @@ impl Incident {
     fn end(&mut self, phase: Phase) -> Result<(), FoldError> {
         match self.phase {
             // A broken Opening that was restarted too often lapses from there.
-            Phase::Collecting(_) | Phase::Opening { .. } => {
+            Phase::Waiting { .. }
+            | Phase::Collecting(_)
+            | Phase::Cooling(_)
+            | Phase::Opening { .. } => {
                 self.phase = phase;
                 Ok(())
             }
@@ -275,7 +314,10 @@ impl Incident {
         }
     }
 
-    fn gathering(&mut self, event: &'static str) -> Result<&mut Gathering, FoldError> {
+    pub(super) fn gathering_mut(
+        &mut self,
+        event: &'static str,
+    ) -> Result<&mut Gathering, FoldError> {
         let phase = self.phase.name().word();
         match &mut self.phase {
             Phase::Collecting(gathering) | Phase::Cooling(gathering) => Ok(gathering),
@@ -287,7 +329,7 @@ impl Incident {
         }
     }
 
-    fn impossible(&self, event: &'static str) -> FoldError {
+    pub(super) fn impossible(&self, event: &'static str) -> FoldError {
         FoldError::Impossible {
             event,
             phase: self.phase.name().word(),
@@ -295,7 +337,17 @@ impl Incident {
     }
 }
 
-fn terms_of(frozen: &Frozen) -> Result<crate::domain::terms::Terms, FoldError> {
+/// A delay longer than the veto window's is waited for before anyone is asked for a share.
+fn first_phase(terms: &Terms) -> Phase {
+    if terms.not_before_ms.since_ms(terms.asked_ms) > COOLING_MAX_MS {
+        return Phase::Waiting {
+            until_ms: terms.not_before_ms,
+        };
+    }
+    Phase::Collecting(Gathering::default())
+}
+
+fn terms_of(frozen: &Frozen) -> Result<Terms, FoldError> {
     frozen
         .terms
         .as_deref()

@@ -7,8 +7,7 @@ use super::rules::Rules;
 use super::{CloseCause, Closing, Incident, Phase, Session, opening};
 use crate::domain::ids::{Digest, PersonId};
 use crate::domain::review;
-use crate::domain::roster::Role;
-use crate::domain::terms::{MAX_REASON_CHARS, Purpose, is_plain_text};
+use crate::domain::terms::{Purpose, is_plain_text};
 use crate::domain::time::{HOUR_MS, Timestamp};
 
 /// What ends a session.
@@ -58,33 +57,6 @@ pub(super) fn close(
         },
         now,
     ))
-}
-
-/// Who may stop a session, and how often (PROTOCOL §6).
-pub(super) fn may_stop(
-    incident: &Incident,
-    person: &PersonId,
-    reason: &str,
-    rules: &Rules<'_>,
-) -> Result<(), Refusal> {
-    let role = rules.roster.person(person).is_some_and(|p| {
-        [Role::Custodian, Role::Auditor, Role::Security]
-            .iter()
-            .any(|r| p.is(*r))
-    });
-    if !role && incident.requester.person() != Some(person) {
-        return Err(Refusal::WrongRole {
-            role: "responder, custodian, auditor or security person",
-        });
-    }
-    let chars = reason.chars().count();
-    if chars == 0 || chars > MAX_REASON_CHARS || !is_plain_text(reason) {
-        return Err(Refusal::BadText { what: "reason" });
-    }
-    if rules.stops_last_day >= 1 {
-        return Err(Refusal::SecondStop);
-    }
-    Ok(())
 }
 
 pub(super) fn ask_rotation(

@@ -2,6 +2,7 @@
 //! Collecting and an owed rotation inside Closing.
 
 use super::command::ShareOffer;
+use super::consent::{alert_is_out, grace_is_over, then_cooling};
 use super::event::Event;
 use super::refusal::Refusal;
 use super::rules::Rules;
@@ -10,7 +11,7 @@ use crate::domain::act::Pick;
 use crate::domain::ids::{Digest, PersonId};
 use crate::domain::quorum;
 use crate::domain::roster::Role;
-use crate::domain::terms::{MAX_REASON_CHARS, Purpose, is_plain_text};
+use crate::domain::terms::{Gate, MAX_REASON_CHARS, Purpose, is_plain_text};
 use crate::domain::time::Timestamp;
 
 /// Whether this person may answer these terms at all.
@@ -24,6 +25,26 @@ pub(super) fn may_answer(
     if *terms_sha256 != incident.terms_sha256 {
         return Err(Refusal::OtherTerms);
     }
+    let own = holds_share(incident, person, rules)?;
+    // An owed rotation inside Closing does not lapse (PROTOCOL §6 a).
+    if matches!(incident.phase, Phase::Collecting(_)) && now >= incident.terms.expires_ms {
+        return Err(lapsed(incident));
+    }
+    // A refusal is final for the session asked for; the way back may still be helped.
+    if incident.is_being_asked() && incident.refused_by.contains(person) {
+        return Err(Refusal::RefusedBefore {
+            incident: incident.id.clone(),
+        });
+    }
+    Ok(own)
+}
+
+/// Her share of the epoch; never the requester's.
+pub(super) fn holds_share(
+    incident: &Incident,
+    person: &PersonId,
+    rules: &Rules<'_>,
+) -> Result<u8, Refusal> {
     if incident.requester.person() == Some(person) {
         return Err(Refusal::OwnIncident);
     }
@@ -32,21 +53,9 @@ pub(super) fn may_answer(
         .person(person)
         .is_some_and(|p| p.is(Role::Custodian));
     let own = rules.epoch.index_of(person).filter(|_| known);
-    let own = own.ok_or(Refusal::NoShare {
+    own.ok_or(Refusal::NoShare {
         epoch: incident.terms.epoch,
-    })?;
-    // An owed rotation inside Closing does not lapse (PROTOCOL §6 a).
-    if matches!(incident.phase, Phase::Collecting(_)) && now >= incident.terms.expires_ms {
-        return Err(lapsed(incident));
-    }
-    // A refusal is final for the session asked for; the way back may still be helped.
-    let asked_first = matches!(incident.phase, Phase::Collecting(_));
-    if asked_first && incident.refused_by.contains(person) {
-        return Err(Refusal::RefusedBefore {
-            incident: incident.id.clone(),
-        });
-    }
-    Ok(own)
+    })
 }
 
 pub(super) fn approve(
@@ -69,11 +78,8 @@ pub(super) fn approve(
             own,
         });
     }
-    if incident
-        .approvals()
-        .iter()
-        .any(|a| a.person == offer.person || a.index == own)
-    {
+    let taken = incident.approvals().iter().any(|a| a.index == own);
+    if taken || incident.has_signed(&offer.person) {
         return Err(Refusal::AlreadyApproved);
     }
     if incident
@@ -85,14 +91,28 @@ pub(super) fn approve(
     }
     not_paused(incident, &offer.person, now)?;
     clocks_agree(offer.signed_ms, now)?;
-    Ok(vec![Event::ShareAccepted(Approval {
+    check_overrides(incident, &offer.overrides, now)?;
+    let accepted = Event::ShareAccepted(Approval {
         person: offer.person,
         index: own,
         act_sha256: offer.act_sha256,
         envelope_sha256: offer.envelope_sha256,
         unlocker: offer.unlocker,
         at_ms: now,
-    })])
+        overrides: offer.overrides,
+    });
+    Ok(then_cooling(incident, accepted, now))
+}
+
+/// An approver may stand in for a confirmed alert, a minute after it, and for nothing else.
+fn check_overrides(incident: &Incident, lifts: &[Gate], now: Timestamp) -> Result<(), Refusal> {
+    match lifts {
+        [] => Ok(()),
+        [Gate::NoAlertConfirmed] => grace_is_over(incident, now),
+        _ => Err(Refusal::NothingToOverride {
+            gates: lifts.to_vec(),
+        }),
+    }
 }
 
 /// Terms of an epoch that has ended collect nothing: they are about to be asked again.
@@ -105,7 +125,11 @@ fn epoch_in_force(incident: &Incident, rules: &Rules<'_>) -> Result<(), Refusal>
     })
 }
 
-fn not_paused(incident: &Incident, person: &PersonId, now: Timestamp) -> Result<(), Refusal> {
+pub(super) fn not_paused(
+    incident: &Incident,
+    person: &PersonId,
+    now: Timestamp,
+) -> Result<(), Refusal> {
     match incident.mismatches.get(person) {
         Some(m) if now < m.paused_until_ms => Err(Refusal::Paused {
             until: m.paused_until_ms,
@@ -144,7 +168,7 @@ pub(super) fn refuse(
         act_sha256,
     }];
     // The way back never ends because people said no: an owed rotation keeps asking.
-    if matches!(incident.phase, Phase::Collecting(_))
+    if incident.is_being_asked()
         && could_still_say_yes(incident, Some(&person), rules) < usize::from(incident.terms.needed)
     {
         events.push(Event::Refused { at_ms: now });
@@ -153,7 +177,7 @@ pub(super) fn refuse(
 }
 
 /// Eligible people who have neither refused nor are `also_refusing`.
-fn could_still_say_yes(
+pub(super) fn could_still_say_yes(
     incident: &Incident,
     also_refusing: Option<&PersonId>,
     rules: &Rules<'_>,
@@ -165,6 +189,33 @@ fn could_still_say_yes(
         .count()
 }
 
+/// Who is read a phrase: whoever may answer these terms, with a share or as co-approver, or a
+/// holder of a share who is asked for a longer session.
+fn may_hear(
+    incident: &Incident,
+    person: &PersonId,
+    terms_sha256: &Digest,
+    rules: &Rules<'_>,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let longer = incident.session().and_then(|s| s.extension.as_ref());
+    if longer.is_some_and(|e| e.terms_sha256 == *terms_sha256) {
+        return holds_share(incident, person, rules).map(drop);
+    }
+    if incident.session().is_some() {
+        return Err(Refusal::OtherTerms);
+    }
+    let answers = may_answer(incident, person, terms_sha256, rules, now);
+    let co_approves = incident.co_approver.is_some_and(|role| {
+        rules.roster.person(person).is_some_and(|p| p.is(role))
+            && incident.requester.person() != Some(person)
+    });
+    match answers {
+        Err(Refusal::NoShare { .. }) if co_approves => Ok(()),
+        answers => answers.map(drop),
+    }
+}
+
 pub(super) fn mismatch(
     incident: &Incident,
     person: PersonId,
@@ -174,7 +225,7 @@ pub(super) fn mismatch(
     rules: &Rules<'_>,
     now: Timestamp,
 ) -> Result<Vec<Event>, Refusal> {
-    may_answer(incident, &person, &terms_sha256, rules, now)?;
+    may_hear(incident, &person, &terms_sha256, rules, now)?;
     not_paused(incident, &person, now)?;
     let before = incident
         .mismatches
@@ -203,7 +254,7 @@ pub(super) fn withdraw(
     now: Timestamp,
 ) -> Result<Vec<Event>, Refusal> {
     let is_requester = incident.requester.person() == Some(&person);
-    if is_requester && matches!(incident.phase, Phase::Collecting(_)) {
+    if is_requester && incident.is_being_asked() {
         return Ok(vec![Event::Withdrawn {
             person,
             act_sha256,
@@ -219,8 +270,19 @@ pub(super) fn withdraw(
                 act_sha256,
             }])
         }
+        // Index 0: a co-approver takes back a signature without a share.
+        None if has_consented(incident, &person) => Ok(vec![Event::ShareWithdrawn {
+            person,
+            index: 0,
+            act_sha256,
+        }]),
         None => Err(Refusal::NothingToWithdraw),
     }
+}
+
+fn has_consented(incident: &Incident, person: &PersonId) -> bool {
+    let consent = incident.gathering().and_then(|g| g.co_approval.as_ref());
+    consent.is_some_and(|c| c.person == *person)
 }
 
 /// Whether unsealing may begin, decided just before `unseal.begin`.
@@ -229,25 +291,31 @@ pub(super) fn begin(
     rules: &Rules<'_>,
     now: Timestamp,
 ) -> Result<Vec<Event>, Refusal> {
-    let given = incident.approvals().len();
-    if given < usize::from(incident.terms.needed) {
-        return Err(Refusal::NoQuorum {
-            given: u8::try_from(given).unwrap_or(u8::MAX),
-            needed: incident.terms.needed,
-        });
-    }
+    incident.agreed()?;
     epoch_in_force(incident, rules)?;
     // The owed rotation of a closing incident is the way back: it asks neither for the vault,
     // which it holds, nor for an alert, which its incident had.
-    if let Phase::Collecting(_) = &incident.phase {
+    if let Phase::Collecting(gathering) | Phase::Cooling(gathering) = &incident.phase {
         if now >= incident.terms.expires_ms {
             return Err(lapsed(incident));
         }
-        if let Some(busy) = &rules.busy {
-            return Err(Refusal::Busy(busy.clone()));
+        if now < incident.terms.not_before_ms {
+            let at = incident.terms.not_before_ms;
+            return Err(Refusal::TooEarly { at });
         }
-        if incident.terms.purpose != Purpose::Rotate && !rules.alert_confirmed {
-            return Err(Refusal::NoAlertConfirmed);
+        if incident.terms.purpose != Purpose::Rotate {
+            alert_is_out(incident, rules)?;
+        }
+        if let Some(busy) = &rules.busy {
+            // The quorum for this one is the second quorum that closes that one.
+            let displaces = incident.terms.displaces.as_ref() == Some(busy);
+            if displaces && !gathering.displacing {
+                return Ok(vec![Event::Displacing {
+                    displaces: busy.clone(),
+                    at_ms: now,
+                }]);
+            }
+            return Err(Refusal::Busy(busy.clone()));
         }
     }
     let indexes = incident.approvals().iter().map(|a| a.index).collect();

@@ -4,6 +4,7 @@ use crate::domain::act::Pick;
 use crate::domain::ids::{Digest, PersonId, SessionId};
 use crate::domain::manifest::Kind;
 use crate::domain::review::{Finding, OpenItem, Verdict};
+use crate::domain::terms::Gate;
 use crate::domain::time::Timestamp;
 use std::collections::BTreeMap;
 
@@ -40,6 +41,30 @@ pub struct ShareOffer {
     pub envelope_sha256: Digest,
     /// Time in the act.
     pub signed_ms: Timestamp,
+    /// Gates the act lifts.
+    pub overrides: Vec<Gate>,
+}
+
+/// A person's no: a stop or a veto.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct No {
+    /// Who.
+    pub person: PersonId,
+    /// Why.
+    pub reason: String,
+    /// The signed act.
+    pub act_sha256: Digest,
+}
+
+/// A signature that carries no share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signed {
+    /// Who.
+    pub person: PersonId,
+    /// Terms the act signs.
+    pub terms_sha256: Digest,
+    /// The signed act.
+    pub act_sha256: Digest,
 }
 
 /// Why new terms are frozen for the same incident.
@@ -48,6 +73,8 @@ pub struct ShareOffer {
 pub enum AskAgain {
     /// The process restarted; the one-time identity is gone. Counts.
     Restart,
+    /// A long delay is over: from now on shares are asked for. Does not count.
+    WaitOver,
     /// Another incident ended the epoch. Does not count.
     EpochEnded,
     /// Opening broke after shares were combined. Counts.
@@ -90,7 +117,44 @@ pub enum Command {
         /// The signed act.
         act_sha256: Digest,
     },
-    /// Time passed: lapse, deadline, overdue opening.
+    /// A security person's no.
+    Veto(No),
+    /// A co-approver agrees; she gives no share.
+    CoApprove {
+        /// Her signature.
+        signed: Signed,
+        /// Manifest the act signs.
+        manifest_sha256: Digest,
+        /// Time in the act.
+        signed_ms: Timestamp,
+    },
+    /// A security person lifts gates.
+    Override {
+        /// Her signature.
+        signed: Signed,
+        /// Which gates.
+        gates: Vec<Gate>,
+    },
+    /// The responder asks for a longer session, or a custodian agrees to it.
+    Extend {
+        /// The signature over the session's terms with these minutes.
+        signed: Signed,
+        /// New length of the whole session, minutes.
+        max_minutes: u32,
+    },
+    /// The longer session's secret is made and usable.
+    Extended,
+    /// No secret could be made for the longer session: the old deadline stands.
+    ExtendFailed {
+        /// Why, in words without secrets.
+        why: String,
+    },
+    /// A long delay is over.
+    WaitOver {
+        /// For new terms.
+        fresh: Fresh,
+    },
+    /// Time passed: lapse, deadline, overdue opening, the end of a veto window.
     Time,
     /// Quorum may be met: begin to unseal.
     Begin,
@@ -140,14 +204,7 @@ pub enum Command {
         act_sha256: Digest,
     },
     /// Anyone involved ends the session.
-    Stop {
-        /// Who.
-        person: PersonId,
-        /// Why.
-        reason: String,
-        /// The signed act.
-        act_sha256: Digest,
-    },
+    Stop(No),
     /// The vault itself ends the session.
     Cut {
         /// Why.
@@ -220,6 +277,13 @@ impl Command {
             Self::Refuse { .. } => N::Refuse,
             Self::Mismatch { .. } => N::Mismatch,
             Self::Withdraw { .. } => N::Withdraw,
+            Self::Veto(_) => N::Veto,
+            Self::CoApprove { .. } => N::CoApprove,
+            Self::Override { .. } => N::Override,
+            Self::Extend { .. } => N::Extend,
+            Self::Extended => N::Extended,
+            Self::ExtendFailed { .. } => N::ExtendFailed,
+            Self::WaitOver { .. } => N::WaitOver,
             Self::Time => N::Time,
             Self::Begin => N::Begin,
             Self::Unsealed => N::Unsealed,
@@ -229,7 +293,7 @@ impl Command {
             Self::Claim { .. } => N::Claim,
             Self::Note { .. } => N::Note,
             Self::Close { .. } => N::Close,
-            Self::Stop { .. } => N::Stop,
+            Self::Stop(_) => N::Stop,
             Self::Cut { .. } => N::Cut,
             Self::Restarted { .. } => N::Restarted,
             Self::EpochEnded { .. } => N::EpochEnded,

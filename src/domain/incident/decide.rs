@@ -3,12 +3,15 @@
 use super::closing::{self, End};
 use super::collecting;
 use super::command::{AskAgain, Command, Fresh};
+use super::consent;
+use super::ending;
 use super::event::Event;
+use super::extend;
 use super::opening;
 use super::refusal::Refusal;
 use super::rules::Rules;
 use super::table;
-use super::{CloseCause, Closing, Gathering, InReview, Incident, MAX_RESTARTS, Phase, Session};
+use super::{CloseCause, Closing, InReview, Incident, MAX_RESTARTS, Phase, Session};
 use crate::domain::ids::PersonId;
 use crate::domain::review;
 use crate::domain::terms::{Gate, Purpose};
@@ -28,14 +31,14 @@ pub fn decide(
         return Err(not_in_phase(incident, &command));
     }
     match &incident.phase {
-        Phase::Collecting(gathering) => in_collecting(incident, gathering, command, rules, now),
+        Phase::Waiting { until_ms } => in_waiting(incident, *until_ms, command, rules, now),
+        Phase::Collecting(_) => in_collecting(incident, command, rules, now),
+        Phase::Cooling(_) => in_cooling(incident, command, rules, now),
         Phase::Opening { unsealed, .. } => in_opening(incident, *unsealed, command, rules, now),
         Phase::Open(session) => in_open(incident, session, command, rules, now),
         Phase::Closing(closing) => in_closing(incident, closing, command, rules, now),
         Phase::InReview(in_review) => in_review_phase(incident, in_review, command, rules, now),
-        Phase::Waiting { .. }
-        | Phase::Cooling(_)
-        | Phase::Reviewed { .. }
+        Phase::Reviewed { .. }
         | Phase::Refused { .. }
         | Phase::Withdrawn { .. }
         | Phase::Lapsed { .. } => Err(not_in_phase(incident, &command)),
@@ -48,7 +51,7 @@ fn not_in_phase(incident: &Incident, command: &Command) -> Refusal {
         Phase::Closing(_) | Phase::InReview(_) | Phase::Reviewed { .. }
     ) && matches!(
         command,
-        Command::Claim { .. } | Command::Close { .. } | Command::Stop { .. }
+        Command::Claim { .. } | Command::Extend { .. } | Command::Close { .. } | Command::Stop(_)
     );
     if session_over {
         return Refusal::SessionEnded {
@@ -68,9 +71,44 @@ fn not_in_phase(incident: &Incident, command: &Command) -> Refusal {
     }
 }
 
+fn in_waiting(
+    incident: &Incident,
+    until_ms: Timestamp,
+    command: Command,
+    rules: &Rules<'_>,
+    now: Timestamp,
+) -> Result<Vec<Event>, Refusal> {
+    match command {
+        Command::WaitOver { .. } if now < until_ms => Err(Refusal::TooEarly { at: until_ms }),
+        Command::WaitOver { fresh } => ask_again(incident, AskAgain::WaitOver, &fresh, rules, now),
+        Command::Withdraw { person, act_sha256 } => {
+            collecting::withdraw(incident, person, act_sha256, now)
+        }
+        Command::Veto(no) => ending::veto(incident, no, rules, now),
+        other => Err(not_in_phase(incident, &other)),
+    }
+}
+
+/// Quorum is met; nothing is opened before the veto window is over.
+fn in_cooling(
+    incident: &Incident,
+    command: Command,
+    rules: &Rules<'_>,
+    now: Timestamp,
+) -> Result<Vec<Event>, Refusal> {
+    match command {
+        Command::Time if now < incident.terms.not_before_ms => Ok(Vec::new()),
+        // `Begin` follows; what stands against it is waited for in Collecting, which lapses.
+        Command::Time => match collecting::begin(incident, rules, now) {
+            Ok(_) => Ok(Vec::new()),
+            Err(_) => Ok(vec![Event::Cooled { at_ms: now }]),
+        },
+        other => in_collecting(incident, other, rules, now),
+    }
+}
+
 fn in_collecting(
     incident: &Incident,
-    _gathering: &Gathering,
     command: Command,
     rules: &Rules<'_>,
     now: Timestamp,
@@ -119,6 +157,25 @@ fn custodians_answer(
             collecting::withdraw(incident, person, act_sha256, now)
         }
         Command::Begin => collecting::begin(incident, rules, now),
+        other => without_share(incident, other, rules, now),
+    }
+}
+
+/// Signatures that carry no share, and security's no.
+fn without_share(
+    incident: &Incident,
+    command: Command,
+    rules: &Rules<'_>,
+    now: Timestamp,
+) -> Result<Vec<Event>, Refusal> {
+    match command {
+        Command::CoApprove {
+            signed,
+            manifest_sha256,
+            signed_ms,
+        } => consent::co_approve(incident, signed, manifest_sha256, signed_ms, rules, now),
+        Command::Override { signed, gates } => consent::lift(incident, signed, gates, rules, now),
+        Command::Veto(no) => ending::veto(incident, no, rules, now),
         other => Err(not_in_phase(incident, &other)),
     }
 }
@@ -137,7 +194,9 @@ pub(super) fn ask_again(
     }
     // An incident collecting anew after its own broken Opening has no rotation gate: it is the
     // one that will settle the debt (PROTOCOL §6).
-    let own_debt = incident.rotation_owed || why == AskAgain::OpeningBroke;
+    let own_debt = incident.rotation_owed
+        || incident.terms.continues.is_some()
+        || why == AskAgain::OpeningBroke;
     let gates: Vec<Gate> = rules
         .gates
         .iter()
@@ -187,25 +246,9 @@ fn in_opening(
             let why = "the vault restarted while opening".to_owned();
             closing::opening_broke(incident, why, &fresh, true, rules, now)
         }
-        Command::Stop {
-            person,
-            reason,
-            act_sha256,
-        } => {
-            closing::may_stop(incident, &person, &reason, rules)?;
-            let cause = CloseCause::Stopped;
-            let act = Some(act_sha256);
-            let end = End {
-                cause,
-                person: Some(person),
-                reason,
-                act_sha256: act,
-                memory_lost: !unsealed,
-            };
-            Ok(closing::end(None, end, now))
-        }
+        Command::Stop(no) => ending::stop(incident, no, rules, now),
         Command::Time => Ok(Vec::new()),
-        other => Err(not_in_phase(incident, &other)),
+        veto => without_share(incident, veto, rules, now),
     }
 }
 
@@ -249,23 +292,7 @@ fn in_open(
         Command::Close { person, act_sha256 } => {
             closing::close(incident, session, person, act_sha256, now)
         }
-        Command::Stop {
-            person,
-            reason,
-            act_sha256,
-        } => {
-            closing::may_stop(incident, &person, &reason, rules)?;
-            let cause = CloseCause::Stopped;
-            let act = Some(act_sha256);
-            let end = End {
-                cause,
-                person: Some(person),
-                reason,
-                act_sha256: act,
-                memory_lost: false,
-            };
-            Ok(closing::end(Some(session), end, now))
-        }
+        Command::Stop(no) => ending::stop(incident, no, rules, now),
         Command::Cut { cause } => Ok(closing::end(
             Some(session),
             without_person(cause, false),
@@ -282,6 +309,30 @@ fn in_open(
             now,
         )),
         Command::Time => Ok(Vec::new()),
+        longer => of_extension(incident, session, longer, rules, now),
+    }
+}
+
+fn of_extension(
+    incident: &Incident,
+    session: &Session,
+    command: Command,
+    rules: &Rules<'_>,
+    now: Timestamp,
+) -> Result<Vec<Event>, Refusal> {
+    match command {
+        Command::Extend {
+            signed,
+            max_minutes,
+        } => extend::extend(incident, session, signed, max_minutes, rules, now),
+        Command::Mismatch {
+            person,
+            pick,
+            terms_sha256,
+            act_sha256,
+        } => collecting::mismatch(incident, person, pick, terms_sha256, act_sha256, rules, now),
+        Command::Extended => extend::extended(incident, session, now),
+        Command::ExtendFailed { why } => Ok(vec![Event::ExtendFailed { why }]),
         other => Err(not_in_phase(incident, &other)),
     }
 }

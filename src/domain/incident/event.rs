@@ -6,14 +6,15 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use super::command::AskAgain;
+pub use super::entry::KINDS;
 use super::{Approval, CloseCause};
 use crate::domain::act::Pick;
 use crate::domain::canonical::CanonicalError;
 use crate::domain::ids::{Digest, IncidentId, PersonId, SessionId};
 use crate::domain::review::{Finding, Verdict};
+use crate::domain::roster::Role;
 use crate::domain::terms::{Gate, Purpose, Requester, Terms};
 use crate::domain::time::Timestamp;
 
@@ -38,6 +39,9 @@ pub struct Frozen {
     pub gates: Vec<Gate>,
     /// When it lapses.
     pub expires_ms: Timestamp,
+    /// The role of which one member must agree besides the custodians.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub co_approver: Option<Role>,
     /// The terms; in the export as `terms/<hash>`, never in an entry.
     #[serde(skip)]
     pub terms: Option<Box<Terms>>,
@@ -48,7 +52,7 @@ impl Frozen {
     ///
     /// # Errors
     /// When the terms have no canonical form.
-    pub fn new(terms: Terms) -> Result<Self, CanonicalError> {
+    pub fn new(terms: Terms, co_approver: Option<Role>) -> Result<Self, CanonicalError> {
         Ok(Self {
             terms_sha256: terms.sha256()?,
             request_sha256: terms.request_sha256,
@@ -59,6 +63,7 @@ impl Frozen {
             needed: terms.needed,
             gates: terms.gates.clone(),
             expires_ms: terms.expires_ms,
+            co_approver,
             terms: Some(Box::new(terms)),
         })
     }
@@ -116,6 +121,72 @@ pub enum Event {
         index: u8,
         /// The signed act.
         act_sha256: Digest,
+    },
+    /// A co-approver agreed; she gave no share.
+    #[serde(rename = "approve.co")]
+    CoApproved {
+        /// Who.
+        person: PersonId,
+        /// The signed act.
+        act_sha256: Digest,
+        /// When.
+        at_ms: Timestamp,
+    },
+    /// A security person lifted gates.
+    #[serde(rename = "gate.lifted")]
+    GateLifted {
+        /// Who.
+        person: PersonId,
+        /// Which.
+        gates: Vec<Gate>,
+        /// The signed act.
+        act_sha256: Digest,
+        /// When.
+        at_ms: Timestamp,
+    },
+    /// Quorum is met before the veto window is over.
+    #[serde(rename = "incident.cooling")]
+    CoolingBegun {
+        /// When the window is over.
+        until_ms: Timestamp,
+    },
+    /// The window is over and something else still stands against opening.
+    #[serde(rename = "incident.cooled")]
+    Cooled {
+        /// When.
+        at_ms: Timestamp,
+    },
+    /// The quorum agreed to close the incident that these terms displace.
+    #[serde(rename = "incident.displacing")]
+    Displacing {
+        /// The incident to be closed.
+        displaces: IncidentId,
+        /// When.
+        at_ms: Timestamp,
+    },
+    /// A security person's no ended it.
+    #[serde(rename = "incident.vetoed")]
+    Vetoed {
+        /// Who.
+        person: PersonId,
+        /// Why.
+        reason: String,
+        /// The signed act.
+        act_sha256: Digest,
+        /// When.
+        at_ms: Timestamp,
+    },
+    /// A person's second stop or veto within a day waits for another person's signature.
+    #[serde(rename = "stop.asked")]
+    EndAsked {
+        /// Who.
+        person: PersonId,
+        /// Why.
+        reason: String,
+        /// The signed act.
+        act_sha256: Digest,
+        /// When.
+        at_ms: Timestamp,
     },
     /// The responder took it back.
     #[serde(rename = "incident.withdrawn")]
@@ -192,6 +263,46 @@ pub enum Event {
         /// What.
         text: String,
     },
+    /// The responder asked for a longer session.
+    #[serde(rename = "extend.asked")]
+    ExtendAsked {
+        /// Who.
+        person: PersonId,
+        /// New length of the whole session, minutes.
+        max_minutes: u32,
+        /// The session's terms with these minutes.
+        terms_sha256: Digest,
+        /// The signed act.
+        act_sha256: Digest,
+        /// When.
+        at_ms: Timestamp,
+    },
+    /// A custodian agreed to the longer session.
+    #[serde(rename = "extend.signed")]
+    ExtendSigned {
+        /// Who.
+        person: PersonId,
+        /// The signed act.
+        act_sha256: Digest,
+        /// When.
+        at_ms: Timestamp,
+    },
+    /// The session is longer; its new secret exists.
+    #[serde(rename = "session.extended")]
+    Extended {
+        /// Session id.
+        sid: SessionId,
+        /// Length of the whole session now, minutes.
+        max_minutes: u32,
+        /// When it ends by itself.
+        exp_ms: Timestamp,
+    },
+    /// The longer session got no secret: the old deadline stands.
+    #[serde(rename = "extend.failed")]
+    ExtendFailed {
+        /// Why, in words without secrets.
+        why: String,
+    },
     /// The session ended; the way back begins.
     #[serde(rename = "session.close")]
     SessionClosed {
@@ -260,96 +371,3 @@ pub enum Event {
         at_ms: Timestamp,
     },
 }
-
-impl Event {
-    /// Entry type and members, with the incident's id as `inc`.
-    ///
-    /// # Errors
-    /// Never in practice: every member has a JSON form.
-    pub fn to_entry(
-        &self,
-        incident: &IncidentId,
-    ) -> Result<(String, Map<String, Value>), CanonicalError> {
-        let shape = |e: serde_json::Error| CanonicalError::Shape(e.to_string());
-        let mut members = match serde_json::to_value(self).map_err(shape)? {
-            Value::Object(members) => members,
-            _ => Map::new(),
-        };
-        let kind = match members.remove("t") {
-            Some(Value::String(kind)) => kind,
-            _ => return Err(CanonicalError::Shape("event without a type".to_owned())),
-        };
-        members.insert("inc".to_owned(), Value::String(incident.to_string()));
-        Ok((kind, members))
-    }
-
-    /// Reads an entry back; `None` when its type is not one about an incident.
-    ///
-    /// # Errors
-    /// When the type is known but members are missing or odd.
-    pub fn from_entry(
-        kind: &str,
-        members: &Map<String, Value>,
-    ) -> Result<Option<(IncidentId, Self)>, CanonicalError> {
-        let Some(Value::String(incident)) = members.get("inc") else {
-            return Ok(None);
-        };
-        if !KINDS.contains(&kind) {
-            return Ok(None);
-        }
-        let incident = incident
-            .parse()
-            .map_err(|_| CanonicalError::Shape("inc is not an incident id".to_owned()))?;
-        let mut members = members.clone();
-        members.remove("inc");
-        members.insert("t".to_owned(), Value::String(kind.to_owned()));
-        let event = serde_json::from_value(Value::Object(members))
-            .map_err(|e| CanonicalError::Shape(e.to_string()))?;
-        Ok(Some((incident, event)))
-    }
-
-    /// Puts the terms back after reading a log, found by their hash.
-    #[must_use]
-    pub fn with_terms(mut self, find: &dyn Fn(&Digest) -> Option<Terms>) -> Self {
-        if let Self::Opened(frozen) | Self::AskedAgain { frozen, .. } = &mut self
-            && frozen.terms.is_none()
-        {
-            frozen.terms = find(&frozen.terms_sha256).map(Box::new);
-        }
-        self
-    }
-
-    /// The terms this event freezes.
-    #[must_use]
-    pub fn terms(&self) -> Option<&Terms> {
-        match self {
-            Self::Opened(frozen) | Self::AskedAgain { frozen, .. } => frozen.terms.as_deref(),
-            _ => None,
-        }
-    }
-}
-
-/// Every entry type about an incident; a test compares it with the variants.
-pub const KINDS: &[&str] = &[
-    "incident.opened",
-    "incident.asked_again",
-    "share.accept",
-    "approve.refused",
-    "approve.mismatch",
-    "approve.withdrawn",
-    "incident.withdrawn",
-    "incident.refused",
-    "incident.lapsed",
-    "unseal.begin",
-    "unseal.done",
-    "unseal.failed",
-    "session.open",
-    "session.claim",
-    "note",
-    "session.close",
-    "incident.memory_lost",
-    "incident.closed",
-    "review.answer",
-    "review.finding",
-    "review.signed",
-];

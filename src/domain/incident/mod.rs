@@ -9,15 +9,22 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{Digest, IncidentId, PersonId, SessionId};
 use super::review::Finding;
+use super::roster::Role;
 use super::terms::{Purpose, Requester, Terms};
 use super::time::{MINUTE_MS, Timestamp};
 
 pub mod apply;
+mod apply_asked;
 mod closing;
 mod collecting;
 pub mod command;
+mod consent;
 pub mod decide;
+mod ending;
+mod entry;
 pub mod event;
+pub mod extend;
+mod gathering;
 pub mod opening;
 pub mod refusal;
 pub mod rules;
@@ -28,11 +35,16 @@ mod tests;
 pub use command::Command;
 pub use decide::decide;
 pub use event::Event;
+pub use gathering::{Approval, Consent, EndAsked, Extension, Gathering, Lifted};
 pub use refusal::Refusal;
 pub use rules::Rules;
 
 /// How long an incident collects before it lapses.
 pub const LAPSE_MS: i64 = 30 * MINUTE_MS;
+/// Delays up to this long run while custodians answer; longer ones are waited for first.
+pub const COOLING_MAX_MS: i64 = 15 * MINUTE_MS;
+/// From this long after the opening alert, an approver more may stand in for its confirmation.
+pub const UNCONFIRMED_MS: i64 = MINUTE_MS;
 /// How long Opening may take.
 pub const OPENING_MS: i64 = 15 * MINUTE_MS;
 /// How often an incident may be asked again after a restart.
@@ -41,32 +53,6 @@ pub const MAX_RESTARTS: u8 = 3;
 pub const PAUSE_MS: i64 = 5 * MINUTE_MS;
 /// How far an act's time may lie from the vault's clock.
 pub const CLOCK_APART_MS: i64 = 10 * MINUTE_MS;
-
-/// One accepted share: who, which, under which signature.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Approval {
-    /// The custodian.
-    pub person: PersonId,
-    /// Share index.
-    pub index: u8,
-    /// The signed act.
-    pub act_sha256: Digest,
-    /// The envelope kept until Opening.
-    pub envelope_sha256: Digest,
-    /// The unlocker that opened the share: proof for the next epoch (PROTOCOL §3).
-    pub unlocker: String,
-    /// When it was accepted.
-    pub at_ms: Timestamp,
-}
-
-/// What has come in for the terms in force.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-pub struct Gathering {
-    /// Accepted shares.
-    pub approvals: Vec<Approval>,
-}
 
 /// A session as the incident knows it; the token's hash, never the token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,6 +70,12 @@ pub struct Session {
     pub claims: u32,
     /// Hash of the live token, once claimed.
     pub token_sha256: Option<Digest>,
+    /// How often it was extended.
+    #[serde(default)]
+    pub extensions: u8,
+    /// An extension that is being agreed to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extension: Option<Extension>,
 }
 
 /// Why a session ended.
@@ -94,6 +86,10 @@ pub enum CloseCause {
     Closed,
     /// Somebody stopped it.
     Stopped,
+    /// A security person's veto while it was being opened.
+    Vetoed,
+    /// A second quorum closed it for another incident.
+    Displaced,
     /// Its time was up.
     Deadline,
     /// The process restarted; its memory is gone.
@@ -113,6 +109,8 @@ impl CloseCause {
         match self {
             Self::Closed => "closed by the responder",
             Self::Stopped => "stopped",
+            Self::Vetoed => "vetoed by security",
+            Self::Displaced => "displaced by another incident",
             Self::Deadline => "its time was up",
             Self::Restart => "the vault restarted",
             Self::LogLost => "the log could not be written",
@@ -156,14 +154,14 @@ pub struct InReview {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "phase", rename_all = "snake_case")]
 pub enum Phase {
-    /// A long delay runs (later versions).
+    /// A long delay runs; nobody is asked for a share yet.
     Waiting {
         /// When collecting begins.
         until_ms: Timestamp,
     },
     /// Custodians are asked.
     Collecting(Gathering),
-    /// Quorum is met, the veto window runs (later versions).
+    /// Quorum is met, the veto window runs; envelopes stay encrypted.
     Cooling(Gathering),
     /// Shares are combined, the session secret is made.
     Opening {
@@ -185,7 +183,7 @@ pub enum Phase {
         /// When.
         at_ms: Timestamp,
     },
-    /// Fewer than needed could still say yes.
+    /// Fewer than needed could still say yes, or security vetoed.
     Refused {
         /// When.
         at_ms: Timestamp,
@@ -282,6 +280,12 @@ pub struct Incident {
     pub participants: BTreeSet<PersonId>,
     /// A broken Opening left its rotation owed.
     pub rotation_owed: bool,
+    /// The role of which one member must agree besides the custodians.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub co_approver: Option<Role>,
+    /// A stop or veto that waits for a second person's signature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_asked: Option<EndAsked>,
     /// When the last token minted in this incident dies (PROTOCOL §7).
     pub tokens_dead_at_ms: Option<Timestamp>,
     /// Where it stands.
@@ -309,6 +313,25 @@ impl Incident {
             }) => &g.approvals,
             _ => &[],
         }
+    }
+
+    /// What has come in for the terms in force, while it is being gathered.
+    #[must_use]
+    pub fn gathering(&self) -> Option<&Gathering> {
+        match &self.phase {
+            Phase::Collecting(g) | Phase::Cooling(g) => Some(g),
+            Phase::Closing(Closing { rotate, .. }) => rotate.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Whether the incident still asks for what it was opened for: before any session.
+    #[must_use]
+    pub fn is_being_asked(&self) -> bool {
+        matches!(
+            &self.phase,
+            Phase::Waiting { .. } | Phase::Collecting(_) | Phase::Cooling(_)
+        )
     }
 
     /// Whether shares are being taken now (also for an owed rotation inside Closing).

@@ -4,7 +4,7 @@ use super::command::Fresh;
 use super::event::{Event, Frozen};
 use super::refusal::Refusal;
 use super::rules::Rules;
-use super::{Incident, LAPSE_MS};
+use super::{COOLING_MAX_MS, Incident, LAPSE_MS};
 use crate::domain::VERSION;
 use crate::domain::act::Opening;
 use crate::domain::grants;
@@ -15,6 +15,7 @@ use crate::domain::quorum;
 use crate::domain::roster::Role;
 use crate::domain::scope::Scope;
 use crate::domain::terms::{Gate, MAX_REASON_CHARS, Purpose, Requester, Terms, is_plain_text};
+use crate::domain::time::MINUTE_MS;
 use crate::domain::time::Timestamp;
 
 /// Openings one person may ask for within an hour.
@@ -54,10 +55,12 @@ pub fn open(request: &Request, rules: &Rules<'_>, now: Timestamp) -> Result<Vec<
                 because: "needs a decoy credential".to_owned(),
             });
         }
-        Purpose::Incident => Some(check_opening(request, rules, now)?),
+        Purpose::Incident => Some(check_opening(request, rules)?),
     };
+    check_others(&request.opening, rules)?;
     let terms = freeze(request, use_case, rules, now)?;
-    Ok(vec![Event::Opened(frozen(terms)?)])
+    let co_approver = use_case.and_then(|u| u.co_approver);
+    Ok(vec![Event::Opened(frozen(terms, co_approver)?)])
 }
 
 fn check_person(request: &Request, rules: &Rules<'_>) -> Result<(), Refusal> {
@@ -100,13 +103,15 @@ fn check_rotation(opening: &Opening) -> Result<(), Refusal> {
         && opening.scope.is_empty()
         && opening.grants_to.is_empty()
         && opening.max_minutes == 0
-        && opening.claim_key.is_none();
+        && opening.claim_key.is_none()
+        && opening.displaces.is_none()
+        && opening.continues.is_none();
     if empty {
         Ok(())
     } else {
         Err(bad(
             "purpose",
-            "rotate opens no session: use case, scope, grants, minutes and claim key are empty",
+            "rotate opens no session: all that belongs to one is empty",
         ))
     }
 }
@@ -128,11 +133,7 @@ fn check_texts(opening: &Opening) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_opening<'a>(
-    request: &Request,
-    rules: &Rules<'a>,
-    now: Timestamp,
-) -> Result<&'a UseCase, Refusal> {
+fn check_opening<'a>(request: &Request, rules: &Rules<'a>) -> Result<&'a UseCase, Refusal> {
     let opening = &request.opening;
     let policy = rules.policy;
     let use_case = match policy.walk(&opening.answers) {
@@ -151,7 +152,6 @@ fn check_opening<'a>(
         }
         None => return Err(tree_says(opening, "the tree has no such leaf".to_owned())),
     };
-    refuse_delays(use_case, &rules.policy.office_hours, now)?;
     if opening.reason.trim().is_empty() {
         return Err(Refusal::BadText { what: "reason" });
     }
@@ -188,27 +188,33 @@ fn check_scope(opening: &Opening, use_case: &UseCase) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn refuse_delays(
-    use_case: &UseCase,
-    office_hours: &OfficeHours,
-    now: Timestamp,
-) -> Result<(), Refusal> {
-    let because = if use_case.co_approver.is_some() {
-        "needs a co-approver"
-    } else if use_case.delay_minutes > 0 && use_case.delay_when == Some(DelayWhen::OutOfHours) {
-        if office_hours.contain(now) {
-            return Ok(());
-        }
-        "has a veto window out of hours, and it is out of hours"
-    } else if use_case.delay_minutes > 0 {
-        "has a delay"
-    } else {
-        return Ok(());
+/// The incidents that an opening names besides its own: the one it displaces must have the vault,
+/// the one it continues must have broken lately.
+fn check_others(opening: &Opening, rules: &Rules<'_>) -> Result<(), Refusal> {
+    if opening.displaces.is_some() && opening.displaces != rules.busy {
+        return Err(bad(
+            "displaces",
+            "names an incident that does not have the vault",
+        ));
+    }
+    if opening.continues.is_some() && opening.continues != rules.continues {
+        let why = "names no incident that broke within 24 hours and left its rotation owed";
+        return Err(bad("continues", why));
+    }
+    Ok(())
+}
+
+/// How long after being asked nothing may be opened, milliseconds.
+fn delay_ms(use_case: &UseCase, office_hours: &OfficeHours, now: Timestamp) -> i64 {
+    let applies = match use_case.delay_when {
+        Some(DelayWhen::OutOfHours) => !office_hours.contain(now),
+        Some(DelayWhen::Always) | None => true,
     };
-    Err(Refusal::NotYet {
-        use_case: use_case.id.clone(),
-        because: because.to_owned(),
-    })
+    if applies {
+        i64::from(use_case.delay_minutes) * MINUTE_MS
+    } else {
+        0
+    }
 }
 
 fn freeze(
@@ -223,8 +229,10 @@ fn freeze(
     let gates = if purpose == Purpose::Rotate {
         Vec::new()
     } else {
-        rules.gates.clone()
+        gates_of(rules, request.opening.continues.is_some())
     };
+    let delay_ms = use_case.map_or(0, |u| delay_ms(u, &rules.policy.office_hours, now));
+    let not_before_ms = now.plus_ms(delay_ms);
     let scope = match use_case {
         Some(use_case) if request.opening.scope.is_empty() => use_case.scope.clone(),
         _ => request.opening.scope.clone(),
@@ -252,17 +260,31 @@ fn freeze(
         scope,
         grants_to: request.opening.grants_to.clone(),
         max_minutes: request.opening.max_minutes,
-        not_before_ms: now,
-        continues: None,
-        displaces: None,
+        not_before_ms,
+        continues: request.opening.continues.clone(),
+        displaces: request.opening.displaces.clone(),
         roster_sha256: rules.roster_sha256,
         manifest_sha256: rules.epoch.manifest_sha256,
         policy_sha256: rules.policy_sha256,
         asked_ms: now,
-        expires_ms: now.plus_ms(LAPSE_MS),
+        expires_ms: lapse(not_before_ms, now),
         nonce: request.fresh.nonce.clone(),
         session_secret: SessionSecret::for_minutes(request.opening.max_minutes, rules.lifetimes),
     })
+}
+
+/// Custodians have half an hour; a delay that is waited for comes before it.
+fn lapse(not_before_ms: Timestamp, now: Timestamp) -> Timestamp {
+    if not_before_ms.since_ms(now) > COOLING_MAX_MS {
+        return not_before_ms.plus_ms(LAPSE_MS);
+    }
+    now.plus_ms(LAPSE_MS)
+}
+
+/// Gates closed now; an incident that continues a broken one settles that one's debt.
+fn gates_of(rules: &Rules<'_>, continues: bool) -> Vec<Gate> {
+    let own = |gate: &Gate| continues && *gate == Gate::RotationOwed;
+    rules.gates.iter().copied().filter(|g| !own(g)).collect()
 }
 
 /// New terms for an incident that is asked again: same id, request, purpose, reason, scope and
@@ -293,7 +315,8 @@ pub(super) fn refreeze(
         needed: quorum::needed(rules.epoch.k, eligible, gates, old.purpose)?,
         gates: gates.to_vec(),
         recipient: fresh.recipient.clone(),
-        not_before_ms: now,
+        // A veto window runs from the opening alert: asking again neither shortens nor renews it.
+        not_before_ms: old.not_before_ms.max(now),
         roster_sha256: rules.roster_sha256,
         manifest_sha256: rules.epoch.manifest_sha256,
         policy_sha256: rules.policy_sha256,
@@ -303,7 +326,13 @@ pub(super) fn refreeze(
         session_secret: SessionSecret::for_minutes(old.max_minutes, rules.lifetimes),
         ..old
     };
-    frozen(terms)
+    // A policy that asks for a co-approver by now is obeyed; one that no longer does is not.
+    let now_asked = rules.policy.use_case(&terms.use_case);
+    let co_approver = incident
+        .co_approver
+        .or(now_asked.and_then(|u| u.co_approver))
+        .filter(|_| terms.purpose != Purpose::Rotate);
+    frozen(terms, co_approver)
 }
 
 /// Terms of purpose `rotate` for an incident in Closing: empty scope and grants, no minutes, no
@@ -321,6 +350,7 @@ pub(super) fn freeze_rotation(
         terms: Terms {
             purpose: Purpose::Rotate,
             claim_key: None,
+            not_before_ms: now,
             scope: Vec::new(),
             grants_to: Vec::new(),
             max_minutes: 0,
@@ -331,8 +361,8 @@ pub(super) fn freeze_rotation(
     refreeze(&as_rotation, fresh, &[], rules, now)
 }
 
-pub(super) fn frozen(terms: Terms) -> Result<Frozen, Refusal> {
-    Frozen::new(terms).map_err(|e| bad("document", &e.to_string()))
+fn frozen(terms: Terms, co_approver: Option<Role>) -> Result<Frozen, Refusal> {
+    Frozen::new(terms, co_approver).map_err(|e| bad("document", &e.to_string()))
 }
 
 fn tree_says(opening: &Opening, because: String) -> Refusal {

@@ -103,7 +103,7 @@ pub enum Refusal {
         /// Where the answers lead.
         because: String,
     },
-    /// A use case that needs a delay or co-approver, which this version does not have.
+    /// Something that this version does not have.
     #[error("use case {use_case} {because}, which this version cannot do yet")]
     NotYet {
         /// Which.
@@ -144,16 +144,40 @@ pub enum Refusal {
         /// Threshold.
         k: u8,
     },
-    /// A gate's extra approver does not exist.
+    /// Security has not lifted gates for which no further custodian exists.
     #[error(
-        "{} and only {k} custodians could approve: one more would be needed",
+        "{} and no further custodian could approve: a security person must override",
         gate_words(gates)
     )]
-    GateNeedsAnother {
+    OverrideNeeded {
         /// Closed gates.
         gates: Vec<Gate>,
-        /// Threshold.
-        k: u8,
+    },
+    /// An override that would lift nothing.
+    #[error("no gate of this incident needs an override for {}", gate_words(gates))]
+    NothingToOverride {
+        /// What was to be lifted.
+        gates: Vec<Gate>,
+    },
+    /// The co-approver's signature is missing.
+    #[error("an approval by one {role} who gives no share is missing")]
+    CoApproverMissing {
+        /// Her role.
+        role: &'static str,
+    },
+    /// A delay or a minute of grace still runs.
+    #[error("not before {at}")]
+    TooEarly {
+        /// When it is time.
+        at: Timestamp,
+    },
+    /// A longer session that cannot be.
+    #[error("the session of {incident} cannot be extended: {why}")]
+    BadExtension {
+        /// Which incident.
+        incident: IncidentId,
+        /// What is wrong.
+        why: String,
     },
     /// Another incident has the vault.
     #[error("{0} is being opened, open or closing: one at a time")]
@@ -170,7 +194,9 @@ pub enum Refusal {
     #[error("no channel has confirmed the opening alert yet")]
     NoAlertConfirmed,
     /// A second stop or veto within a day.
-    #[error("a second stop by the same person within 24 hours needs another person's signature")]
+    #[error(
+        "a second stop or veto by the same person within 24 hours needs another person's signature"
+    )]
     SecondStop,
     /// The claim was not signed by the key the opening named.
     #[error("the claim is not signed by the key that the opening named")]
@@ -245,7 +271,11 @@ impl Refusal {
             Self::OutsideTarget { .. } => "outside_target",
             Self::TooMany(_) => "too_many",
             Self::TooFewEligible { .. } => "too_few_eligible",
-            Self::GateNeedsAnother { .. } => "gate_needs_another",
+            Self::OverrideNeeded { .. } => "override_needed",
+            Self::NothingToOverride { .. } => "nothing_to_override",
+            Self::CoApproverMissing { .. } => "co_approver_missing",
+            Self::TooEarly { .. } => "too_early",
+            Self::BadExtension { .. } => "bad_extension",
             Self::Busy(_) => "busy",
             Self::NoQuorum { .. } => "no_quorum",
             Self::NoAlertConfirmed => "no_alert_confirmed",
@@ -273,17 +303,17 @@ impl Refusal {
                 "walk the tree again with `breakglass open`, or take the door it names"
             }
             Self::NoAlertConfirmed => {
-                "the vault opens by itself once a channel confirms; ask the operator about mail and webhook"
+                "the vault opens by itself once a channel confirms; or one more custodian approves with --override no_alert_confirmed"
             }
             Self::Participant | Self::NotAuditor => "ask an auditor who took no part",
             Self::Unanswered { .. } => "answer them all, then sign again",
             Self::SessionEnded { .. } | Self::Lapsed { .. } => {
                 "open a new incident if it is still needed"
             }
-            Self::GateNeedsAnother { .. } => {
-                "sign the overdue review or finish the owed rotation first"
-            }
-            Self::Busy(_) => "wait until it has closed, or stop it",
+            Self::OverrideNeeded { .. } => "ask security: breakglass override INC",
+            Self::SecondStop => "ask another person to run the same command",
+            Self::TooEarly { .. } => "wait; `breakglass status` shows the time",
+            Self::Busy(_) => "wait until it has closed, stop it, or open with --displace INC",
             Self::ClockApart { .. } => "set this machine's clock",
             Self::BadVersion { .. } => {
                 "write it against the version in force: `breakglass roster show`, `breakglass policy show`"

@@ -58,8 +58,11 @@ pub struct Rules<'a> {
     pub openings_last_hour: u32,
     /// This person already has a collecting incident.
     pub has_collecting: bool,
-    /// Stops by this person within 24 hours.
+    /// Stops and vetoes by this person within 24 hours.
     pub stops_last_day: u32,
     /// What was measured about lifetimes of session secrets.
     pub lifetimes: Lifetimes,
+    /// The incident an opening wants to continue, where it broke within 24 hours and left its
+    /// rotation owed.
+    pub continues: Option<IncidentId>,
 }

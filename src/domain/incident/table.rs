@@ -91,10 +91,12 @@ macro_rules! command_names {
 }
 
 command_names! {
-    Approve => "approve", Refuse => "refuse", Mismatch => "mismatch", Withdraw => "withdraw",
+    Approve => "approve", CoApprove => "co-approve", Refuse => "refuse", Mismatch => "mismatch",
+    Withdraw => "withdraw", Veto => "veto", Override => "override", WaitOver => "wait over",
     Time => "time", Begin => "begin", Unsealed => "unsealed", SessionReady => "session ready",
     OpeningBroke => "opening broke", RotationBegun => "rotation begun", Claim => "claim",
-    Note => "note", Close => "close", Stop => "stop", Cut => "cut", Restarted => "restarted",
+    Note => "note", Extend => "extend", Extended => "extended", ExtendFailed => "extend failed",
+    Close => "close", Stop => "stop", Cut => "cut", Restarted => "restarted",
     EpochEnded => "epoch ended", AskRotation => "ask rotation", Rotated => "rotated",
     Answer => "answer", Find => "find", Sign => "sign",
 }
@@ -104,14 +106,21 @@ command_names! {
 pub fn accepts(phase: PhaseName, command: CommandName) -> bool {
     use CommandName as C;
     match phase {
-        // Reached only by use cases with delays, which this version refuses at `open`.
-        PhaseName::Waiting | PhaseName::Cooling => false,
+        // Its end freezes new terms, so that nothing of the wait is lost with a restart.
+        PhaseName::Waiting => matches!(command, C::Withdraw | C::Veto | C::WaitOver),
+        PhaseName::Cooling => matches!(
+            command,
+            C::Refuse | C::Withdraw | C::Veto | C::Time | C::Begin | C::Restarted | C::EpochEnded
+        ),
         PhaseName::Collecting => matches!(
             command,
             C::Approve
+                | C::CoApprove
                 | C::Refuse
                 | C::Mismatch
                 | C::Withdraw
+                | C::Veto
+                | C::Override
                 | C::Time
                 | C::Begin
                 | C::Restarted
@@ -125,11 +134,22 @@ pub fn accepts(phase: PhaseName, command: CommandName) -> bool {
                 | C::OpeningBroke
                 | C::RotationBegun
                 | C::Stop
+                | C::Veto
                 | C::Restarted
         ),
         PhaseName::Open => matches!(
             command,
-            C::Claim | C::Note | C::Close | C::Stop | C::Cut | C::Time | C::Restarted
+            C::Claim
+                | C::Note
+                | C::Mismatch
+                | C::Extend
+                | C::Extended
+                | C::ExtendFailed
+                | C::Close
+                | C::Stop
+                | C::Cut
+                | C::Time
+                | C::Restarted
         ),
         PhaseName::Closing => matches!(
             command,

@@ -1,5 +1,6 @@
 //! The incident's state machine: its table, its refusals, and random walks with named invariants.
 
+mod delays;
 mod entries;
 mod phases;
 mod refusals;

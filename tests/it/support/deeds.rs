@@ -7,13 +7,15 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use breakglass::api::ClaimReply;
 use breakglass::app::permit::SessionLookup;
 use breakglass::app::{AppError, Caller};
-use breakglass::domain::act::{Deed, Opening};
+use breakglass::domain::act::{Act, Deed, Opening, PhraseResult};
 use breakglass::domain::ids::IncidentId;
+use breakglass::domain::incident::extend::extended_sha256;
 use breakglass::domain::incident::{Incident, Phase};
 use breakglass::domain::manifest::Kind;
+use breakglass::domain::terms::Gate;
 use breakglass::sealed::loaded_key::LoadedKey;
 
-use super::people::{Person, opening};
+use super::people::{People, Person, opening, release_label};
 use super::vault::{CONSOLE, TestVault};
 
 impl TestVault {
@@ -121,5 +123,108 @@ impl TestVault {
             self.app()
                 .end(&incident.id, &signed, &person.caller(self), "stop"),
         )
+    }
+
+    /// Security says no before a session is open.
+    pub fn veto(&self, person: &Person, incident: &Incident) -> Result<Incident, AppError> {
+        let reason = "nothing is planned tonight".to_owned();
+        let signed = person.sign_about(self, incident, Deed::Veto { reason });
+        self.block(
+            self.app()
+                .end(&incident.id, &signed, &person.caller(self), "veto"),
+        )
+    }
+
+    /// Somebody agrees to the terms in force without a share.
+    pub fn co_approve(&self, person: &Person, id: &IncidentId) -> Result<Incident, AppError> {
+        let incident = self.incident(id);
+        let deed = Deed::Approve {
+            index: 0,
+            manifest_sha256: incident.terms.manifest_sha256,
+            unlocker: String::new(),
+            phrase: PhraseResult::Matched,
+            overrides: Vec::new(),
+        };
+        let signed = person.sign_about(self, &incident, deed);
+        self.block(self.app().co_approve(id, &signed, &person.caller(self)))
+    }
+
+    /// Somebody lifts gates.
+    pub fn lift(
+        &self,
+        person: &Person,
+        id: &IncidentId,
+        gates: &[Gate],
+    ) -> Result<Incident, AppError> {
+        let gates = gates.to_vec();
+        let signed = person.sign_about(self, &self.incident(id), Deed::Override { gates });
+        self.block(self.app().lift_gates(id, &signed, &person.caller(self)))
+    }
+
+    /// A custodian releases her share and stands in for an alert that nobody confirmed.
+    pub fn approve_unconfirmed(
+        &self,
+        person: &Person,
+        id: &IncidentId,
+    ) -> Result<Incident, AppError> {
+        let incident = self.incident(id);
+        let share = person.share(self, incident.terms.epoch).unwrap();
+        let mut deed = person.approval(&incident, &share);
+        if let Deed::Approve { overrides, .. } = &mut deed {
+            overrides.push(Gate::NoAlertConfirmed);
+        }
+        let act = person.act_about(self, &incident, deed);
+        let label = release_label(&incident.terms, incident.terms_sha256);
+        let request = person.release_act(&act, &label, &share, &incident.terms.recipient);
+        self.block(self.app().approve(id, &request, &person.caller(self)))
+    }
+
+    /// Somebody signs the session's terms with other minutes.
+    pub fn extend(
+        &self,
+        person: &Person,
+        id: &IncidentId,
+        max_minutes: u32,
+    ) -> Result<Incident, AppError> {
+        let incident = self.incident(id);
+        let act = Act {
+            terms_sha256: Some(extended_sha256(&incident.terms, max_minutes).unwrap()),
+            ..person.act_about(self, &incident, Deed::Extend { max_minutes })
+        };
+        let signed = person.sign_act(&act);
+        self.block(self.app().extend(id, &signed, &person.caller(self)))
+    }
+
+    /// Rio asks and ada, ben and cleo agree.
+    pub fn extend_by_three(&self, id: &IncidentId, max_minutes: u32) {
+        let People {
+            rio,
+            ada,
+            ben,
+            cleo,
+            ..
+        } = &self.people;
+        for person in [rio, ada, ben, cleo] {
+            self.extend(person, id, max_minutes).unwrap();
+        }
+    }
+
+    /// Opens by the walk that ends in this use case.
+    pub fn open_case(&self, use_case: &str) -> (Incident, LoadedKey) {
+        let claim_key = LoadedKey::generate_ed25519("claim").unwrap();
+        let mut wanted = opening(&claim_key);
+        let answers: &[(&str, bool)] = match use_case {
+            "blocked-recovery-path" => &[("platform_down", false), ("recovery_path_broken", true)],
+            _ => &[
+                ("platform_down", false),
+                ("recovery_path_broken", false),
+                ("written_order", true),
+            ],
+        };
+        use_case.clone_into(&mut wanted.use_case);
+        for (id, yes) in answers {
+            wanted.answers.insert((*id).to_owned(), *yes);
+        }
+        (self.open_with(wanted).unwrap(), claim_key)
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use breakglass::audit::entry::{Entry, parse_entry};
 use breakglass::audit::merkle::{Edge, leaf_hash};
+use breakglass::audit::verify::RuleCheck;
 use breakglass::domain::canonical;
 use breakglass::domain::ids::{Digest, IncidentId, RotationId};
 use breakglass::domain::incident::{Event, Incident};
@@ -102,9 +103,11 @@ impl TestVault {
     fn check_root(&self) {
         let head = self.store().head();
         let mut edge = Edge::new();
+        let mut rules = RuleCheck::new(&self.seen().origin);
         for seq in 0..head.size {
             let bytes = self.block(self.store().entry(seq)).unwrap().unwrap();
             edge.push(leaf_hash(&bytes)).unwrap();
+            rules.check(seq, &bytes).unwrap();
         }
         assert_eq!(edge.root(), head.root);
         let checked = self.block(self.store().check_whole()).unwrap();

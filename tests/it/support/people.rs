@@ -347,6 +347,8 @@ pub fn opening(claim_key: &LoadedKey) -> Opening {
         grants_to: Vec::new(),
         max_minutes: 30,
         claim_key: Some(claim_key.public().text().to_owned()),
+        displaces: None,
+        continues: None,
         client_nonce: hex::encode(nonce),
     }
 }
@@ -366,6 +368,8 @@ pub fn rotation_opening() -> Opening {
         grants_to: Vec::new(),
         max_minutes: 0,
         claim_key: None,
+        displaces: None,
+        continues: None,
         client_nonce: hex::encode(nonce),
     }
 }

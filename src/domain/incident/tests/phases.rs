@@ -7,9 +7,12 @@ use crate::domain::act::Pick;
 use crate::domain::incident::table::{self, CommandName, PhaseName};
 use crate::domain::incident::{CloseCause, Command, Incident, Refusal};
 use crate::domain::review::{Finding, Severity, Verdict};
+use crate::domain::terms::Gate;
 
 fn samples(world: &World) -> Vec<Incident> {
     let mut all = vec![
+        world.waiting(),
+        world.cooling(),
         world.collecting(),
         world.with_quorum(world.collecting()),
         world.opening(world.collecting()),
@@ -33,9 +36,13 @@ fn commands(world: &World, incident: &Incident) -> Vec<Command> {
     };
     vec![
         Command::Approve(world.offer(incident, "emil")),
+        co_approve(world, incident, "vera"),
         refuse(incident, "emil"),
         mismatch(incident, "emil", Pick::Wrong),
-        withdraw("ada"),
+        withdraw("rio"),
+        veto("sam"),
+        lift(incident, "sam", &[Gate::ReviewOverdue]),
+        Command::WaitOver { fresh: fresh(6) },
         Command::Time,
         Command::Begin,
         Command::Unsealed,
@@ -52,6 +59,11 @@ fn commands(world: &World, incident: &Incident) -> Vec<Command> {
         Command::Note {
             person: id("rio"),
             text: "restarted the cluster".to_owned(),
+        },
+        extend(incident, "rio", 90),
+        Command::Extended,
+        Command::ExtendFailed {
+            why: "refused".to_owned(),
         },
         close("rio"),
         stop("ada"),
@@ -99,7 +111,7 @@ fn the_table_of_phases_and_commands_is_the_one_on_record() {
 }
 
 #[test]
-fn the_samples_hold_every_command_and_every_phase_this_version_reaches() {
+fn the_samples_hold_every_command_and_every_phase() {
     let world = World::plain();
     let incident = world.collecting();
     let names: BTreeSet<_> = commands(&world, &incident)
@@ -108,11 +120,7 @@ fn the_samples_hold_every_command_and_every_phase_this_version_reaches() {
         .collect();
     assert_eq!(names.len(), CommandName::ALL.len());
     let phases: BTreeSet<_> = samples(&world).iter().map(|i| i.phase.name()).collect();
-    let unreached: Vec<_> = PhaseName::ALL
-        .into_iter()
-        .filter(|p| !phases.contains(p))
-        .collect();
-    assert_eq!(unreached, [PhaseName::Waiting, PhaseName::Cooling]);
+    assert_eq!(phases.len(), PhaseName::ALL.len());
 }
 
 #[test]

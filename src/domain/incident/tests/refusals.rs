@@ -42,6 +42,47 @@ fn beginning(change: fn(&mut World)) -> Outcome {
     world.decide(&incident, Command::Begin)
 }
 
+/// A gate is closed and only k custodians exist.
+fn beginning_gated(change: fn(&mut World, &mut Incident)) -> Outcome {
+    let mut world = few();
+    let mut incident = world.with_quorum(world.collecting());
+    change(&mut world, &mut incident);
+    world.decide(&incident, Command::Begin)
+}
+
+fn few() -> World {
+    let mut world = World::plain();
+    world.epoch.holders.truncate(3);
+    world.gates = vec![Gate::ReviewOverdue];
+    world
+}
+
+fn co_approving(who: &str, change: fn(&mut World, &mut Incident)) -> Outcome {
+    let mut world = World::plain();
+    let mut incident = world.waited();
+    let command = co_approve(&world, &incident, who);
+    change(&mut world, &mut incident);
+    world.decide(&incident, command)
+}
+
+fn lifting(who: &str, gates: &[Gate]) -> Outcome {
+    let world = few();
+    let incident = world.collecting();
+    world.decide(&incident, lift(&incident, who, gates))
+}
+
+/// The last of these acts; those before must be accepted.
+fn extending(acts: &[(&str, u32)]) -> Outcome {
+    let world = World::plain();
+    let mut incident = world.open_session();
+    let (last, before) = acts.split_last().unwrap();
+    for (who, minutes) in before {
+        let command = extend(&incident, who, *minutes);
+        world.go(&mut incident, command);
+    }
+    world.decide(&incident, extend(&incident, last.0, last.1))
+}
+
 fn in_session(command: Command) -> Outcome {
     let world = World::plain();
     world.decide(&world.open_session(), command)
@@ -135,8 +176,16 @@ const CASES: &[Case] = &[
         "not_yet",
         5,
     ),
-    (|| opening(to_delayed), "not_yet", 5),
-    (|| opening(to_co_approved), "not_yet", 5),
+    (
+        || opening(|r| r.opening.displaces = Some("INC-9".parse().unwrap())),
+        "bad_opening",
+        5,
+    ),
+    (
+        || opening(|r| r.opening.continues = Some("INC-9".parse().unwrap())),
+        "bad_opening",
+        5,
+    ),
     (|| opening(|r| r.opening.reason = " ".into()), "bad_text", 5),
     (
         || opening(|r| r.opening.reason = "x".repeat(501)),
@@ -205,19 +254,6 @@ const CASES: &[Case] = &[
     (
         || opening_in(|w| w.epoch.holders.truncate(2), |_| {}),
         "too_few_eligible",
-        5,
-    ),
-    (
-        || {
-            opening_in(
-                |w| {
-                    w.epoch.holders.truncate(3);
-                    w.gates = vec![Gate::ReviewOverdue];
-                },
-                |_| {},
-            )
-        },
-        "gate_needs_another",
         5,
     ),
     // Custodians.
@@ -315,6 +351,100 @@ const CASES: &[Case] = &[
         "lapsed",
         4,
     ),
+    (|| beginning_gated(|_, _| {}), "override_needed", 5),
+    (
+        || {
+            let mut world = World::plain();
+            let incident = world.waited();
+            world.decide(&world.with_quorum(incident), Command::Begin)
+        },
+        "co_approver_missing",
+        5,
+    ),
+    (
+        || World::plain().decide(&World::plain().cooling(), Command::Begin),
+        "too_early",
+        5,
+    ),
+    // Without a share.
+    (
+        || co_approving("vera", |_, i| i.co_approver = None),
+        "no_share",
+        9,
+    ),
+    (|| co_approving("otto", |_, _| {}), "wrong_role", 9),
+    (
+        || co_approving("vera", |_, i| i.terms.manifest_sha256 = hash("other")),
+        "other_manifest",
+        5,
+    ),
+    (
+        || {
+            co_approving("vera", |w, i| {
+                let other = co_approve(w, i, "tess");
+                w.go(i, other);
+            })
+        },
+        "already_approved",
+        5,
+    ),
+    (|| lifting("vera", &[Gate::ReviewOverdue]), "wrong_role", 9),
+    (|| lifting("sam", &[]), "nothing_to_override", 5),
+    (
+        || lifting("sam", &[Gate::RotationOwed]),
+        "nothing_to_override",
+        5,
+    ),
+    (|| lifting("sam", &[Gate::NoAlertConfirmed]), "too_early", 5),
+    (
+        || {
+            approving("ada", |_, _, o| {
+                o.overrides = vec![Gate::ReviewOverdue];
+            })
+        },
+        "nothing_to_override",
+        5,
+    ),
+    (
+        || {
+            approving("ada", |_, _, o| {
+                o.overrides = vec![Gate::NoAlertConfirmed];
+            })
+        },
+        "too_early",
+        5,
+    ),
+    (
+        || World::plain().decide(&World::plain().collecting(), veto("vera")),
+        "wrong_role",
+        9,
+    ),
+    // A longer session.
+    (|| extending(&[("ada", 90)]), "bad_extension", 5),
+    (|| extending(&[("rio", 60)]), "bad_extension", 5),
+    (|| extending(&[("rio", 241)]), "bad_extension", 5),
+    (
+        || extending(&[("rio", 90), ("rio", 90)]),
+        "bad_extension",
+        5,
+    ),
+    (|| extending(&[("rio", 90), ("ada", 80)]), "other_terms", 5),
+    (|| extending(&[("rio", 90), ("vera", 90)]), "no_share", 9),
+    (
+        || extending(&[("rio", 90), ("ada", 90), ("ada", 90)]),
+        "already_approved",
+        5,
+    ),
+    (
+        || {
+            World::plain().decide(
+                &World::plain().closing(),
+                extend(&World::plain().open_session(), "rio", 90),
+            )
+        },
+        "session_ended",
+        7,
+    ),
     // The session.
     (|| in_session(claim("ada", CLAIM_KEY, 1)), "wrong_role", 9),
     (
@@ -352,34 +482,6 @@ const CASES: &[Case] = &[
     (|| signing("vera", true, "older"), "other_record", 5),
 ];
 
-fn to_delayed(request: &mut Request) {
-    request.opening.use_case = "blocked-recovery-path".to_owned();
-    request
-        .opening
-        .answers
-        .insert("platform_down".to_owned(), false);
-    request
-        .opening
-        .answers
-        .insert("recovery_path_broken".to_owned(), true);
-}
-
-fn to_co_approved(request: &mut Request) {
-    request.opening.use_case = "compliance-mandate".to_owned();
-    request
-        .opening
-        .answers
-        .insert("platform_down".to_owned(), false);
-    request
-        .opening
-        .answers
-        .insert("recovery_path_broken".to_owned(), false);
-    request
-        .opening
-        .answers
-        .insert("written_order".to_owned(), true);
-}
-
 fn twice_wrong(world: &mut World, incident: &mut Incident, _: &mut ShareOffer) {
     for _ in 0..2 {
         let wrong = mismatch(incident, "ada", Pick::Wrong);
@@ -405,8 +507,10 @@ fn granting(person: &str, right: Right) -> Outcome {
 
 fn second_stop() -> Outcome {
     let mut world = World::plain();
-    let incident = world.open_session();
+    let mut incident = world.open_session();
     world.stops_last_day = 1;
+    world.go(&mut incident, stop("ada"));
+    assert!(incident.session().is_some(), "the first of two waits");
     world.decide(&incident, stop("ada"))
 }
 

@@ -50,6 +50,19 @@ struct Model {
     claims: Vec<Digest>,
     restarts: u8,
     participants: BTreeSet<PersonId>,
+    /// Who agreed without a share to the terms in force.
+    co_approved: Option<PersonId>,
+    /// Gates that security lifted for the terms in force.
+    lifted: BTreeSet<Gate>,
+    /// Gates that approvers lifted for the terms in force, by person.
+    overrides: BTreeMap<PersonId, Vec<Gate>>,
+    /// Whose no waits for somebody else's.
+    end_asked: Option<PersonId>,
+    /// Who agreed to the longer session being asked for.
+    extending: BTreeSet<PersonId>,
+    /// Minutes of the session, as agreed.
+    minutes: u32,
+    extensions: u8,
 }
 
 struct Walk {
@@ -78,11 +91,20 @@ impl Walk {
         if dice.percent(20) {
             world.gates = vec![Gate::ReviewOverdue];
         }
-        let request = if seed.is_multiple_of(7) {
-            rotation_request()
-        } else {
-            request()
+        // Where only k custodians exist, closed gates need security.
+        if seed.is_multiple_of(4) && !seed.is_multiple_of(3) {
+            world.epoch.holders.truncate(3);
+        }
+        let mut request = match seed % 7 {
+            0 => rotation_request(),
+            1 | 2 => blocked_request(),
+            3 => mandate_request(),
+            _ => request(),
         };
+        if seed.is_multiple_of(5) && seed % 7 > 3 {
+            world.busy = Some("INC-9".parse().unwrap());
+            request.opening.displaces = world.busy.clone();
+        }
         let event = world.open(&request).unwrap().remove(0);
         let incident = Incident::from_opened(&event).unwrap();
         let mut walk = Self {
@@ -90,6 +112,7 @@ impl Walk {
             terms: vec![incident.terms.clone()],
             model: Model {
                 participants: incident.requester.person().cloned().into_iter().collect(),
+                minutes: incident.terms.max_minutes,
                 ..Model::default()
             },
             world,
@@ -110,9 +133,16 @@ impl Walk {
         if self.dice.percent(1) {
             self.world.now = self.world.now.plus_ms(31 * MINUTE_MS);
         }
+        if let Phase::Waiting { until_ms } = self.incident.phase
+            && self.dice.percent(40)
+        {
+            self.world.now = self.world.now.max(until_ms);
+        }
         self.world.alert_confirmed = self.dice.percent(90);
         self.world.stops_last_day = u32::from(self.dice.percent(10));
-        let busy = self.dice.percent(5) && !self.incident.phase.holds_vault();
+        let displacing = self.incident.terms.displaces.is_some() && self.model.restarts == 0;
+        let chance = if displacing { 60 } else { 5 };
+        let busy = self.dice.percent(chance) && !self.incident.phase.holds_vault();
         self.world.busy = busy.then(|| "INC-9".parse().unwrap());
         let command = if self.dice.percent(75) {
             self.sensible()
@@ -183,31 +213,70 @@ impl Walk {
                 let Command::Approve(offer) = command else {
                     panic!("a share without an offer")
                 };
+                let lifts = (approval.person.clone(), offer.overrides.clone());
+                self.model.overrides.extend([lifts]);
                 self.model
                     .valid
                     .insert(approval.person.clone(), offer.terms_sha256);
                 self.model.participants.insert(approval.person.clone());
             }
             Event::ShareWithdrawn { person, .. } => {
+                self.model.overrides.remove(person);
+                self.model.co_approved.take_if(|p| p == person);
                 self.model.valid.remove(person);
             }
             Event::CustodianRefused { person, .. } => {
                 self.model.refused.insert(person.clone());
             }
             Event::AskedAgain { .. } => {
-                self.model.valid.clear();
+                self.void();
                 if !matches!(self.incident.phase, Phase::Closing(_))
-                    && !matches!(command, Command::EpochEnded { .. })
+                    && !matches!(
+                        command,
+                        Command::EpochEnded { .. } | Command::WaitOver { .. }
+                    )
                 {
                     self.model.restarts += 1;
                 }
             }
-            Event::MemoryLost {} => self.model.valid.clear(),
+            Event::MemoryLost {} => self.void(),
             Event::UnsealBegun { .. } => self.unsealing_is_allowed(),
             Event::Claimed { token_sha256, .. } => self.model.claims.push(*token_sha256),
-            Event::SessionClosed { person, .. } => {
+            Event::SessionClosed { person, why, .. } => {
                 self.model.participants.extend(person.clone());
+                if matches!(why, CloseCause::Stopped | CloseCause::Vetoed) {
+                    self.no_is_obeyed(person.as_ref().unwrap());
+                }
             }
+            Event::Vetoed { person, .. } => {
+                let security = self.world.roster.person(person).unwrap();
+                self.hold(security.is(Role::Security), "only security vetoes");
+                self.model.participants.insert(person.clone());
+                self.no_is_obeyed(person);
+            }
+            Event::EndAsked { person, .. } => {
+                self.hold(self.model.end_asked.is_none(), "one no waits at a time");
+                self.model.participants.insert(person.clone());
+                self.model.end_asked = Some(person.clone());
+            }
+            Event::CoApproved { person, .. } => {
+                let auditor = self.world.roster.person(person).unwrap();
+                self.hold(auditor.is(Role::Auditor), "only an auditor co-approves");
+                self.model.co_approved = Some(person.clone());
+                self.model.participants.insert(person.clone());
+            }
+            Event::GateLifted { person, gates, .. } => {
+                let security = self.world.roster.person(person).unwrap();
+                self.hold(security.is(Role::Security), "only security overrides");
+                self.model.lifted.extend(gates);
+                self.model.participants.insert(person.clone());
+            }
+            Event::ExtendAsked { .. } | Event::ExtendFailed { .. } => self.model.extending.clear(),
+            Event::ExtendSigned { person, .. } => {
+                self.model.extending.insert(person.clone());
+                self.model.participants.insert(person.clone());
+            }
+            Event::Extended { max_minutes, .. } => self.longer_is_allowed(*max_minutes),
             Event::Reviewed {
                 person, answers, ..
             } => {
@@ -219,6 +288,41 @@ impl Walk {
             }
             _ => {}
         }
+    }
+
+    /// What was signed for other terms counts no more.
+    fn void(&mut self) {
+        self.model.valid.clear();
+        self.model.overrides.clear();
+        self.model.co_approved = None;
+        self.model.lifted.clear();
+    }
+
+    fn no_is_obeyed(&self, person: &PersonId) {
+        let another = self.model.end_asked.as_ref().is_some_and(|p| p != person);
+        self.hold(
+            self.world.stops_last_day == 0 || another,
+            "a second no within a day needs another person",
+        );
+    }
+
+    fn longer_is_allowed(&mut self, max_minutes: u32) {
+        let needed = usize::from(self.incident.terms.needed);
+        self.hold(
+            self.model.extending.len() >= needed,
+            "as many agree to a longer session as opened it",
+        );
+        self.hold(max_minutes <= 240, "no session is longer than 240 minutes");
+        let requester = self.incident.requester.person();
+        let own = requester.is_some_and(|r| self.model.extending.contains(r));
+        self.hold(!own, "the requester never counts");
+        self.model.minutes = max_minutes;
+        self.model.extensions += 1;
+        self.hold(
+            self.model.extensions <= 2,
+            "a session is extended at most twice",
+        );
+        self.model.extending.clear();
     }
 
     fn unsealing_is_allowed(&self) {
@@ -239,7 +343,25 @@ impl Walk {
             counted.len() >= needed,
             "the extra approver of a closed gate is there",
         );
-        if matches!(self.incident.phase, Phase::Collecting(_)) {
+        if self.incident.is_being_asked() {
+            self.hold(
+                self.world.now >= self.incident.terms.not_before_ms,
+                "nothing opens before its delay is over",
+            );
+            let co_approved = self.model.co_approved.as_ref();
+            let wanted = self.incident.co_approver.is_some();
+            let one_person_once = co_approved.is_some_and(|p| !counted.contains(p));
+            self.hold(
+                !wanted || one_person_once,
+                "a co-approver of her own agrees",
+            );
+            let terms = &self.incident.terms;
+            let overridden = terms.gates.iter().all(|g| self.model.lifted.contains(g));
+            let more = terms.needed > terms.k || terms.purpose == Purpose::Rotate;
+            self.hold(
+                more || overridden,
+                "a closed gate costs one more approver, or security's signature",
+            );
             let refused = counted.iter().any(|p| self.model.refused.contains(*p));
             self.hold(!refused, "refused people never count in Collecting");
             let in_time = self.world.now < self.incident.terms.expires_ms;
@@ -248,7 +370,16 @@ impl Walk {
                 self.world.busy.is_none(),
                 "one incident at a time has the vault",
             );
-            let told = self.world.alert_confirmed || self.incident.purpose == Purpose::Rotate;
+            let gate = Gate::NoAlertConfirmed;
+            let stands_in = counted.len() > needed
+                && self
+                    .model
+                    .overrides
+                    .values()
+                    .any(|gates| gates.contains(&gate))
+                || self.model.lifted.contains(&gate);
+            let told =
+                self.world.alert_confirmed || self.incident.purpose == Purpose::Rotate || stands_in;
             self.hold(told, "nothing opens before a channel confirmed the alert");
         }
     }
@@ -304,10 +435,10 @@ impl Walk {
                 "never two claims alive: the newest token is the one",
             );
             let length = session.exp_ms.since_ms(session.opened_ms);
-            let agreed = i64::from(self.incident.terms.max_minutes) * MINUTE_MS;
+            let agreed = i64::from(self.model.minutes) * MINUTE_MS;
             self.hold(
                 length == agreed,
-                "a session lasts no longer than the terms say",
+                "a session lasts no longer than was agreed",
             );
         }
         self.hold(
@@ -343,8 +474,14 @@ impl Walk {
             Phase::Opening { .. } if roll < 85 => Command::SessionReady {
                 session: "ses-0001".parse().unwrap(),
             },
-            Phase::Open(_) if roll < 40 => self.claim("rio"),
-            Phase::Open(_) if roll < 55 => close("rio"),
+            Phase::Waiting { .. } if roll < 60 => Command::WaitOver {
+                fresh: self.fresh(),
+            },
+            Phase::Cooling(_) if roll < 50 => Command::Time,
+            Phase::Cooling(_) if roll < 80 => Command::Begin,
+            Phase::Open(_) if roll < 20 => self.claim("rio"),
+            Phase::Open(_) if roll < 60 => self.longer(),
+            Phase::Open(_) if roll < 70 => close("rio"),
             Phase::Closing(c) if c.unsealing && roll < 60 => Command::Unsealed,
             Phase::Closing(c) if c.rotate.is_some() => self.answer(),
             Phase::Closing(c) if c.memory_lost && roll < 60 => Command::AskRotation {
@@ -363,7 +500,14 @@ impl Walk {
     fn answer(&mut self) -> Command {
         let who = self.dice.one(&CUSTODIANS);
         match self.dice.below(100) {
-            0..70 => Command::Approve(self.world.offer(&self.incident, who)),
+            0..50 => Command::Approve(self.world.offer(&self.incident, who)),
+            50..60 => {
+                let mut offer = self.world.offer(&self.incident, who);
+                offer.overrides = vec![Gate::NoAlertConfirmed];
+                Command::Approve(offer)
+            }
+            60..66 => co_approve(&self.world, &self.incident, "vera"),
+            66..70 => self.lift("sam"),
             70..90 => Command::Begin,
             90..95 => refuse(&self.incident, who),
             95..98 => withdraw(who),
@@ -377,7 +521,15 @@ impl Walk {
             severity: Severity::Minor,
             text: "slow page".to_owned(),
         };
-        match self.dice.below(24) {
+        match self.dice.below(30) {
+            24 => veto(who),
+            25 => co_approve(&self.world, &self.incident, who),
+            26 => self.lift(who),
+            27 => extend(&self.incident, who, 90),
+            28 => Command::Extended,
+            29 => Command::WaitOver {
+                fresh: self.fresh(),
+            },
             0 => self.bad_offer(who),
             1 => refuse(&self.incident, who),
             2 => mismatch(&self.incident, who, Pick::Wrong),
@@ -429,6 +581,32 @@ impl Walk {
             },
             _ => self.sign(),
         }
+    }
+
+    /// Something about a longer session, mostly rightly.
+    fn longer(&mut self) -> Command {
+        let asked = self.incident.session().and_then(|s| s.extension.clone());
+        let Some(asked) = asked else {
+            let minutes = [70, 120, 240, 300][self.dice.below(4)];
+            return extend(&self.incident, "rio", minutes);
+        };
+        let who = self.dice.one(&CUSTODIANS);
+        match self.dice.below(100) {
+            0..60 => extend(&self.incident, who, asked.max_minutes),
+            60..97 => Command::Extended,
+            _ => Command::ExtendFailed {
+                why: "refused".to_owned(),
+            },
+        }
+    }
+
+    fn lift(&mut self, who: &str) -> Command {
+        let gates = if self.dice.percent(50) {
+            self.incident.terms.gates.clone()
+        } else {
+            vec![Gate::NoAlertConfirmed]
+        };
+        lift(&self.incident, who, &gates)
     }
 
     fn fresh(&mut self) -> crate::domain::incident::command::Fresh {

@@ -2,7 +2,8 @@
 
 use crate::domain::act::{Opening, Pick};
 use crate::domain::ids::{Digest, IncidentId, PersonId};
-use crate::domain::incident::command::{Fresh, ShareOffer};
+use crate::domain::incident::command::{Fresh, No, ShareOffer, Signed};
+use crate::domain::incident::extend::extended_sha256;
 use crate::domain::incident::opening::{Request, open};
 use crate::domain::incident::rules::{EpochFacts, Rules};
 use crate::domain::incident::{Command, Event, Incident, Phase, Refusal, decide};
@@ -46,6 +47,7 @@ pub struct World {
     pub openings_last_hour: u32,
     pub has_collecting: bool,
     pub stops_last_day: u32,
+    pub continues: Option<IncidentId>,
     pub now: Timestamp,
 }
 
@@ -73,6 +75,7 @@ impl World {
             openings_last_hour: 0,
             has_collecting: false,
             stops_last_day: 0,
+            continues: None,
             now: START,
         }
     }
@@ -95,6 +98,7 @@ impl World {
             has_collecting: self.has_collecting,
             stops_last_day: self.stops_last_day,
             lifetimes: Default::default(),
+            continues: self.continues.clone(),
         }
     }
 
@@ -119,6 +123,24 @@ impl World {
 
     pub fn opened(&self, request: &Request) -> Incident {
         Incident::from_opened(&self.open(request).unwrap()[0]).unwrap()
+    }
+
+    /// A use case with a long delay, not yet over.
+    pub fn waiting(&self) -> Incident {
+        self.opened(&mandate_request())
+    }
+
+    /// Quorum within the veto window: the request was made out of hours.
+    pub fn cooling(&self) -> Incident {
+        self.with_quorum(self.opened(&blocked_request()))
+    }
+
+    /// The long delay is over, an auditor may agree.
+    pub fn waited(&mut self) -> Incident {
+        let mut incident = self.waiting();
+        self.now = incident.terms.not_before_ms;
+        self.go(&mut incident, Command::WaitOver { fresh: fresh(80) });
+        incident
     }
 
     /// An incident that has reached a phase, by the shortest way.
@@ -223,6 +245,7 @@ impl World {
             unlocker: format!("age1qq{name}"),
             envelope_sha256: hash(name),
             signed_ms: self.now,
+            overrides: Vec::new(),
         }
     }
 }
@@ -247,9 +270,39 @@ pub fn request() -> Request {
             grants_to: Vec::new(),
             max_minutes: 60,
             claim_key: Some(CLAIM_KEY.to_owned()),
+            displaces: None,
+            continues: None,
             client_nonce: "00".repeat(16),
         },
         fresh: fresh(1),
+    }
+}
+
+/// *Blocked recovery path*: ten minutes of veto window out of hours, and it is night.
+pub fn blocked_request() -> Request {
+    let mut request = request();
+    request.opening.use_case = "blocked-recovery-path".to_owned();
+    let answers = [("platform_down", false), ("recovery_path_broken", true)];
+    answer(&mut request, &answers);
+    request
+}
+
+/// *Compliance mandate*: a day's wait, and an auditor agrees.
+pub fn mandate_request() -> Request {
+    let mut request = request();
+    request.opening.use_case = "compliance-mandate".to_owned();
+    let answers = [
+        ("platform_down", false),
+        ("recovery_path_broken", false),
+        ("written_order", true),
+    ];
+    answer(&mut request, &answers);
+    request
+}
+
+fn answer(request: &mut Request, answers: &[(&str, bool)]) {
+    for (id, yes) in answers {
+        request.opening.answers.insert((*id).to_owned(), *yes);
     }
 }
 
@@ -305,10 +358,52 @@ pub fn close(name: &str) -> Command {
 }
 
 pub fn stop(name: &str) -> Command {
-    Command::Stop {
+    Command::Stop(No {
         person: id(name),
         reason: "not expected".to_owned(),
         act_sha256: hash("stop"),
+    })
+}
+
+fn signed(name: &str, terms_sha256: Digest, act: &str) -> Signed {
+    Signed {
+        person: id(name),
+        terms_sha256,
+        act_sha256: hash(act),
+    }
+}
+
+pub fn veto(name: &str) -> Command {
+    Command::Veto(No {
+        person: id(name),
+        reason: "not in the calendar".to_owned(),
+        act_sha256: hash("veto"),
+    })
+}
+
+pub fn co_approve(world: &World, incident: &Incident, name: &str) -> Command {
+    Command::CoApprove {
+        signed: signed(name, incident.terms_sha256, "co"),
+        manifest_sha256: incident.terms.manifest_sha256,
+        signed_ms: world.now,
+    }
+}
+
+pub fn lift(incident: &Incident, name: &str, gates: &[Gate]) -> Command {
+    Command::Override {
+        signed: signed(name, incident.terms_sha256, "override"),
+        gates: gates.to_vec(),
+    }
+}
+
+pub fn extend(incident: &Incident, name: &str, minutes: u32) -> Command {
+    Command::Extend {
+        signed: signed(
+            name,
+            extended_sha256(&incident.terms, minutes).unwrap(),
+            &format!("extend {name} {minutes}"),
+        ),
+        max_minutes: minutes,
     }
 }
 
