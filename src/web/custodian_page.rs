@@ -144,6 +144,12 @@ mod tests {
     }
 
     #[test]
+    fn page_and_command_line_speak_the_same_words() {
+        let ours = include_str!("../domain/phrase/bytewords.txt");
+        assert_eq!(include_str!("script/src/bytewords.txt"), ours);
+    }
+
+    #[test]
     fn gzip_is_sent_to_who_takes_it() {
         let asked = |text: &'static str| {
             let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static(text))]);

@@ -19,7 +19,7 @@ class Browser:
     """One browser with its own profile. Acts are counted: pages opened, clicks, touches."""
 
     def __init__(self, name):
-        self.name, self.acts, self.keys = name, [], []
+        self.name, self.acts, self.keys, self.hand = name, [], [], 0
         self.profile = pathlib.Path(tempfile.mkdtemp(prefix=f"breakglass-browser-{name}-"))
         options = Options()
         options.binary_location = shutil.which("chromium")
@@ -61,6 +61,11 @@ class Browser:
     def unplug(self, key):
         """Takes an authenticator away."""
         self.cdp("WebAuthn.removeVirtualAuthenticator", authenticatorId=key)
+
+    def take(self, place):
+        """Takes one of her keys in the hand; the others stay in the drawer."""
+        for at, key in enumerate(self.keys):
+            self.cdp("WebAuthn.setAutomaticPresenceSimulation", authenticatorId=key, enabled=at == place)
 
     def credentials(self, key):
         """What an authenticator holds."""
@@ -105,7 +110,7 @@ class Browser:
         """Waits for a heading; an error box ends the wait."""
         def look():
             if self.trouble():
-                raise AssertionError(f"{self.name}: {self.trouble()} instead of {title!r}: {self.text()[:600]}")
+                raise AssertionError(f"{self.name}: {self.trouble()} instead of {title!r}: {self.text()[:600]} {self.complaints()}")
             return self.title() == title
         self.wait(f"the page {title!r}", look)
 
@@ -156,4 +161,6 @@ class Browser:
 
     def complaints(self):
         """What the console says: violations of the content policy are there."""
-        return [line["message"] for line in self.driver.get_log("browser") if line["level"] == "SEVERE"]
+        lines = [line["message"] for line in self.driver.get_log("browser") if line["level"] == "SEVERE"]
+        # The page has no icon; who serves it apart need not have one either.
+        return [line for line in lines if "/favicon.ico" not in line]

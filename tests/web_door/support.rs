@@ -78,6 +78,9 @@ pub struct User<'v> {
     pub token: String,
 }
 
+/// Origin of the custodian's page on another machine.
+pub const APART: &str = "https://custodian.example";
+
 impl Vault {
     pub async fn start() -> Self {
         Self::start_with(None).await
@@ -114,11 +117,11 @@ impl Vault {
             account_proxy_url: None,
             plain_url: None,
             ca_pem,
-            custodian_origin: None,
             watch: breakglass::app::Watch {
                 metrics_token_sha256: Some(Digest::of(b"metrics-bearer")),
                 ..Default::default()
             },
+            custodian_origin: Some(APART.to_owned()),
         };
         let databricks = Databricks::new(&nowhere()).unwrap();
         let app = App::new(store, clock.clone(), databricks, Vec::new(), settings)

@@ -6,7 +6,7 @@ export const h = (name, attributes, ...children) => {
     if (key === "onclick" || key === "onsubmit") element.addEventListener(key.slice(2), value);
     else if (value !== false && value !== null) element.setAttribute(key, value === true ? "" : value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
   return element;
 };
 
@@ -19,7 +19,7 @@ export const say = (text) => {
 // Shows a view; the heading takes the focus, so that a reader hears where she is.
 export const show = (title, ...parts) => {
   const heading = h("h1", { tabindex: "-1" }, title);
-  page().replaceChildren(heading, ...parts.flat().filter(Boolean));
+  page().replaceChildren(heading, ...parts.flat(Infinity).filter(Boolean));
   document.title = `${title} \u2013 Breakglass`;
   say("");
   heading.focus();

@@ -19,6 +19,7 @@ let busy = false;
 const run = async (step) => {
   if (busy) return;
   busy = true;
+  document.querySelector(".bad")?.remove();
   for (const each of document.querySelectorAll("button")) each.disabled = true;
   try {
     await step();

@@ -6,9 +6,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { Decrypter, Encrypter, generateX25519Identity, identityToRecipient } from "age-encryption";
 import { base64, canonical, ed25519Verify, hex, unbase64url, unhex } from "../src/bytes.js";
 import * as log from "../src/log.js";
-import { possessionKey } from "../src/share.js";
+import { openShare, possessionKey, release } from "../src/share.js";
 import { parseAct, verify } from "../src/signatures.js";
 
 const sha = (...parts) => {
@@ -105,7 +106,10 @@ test("signatures of stock ssh-keygen hold for their document and namespace only"
     assert.equal(await verify(key, "open", { document, signature }), true, kind);
     assert.equal(await verify(key, "stop", { document, signature }), false, kind);
     assert.equal(await verify(key, "open", { document: document.replace("\u00e9", "e"), signature }), false, kind);
-    const bent = signature.replace(/[A-Za-z](?=[A-Za-z0-9+/=\n]{40}-----END)/, (c) => (c === "A" ? "B" : "A"));
+    // One bit of the signature itself, which ends the blob.
+    const blob = Buffer.from(signature.split("\n").slice(1, -2).join(""), "base64");
+    blob[blob.length - 9] ^= 1;
+    const bent = `-----BEGIN SSH SIGNATURE-----\n${blob.toString("base64")}\n-----END SSH SIGNATURE-----\n`;
     assert.equal(await verify(key, "open", { document, signature: bent }), false, kind);
   }
   rmSync(dir, { recursive: true });
@@ -117,6 +121,46 @@ test("a possession key is the one of the protocol's vector", async () => {
   const message = new Uint8Array([1, 2, 3]);
   const publicHalf = unhex("14fe037277530b17f363606baaa6b840e8ae463e9d805032b8aa2169bf2fc290");
   assert.equal(await ed25519Verify(publicHalf, await sign(message), message), true);
+});
+
+const shareOf = async (label, y, recipient) => {
+  const encrypter = new Encrypter();
+  encrypter.addRecipient(recipient);
+  return base64(await encrypter.encrypt(canonical({ ...label, y })));
+};
+
+test("only her own share of this epoch is accepted, and it is released to this incident alone", async () => {
+  const identity = await generateX25519Identity();
+  const recipient = await identityToRecipient(identity);
+  const y = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+  const manifest = {
+    vault: "vault-1", kind: "live", epoch: 7, k: 2, n: 3,
+    possession_keys: ["14fe037277530b17f363606baaa6b840e8ae463e9d805032b8aa2169bf2fc290", "00", "00"],
+  };
+  const label = { v: "breakglass/1", vault: "vault-1", kind: "live", epoch: 7, k: 2, n: 3, index: 1, manifest_sha256: "ab" };
+  const open = async (file) => openShare(file, { identity }, manifest, "ab", 1);
+  const share = await open(await shareOf(label, y, recipient));
+
+  for (const bent of [{ epoch: 6 }, { index: 2 }, { kind: "drill" }, { vault: "vault-2" }, { manifest_sha256: "cd" }, { more: 1 }]) {
+    const file = await shareOf({ ...label, ...bent }, y, recipient);
+    await assert.rejects(open(file), { code: "share_rejected" }, JSON.stringify(bent));
+  }
+  const otherY = await shareOf(label, y.replace("1f", "1e"), recipient);
+  await assert.rejects(open(otherY), /does not fit the manifest/);
+  const stranger = await identityToRecipient(await generateX25519Identity());
+  await assert.rejects(open(await shareOf(label, y, stranger)), /did not open/);
+
+  const incident = await generateX25519Identity();
+  const terms = { ...manifest, incident: "INC-7", nonce: "n", recipient: await identityToRecipient(incident) };
+  const { envelope, possession } = await release(share, terms, "cafe", 1, "{}");
+  const opener = new Decrypter();
+  opener.addIdentity(incident);
+  const bytes = new Uint8Array(Buffer.from(envelope, "base64"));
+  assert.equal(await opener.decrypt(bytes, "text"),
+    `{"epoch":7,"incident":"INC-7","index":1,"kind":"live","nonce":"n","terms_sha256":"cafe","v":"breakglass/1","vault":"vault-1","y":"${y}"}`);
+  const message = Buffer.concat([sha(bytes), sha("{}")]);
+  const holds = await ed25519Verify(unhex(manifest.possession_keys[0]), new Uint8Array(Buffer.from(possession, "base64")), message);
+  assert.equal(holds, true);
 });
 
 test("documents have one spelling", () => {

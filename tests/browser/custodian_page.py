@@ -1,0 +1,395 @@
+"""The custodian's page in a real browser: keys made, proved and used by three custodians in three
+browsers, while a Databricks client works through the session; then everything that must fail.
+
+The page that makes the keys is served from a second origin, as another machine would; the vault
+serves the one that releases. Prints one line per check and the counts.
+"""
+
+import functools
+import hashlib
+import http.server
+import json
+import pathlib
+import sqlite3
+import subprocess
+import sys
+import threading
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tests" / "e2e"), str(ROOT / "tests" / "clients")]
+
+from children import Failed, Process, until  # noqa: E402
+from passkey_browser import Browser  # noqa: E402
+from vault import Checks, Vault, arguments, call, free_port, quiet_environment  # noqa: E402
+
+CUSTODIANS = ("ada", "ben", "cleo")
+OTHERS = {"rio": "responder", "olga": "responder", "vera": "auditor", "tess": "auditor", "otto": "operator"}
+ASSETS = ROOT / "src" / "web" / "assets"
+
+
+class PageApart:
+    """The page's files on another origin, with the headers it must be served with."""
+
+    def __init__(self):
+        page = self
+        self.policy = ""
+
+        class Handler(http.server.SimpleHTTPRequestHandler):
+            def translate_path(self, path):
+                return str(ASSETS / (path.split("?")[0].removeprefix("/custodian/") or "index.html"))
+
+            def end_headers(self):
+                self.send_header("content-security-policy", page.policy)
+                self.send_header("cache-control", "no-store")
+                super().end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.origin = f"http://localhost:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def allow(self, vault):
+        """The policy of the vault's own page, with the vault's address to connect to."""
+        self.policy = vault
+
+    def stop(self):
+        """Ends the server."""
+        self.server.shutdown()
+        self.server.server_close()
+
+
+POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; connect-src {}; img-src 'self'; "
+          "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+          "require-trusted-types-for 'script'; trusted-types 'none'")
+
+
+class PasskeyVault(Vault):
+    """A vault whose custodians have nothing but passkeys; its people's other keys are SSH keys."""
+
+    def __init__(self, binary, keep, keys, apart):
+        super().__init__(binary, keep)
+        self.keys, self.apart = keys, apart
+
+    def stage(self):
+        """Configuration from a staged demo, roster of our own, a new genesis."""
+        super().stage()
+        vault = self.dir / "vault"
+        text = self.config.read_text()
+        port = free_port()
+        old = next(line for line in text.splitlines() if line.startswith("listen = ")).split('"')[1]
+        text = text.replace(old, f"127.0.0.1:{port}").replace(
+            f'url = "http://127.0.0.1:{port}"',
+            f'url = "http://localhost:{port}"\ncustodian_origin = "{self.apart.origin}"')
+        self.config.write_text(text.replace('data = "data"', 'data = "data-passkeys"'))
+        self.console_url = f"http://localhost:{port}"
+        (vault / "roster.toml").write_text(self.roster())
+        self.databricks = self.info["databricks"]
+        state = self.dir / "simulator.json"
+        state.unlink()
+        first = self.dir / "first-again.txt"
+        command = [self.binary, "simulate", "--json", "--http", self.databricks["http"],
+                   "--state-file", str(state), "--write-first-secret", str(first)]
+        process = Process(command, self.dir / "simulator.log")
+        self.start_sinks()
+        done = subprocess.run(
+            [self.binary, "init", "--json", "--config", str(self.config), "--roster",
+             str(vault / "roster.toml"), "--policy", str(vault / "policy.toml"),
+             "--credential-file", str(first)],
+            capture_output=True, text=True, timeout=120, env=quiet_environment())
+        process.end()
+        if done.returncode != 0:
+            raise Failed(f"init ended with {done.returncode}: {done.stderr[-2000:]}")
+        self.genesis = json.loads(done.stdout)
+
+    def start(self):
+        """Sinks run already; simulator and vault."""
+        self.start_simulator()
+        self.start_serve()
+
+    def roster(self):
+        """Three custodians by passkey, the others by the SSH keys of the stage."""
+        lines = ['vault = "demo-vault"', "k = 3"]
+        entry = ('[[people]]\nname = "{}"\nroles = ["{}"]\ntime_zone = "Europe/Berlin"\n'
+                 'contacts = {{ mail = "{}@example.com" }}\nlogin_keys = {}\nunlockers = {}\n')
+        for name in CUSTODIANS:
+            keys = self.keys[name]
+            lines.append(entry.format(name, "custodian", name, json.dumps(keys["login"]),
+                                      json.dumps(keys["unlockers"])))
+        for name, role in OTHERS.items():
+            key = (self.dir / "people" / name / "id_ed25519.pub").read_text().strip()
+            lines.append(entry.format(name, role, name, json.dumps([key]), "[]"))
+        return "\n".join(lines)
+
+    def ask_api(self, token, method, path, body=None):
+        """As before, under the console's name."""
+        headers = {"authorization": f"Bearer {token}", "host": self.console_url.split("//")[1]}
+        return call(self.console, method, f"/api/v1{path}", headers, body)
+
+    def lines(self):
+        """Enrolment lines by name."""
+        return {each["name"]: each["link"] for each in self.genesis["people"]}
+
+
+def make_keys(checks, browser, page):
+    """Both keys of a custodian, on two authenticators; what the operator gets."""
+    browser.keys = [browser.plug_in()]
+    browser.open(f"{page}#new")
+    browser.until_title("Make your first key")
+    browser.click("Make the key")
+    browser.until_title("Now your second key")
+    browser.keys.append(browser.plug_in(transport="usb"))
+    browser.take(1)
+    browser.click("Make the second key")
+    browser.until_title("Both keys work")
+    read = functools.partial(browser.driver.execute_script)
+    login = read("return document.getElementById('login-keys').textContent").split("\n")
+    unlockers = read("return document.getElementById('unlockers').textContent").split("\n")
+    words = read("return document.getElementById('words').textContent").split()
+    checks.hold(f"{browser.name}: two keys, two recipients, four words",
+                len(set(login)) == len(set(unlockers)) == 2 and len(words) == 4)
+    return {"login": login, "unlockers": unlockers}
+
+
+def enrol_there(vault):
+    """The others enrol at the new vault with their SSH keys."""
+    for name in OTHERS:
+        for kept in (vault.dir / "people" / name / "config").glob("*"):
+            kept.unlink()
+        vault.does(name, "enrol", vault.lines()[name], "--key",
+                   str(vault.dir / "people" / name / "id_ed25519"))
+
+
+def enrol(checks, vault, browser, page, server=""):
+    """A custodian pins the vault in her browser and tests both keys."""
+    fragment = vault.lines()[browser.name].split("#", 1)[1]
+    browser.take(0)
+    browser.open(f"{page}#{fragment}{server}")
+    browser.until_title("Enrol your keys here")
+    browser.click("Test a key")
+    browser.wait("one key", lambda: "Keys that opened a test here\n1" in browser.text())
+    browser.take(1)
+    browser.click("Test a key")
+    browser.wait("two keys", lambda: "Every passkey of yours opened" in browser.text())
+    browser.take(0)
+    words = browser.driver.execute_script("return document.getElementById('words').textContent")
+    checks.hold(f"{browser.name}: both keys opened a test envelope; four words to compare",
+                len(words.split()) == 4, words)
+
+
+def prove(checks, browser, page, epoch):
+    """She proves her share of an epoch."""
+    browser.open(f"{page}#prove")
+    browser.wait("the proof", lambda: browser.title().startswith("Prove share"))
+    browser.click("Prove my share")
+    browser.until_title("Proved")
+    checks.hold(f"{browser.name}: share of epoch {epoch} proved in the page",
+                f"of epoch {epoch} opens" in browser.text(), browser.text())
+
+
+def offered(browser, page, incident):
+    """Opens the release page."""
+    browser.take(browser.hand)
+    browser.open(f"{page}#{incident}")
+    browser.until_title("Release your share?")
+
+
+def release(browser, words):
+    """Chooses and releases."""
+    browser.click(words)
+    browser.click("Release my share")
+    browser.until_title("Your share is in")
+
+
+def others_words(browser, words):
+    """A choice that is not right."""
+    labels = browser.driver.execute_script(
+        "return [...document.querySelectorAll('label')].map((l) => l.textContent)")
+    return next(each for each in labels if each != words and not each.startswith("none"))
+
+
+def keys_that_cannot(checks, page):
+    """No PRF; nobody verified; a page that is not where keys belong."""
+    with Browser("stranger") as browser:
+        key = browser.plug_in(prf=False)
+        browser.open(f"{page}#new")
+        browser.click("Make the key")
+        said = browser.until_trouble("no_prf")
+        checks.hold("a key without PRF is refused, with what works instead", "Use another browser" in said, said)
+        browser.unplug(key)
+        key = browser.plug_in(verified=False)
+        browser.click("Make the key")
+        said = browser.until_trouble("not_confirmed")
+        checks.hold("a device that does not verify its person makes no key", "Nothing was released" in said, said)
+        browser.open(f"{page}#INC-1")
+        browser.until_title("This device is not enrolled")
+        checks.hold("a device without pins is sent to its enrol link", True)
+
+
+def refusing(checks, vault, browsers, page):
+    """Wrong words, a touch that verifies nobody, the second key, a wrong address, a refusal."""
+    incident, phrase = vault.asks()
+    words = " ".join(phrase.replace("\u00b7", " ").split())
+    ada, ben, cleo = (browsers[name] for name in CUSTODIANS)
+    offered(ada, page, incident)
+    ada.click(others_words(ada, words))
+    ada.click("Release my share")
+    said = ada.until_trouble("wrong_phrase")
+    state = {c["name"]: c["state"] for c in vault.view(incident)["custodians"]}
+    checks.hold("wrong words release nothing and are told", vault.view(incident)["shares_in"] == 0
+                and "Nothing was released" in said, state)
+    checks.hold("the words are offered anew after a wrong choice", words in ada.text(), ada.text())
+
+    offered(ben, page, incident)
+    ben.cdp("WebAuthn.setUserVerified", authenticatorId=ben.keys[0], isUserVerified=False)
+    ben.click(words)
+    ben.click("Release my share")
+    ben.until_trouble("not_confirmed")
+    checks.hold("a touch that verifies nobody releases nothing", vault.view(incident)["shares_in"] == 0)
+    # An authenticator that once failed stays shut: from here on she uses her other one.
+    ben.hand = 1
+    ben.take(ben.hand)
+    ben.click("Use my other key")
+    ben.click("Release my share")
+    ben.until_title("Your share is in")
+    checks.hold("her second unlocker releases it", vault.view(incident)["shares_in"] == 1)
+    ben.click("Take it back")
+    ben.until_title("Your share was taken back.")
+    checks.hold("and she may take it back", vault.view(incident)["shares_in"] == 0)
+
+    evil = vault.apart.origin.replace("localhost", "vau1t.localhost")
+    fragment = vault.lines()["ada"].split("#", 1)[1]
+    ada.open(f"{evil}/custodian/#{fragment}&server={vault.console_url}")
+    ada.until_trouble("unreachable")
+    checks.hold("a page at another address reaches no vault", True)
+    tried = ada.driver.execute_async_script("""
+        const done = arguments[0];
+        navigator.credentials.get({publicKey: {challenge: new Uint8Array(32), rpId: 'localhost',
+          extensions: {prf: {eval: {first: new Uint8Array(32)}}}}}).then(() => done('signed'), (e) => done(e.name))""")
+    checks.hold("and gets no answer from a passkey", tried in ("SecurityError", "NotAllowedError"), tried)
+
+    cleo_page = f"{vault.apart.origin}/custodian/"
+    offered(cleo, cleo_page, incident)
+    cleo.click("Refuse")
+    cleo.click("Something looks wrong")
+    cleo.click("Refuse")
+    cleo.until_title("You refused. Everyone was told why.")
+    checks.hold("a refusal with its reason; too few are left", vault.phase(incident) == "refused")
+
+
+def bad_shares(checks, vault, browser, page):
+    """A stored share that was damaged, and one that was swapped for another custodian's."""
+    def change(statement):
+        vault.serve.end()
+        with sqlite3.connect(vault.dir / "vault" / "data-passkeys" / "vault.db") as rows:
+            rows.execute(statement)
+        vault.start_serve()
+
+    path = vault.dir / "vault" / "data-passkeys" / "vault.db"
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as rows:
+        kept = rows.execute("SELECT idx, file FROM share WHERE kind = 'live' AND epoch = 1 ORDER BY idx").fetchall()
+    good, other = kept[0][1], kept[1][1]
+    damaged = bytearray(good)
+    damaged[-5] ^= 1
+    for what, file, told in [("damaged", bytes(damaged), "did not open"), ("swapped", other, "did not open")]:
+        change(f"UPDATE share SET file = x'{file.hex()}' WHERE kind = 'live' AND epoch = 1 AND idx = 1")
+        incident, phrase = vault.asks(name="olga")
+        offered(browser, page, incident)
+        browser.click(" ".join(phrase.replace("\u00b7", " ").split()))
+        browser.click("Release my share")
+        said = browser.until_trouble("share_rejected")
+        posted = [url for method, url, _, _ in browser.traffic() if method == "POST" and url.endswith("/approve")]
+        checks.hold(f"a {what} share is named in the page and nothing is sent",
+                    told in said and not posted and vault.view(incident)["shares_in"] == 0, said)
+        vault.does("olga", "withdraw", incident)
+    change(f"UPDATE share SET file = x'{good.hex()}' WHERE kind = 'live' AND epoch = 1 AND idx = 1")
+
+
+def emergency(checks, vault, browsers, page):
+    """Three custodians in three browsers; a Databricks client works through the session."""
+    from databricks.sdk import WorkspaceClient
+
+    incident, phrase = vault.asks()
+    words = " ".join(phrase.replace("\u00b7", " ").split())
+    for name, browser in browsers.items():
+        # What earlier checks provoked does not count here.
+        browser.traffic(), browser.complaints()
+        touched, browser.acts = browser.touches(), []
+        offered(browser, page if name != "cleo" else f"{vault.apart.origin}/custodian/", incident)
+        release(browser, words)
+        acts = len(browser.acts) + (browser.touches() - touched) + 1  # and joining the bridge
+        checks.hold(f"{name} released in {acts} acts, at most 6", acts <= 6, browser.acts)
+        sent = browser.traffic()
+        wire = sum(size for _, url, _, size in sent if "/custodian/" in url)
+        if name != "cleo":  # her page comes from elsewhere, uncompressed
+            checks.hold(f"{name}: the page weighed {wire} bytes on the wire, at most 30,000",
+                        0 < wire <= 30_000, wire)
+        allowed = (vault.console_url, vault.apart.origin, "about:", "data:")
+        foreign = [url for _, url, _, _ in sent if not url.startswith(allowed)]
+        checks.equal(f"{name}: no request left the origin", foreign, [])
+        bodies = [body for method, _, body, _ in sent if method == "POST"]
+        approve = json.loads(next(body for _, url, body, _ in sent if url.endswith("/approve")))
+        four = json.loads(approve["act"]["signature"])
+        checks.hold(f"{name}: four named fields and the envelope were sent, and no PRF result",
+                    sorted(four) == ["authenticatorData", "clientDataJSON", "id", "signature"]
+                    and sorted(approve) == ["act", "envelope", "possession"]
+                    and not any("prf" in body for body in bodies), sorted(approve))
+        kept, databases = browser.storage()
+        checks.hold(f"{name}: no secret in the browser's storage",
+                    databases == 0 and not any(word in kept for word in ("SECRET", "bgl_", "bgt_", "token", '"y"')), kept)
+        checks.equal(f"{name}: no violation of the content policy", browser.complaints(), [])
+    until("the open session", lambda: vault.phase(incident) == "open")
+    vault.does("rio", "claim", incident)
+    client = WorkspaceClient(host=f"http://{vault.plain}", token=vault.token(incident))
+    me = client.current_user.me()
+    jobs = list(client.jobs.list())
+    checks.hold("a Databricks client works through the session", bool(me.user_name) and jobs is not None, str(me))
+    vault.close(incident)
+    until("the review", lambda: vault.phase(incident) == "in_review")
+    return incident
+
+
+def main():
+    """Runs everything; prints the counts."""
+    given = arguments(__doc__)
+    checks, apart = Checks(), PageApart()
+    apart.policy = POLICY.format("'self'")
+    browsers = {name: Browser(name) for name in CUSTODIANS}
+    try:
+        there = f"{apart.origin}/custodian/"
+        keys = {name: make_keys(checks, browser, there) for name, browser in browsers.items()}
+        keys_that_cannot(checks, there)
+        with PasskeyVault(given.binary, given.keep, keys, apart) as vault:
+            apart.policy = POLICY.format(vault.console_url)
+            page = f"{vault.console_url}/custodian/"
+            enrol_there(vault)
+            policy = call(vault.console, "GET", "/custodian/", {"host": f"localhost:{vault.console.rsplit(':')[-1]}"})
+            checks.equal("the vault's page has the policy", policy.headers["content-security-policy"], POLICY.format("'self'"))
+            listed = vault.does("vera", "status")["custodian_page_sha256"]
+            sums = (ASSETS / "SHA256SUMS").read_bytes()
+            checks.equal("status shows the page's hash", listed, hashlib.sha256(sums).hexdigest())
+            for name, browser in browsers.items():
+                if name == "cleo":
+                    enrol(checks, vault, browser, there, f"&server={vault.console_url}")
+                    prove(checks, browser, there, 1)
+                else:
+                    enrol(checks, vault, browser, page)
+                    prove(checks, browser, page, 1)
+            refusing(checks, vault, browsers, page)
+            bad_shares(checks, vault, browsers["ada"], page)
+            emergency(checks, vault, browsers, page)
+            prove(checks, browsers["ada"], page, 2)
+            _, entries = vault.exported()
+            recovered = [entry for entry in entries if entry["t"] == "log.recover"]
+            checks.hold("every act by passkey verifies offline, and the page's hash is in the log",
+                        recovered[-1]["custodian_page_sha256"] == listed)
+    finally:
+        for browser in browsers.values():
+            browser.close()
+        apart.stop()
+    checks.finish()
+
+
+if __name__ == "__main__":
+    main()
