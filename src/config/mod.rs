@@ -193,13 +193,19 @@ impl Config {
         if store.sqlite.is_none() && store.postgres_url_file.is_none() {
             store.sqlite = Some(data.join("vault.db"));
         }
-        if let Some(path) = &mut store.sqlite {
+        let places = [&mut store.sqlite, &mut store.postgres_url_file];
+        for path in places.into_iter().flatten() {
             *path = folder.join(&*path);
         }
     }
 
     fn check(&self) -> Result<(), ConfigError> {
         let value = |key, why: String| ConfigError::Value { key, why };
+        let store = self.store.as_ref();
+        if let Some(url_file) = store.and_then(|store| store.postgres_url_file.as_deref()) {
+            // The store reads it again; here only who else may read it is looked at.
+            drop(read_secret_bytes(url_file)?);
+        }
         self.databricks
             .check()
             .map_err(|e| value("databricks", e.to_string()))?;

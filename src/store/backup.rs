@@ -10,6 +10,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 
 use super::change::DocumentKind;
 use super::error::StoreError;
+use super::query::Row;
 use super::rows::{self, EpochRow};
 use super::sql;
 use crate::domain::ids::Digest;
@@ -67,7 +68,7 @@ async fn read(copy: &mut SqliteConnection) -> Result<Backup, StoreError> {
         .fetch_optional(&mut *copy)
         .await?;
     let missing = || StoreError::inconsistent("epoch", kind, "there is no current live epoch");
-    let epoch = rows::epoch(&found.ok_or_else(missing)?)?;
+    let epoch = rows::epoch(&Row::Sqlite(found.ok_or_else(missing)?))?;
     let mut shares = Vec::with_capacity(usize::from(epoch.manifest.n));
     for index in 1..=epoch.manifest.n {
         let share = sqlx::query_scalar(sql::custody::SHARE)

@@ -5,13 +5,11 @@
 
 use std::path::Path;
 
-use sqlx::Row as _;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
-
 use super::commit::Head;
 use super::error::StoreError;
 use super::open::log_of;
 use super::page::{Log, is_control};
+use super::query::{Pool, Row, query, query_scalar};
 use super::{Store, high_water, sql, tree};
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::entry::parse_entry;
@@ -24,7 +22,7 @@ const REHASHED: u64 = 512;
 
 /// Everything, in order of cost.
 pub(super) async fn at_start(
-    connection: &mut SqliteConnection,
+    connection: &Pool,
     key: &VerifierKey,
     mark: &Path,
 ) -> Result<Log, StoreError> {
@@ -35,13 +33,8 @@ pub(super) async fn at_start(
 }
 
 /// The head row fits itself: signature, size, root and edge say the same.
-pub(super) async fn whole_head(
-    connection: &mut SqliteConnection,
-    key: &VerifierKey,
-) -> Result<Log, StoreError> {
-    let row = sqlx::query(sql::log::HEAD)
-        .fetch_optional(&mut *connection)
-        .await?;
+pub(super) async fn whole_head(connection: &Pool, key: &VerifierKey) -> Result<Log, StoreError> {
+    let row = query(sql::log::HEAD).fetch_optional(connection).await?;
     let row = row.ok_or_else(|| StoreError::forked("the head is missing"))?;
     let (log, note) = head_of(&row)?;
     let signed = Checkpoint::open(note.as_bytes(), key)
@@ -54,7 +47,7 @@ pub(super) async fn whole_head(
     if (log.edge.size(), log.edge.root()) != (log.head.size, log.head.root) {
         return Err(StoreError::forked("the edge does not give the root"));
     }
-    let last: i64 = sqlx::query_scalar(sql::log::LAST_SEQ)
+    let last: i64 = query_scalar(sql::log::LAST_SEQ)
         .fetch_one(connection)
         .await?;
     if last + 1 != log.head.size.cast_signed() {
@@ -66,7 +59,7 @@ pub(super) async fn whole_head(
     Ok(log)
 }
 
-fn head_of(row: &SqliteRow) -> Result<(Log, String), StoreError> {
+fn head_of(row: &Row) -> Result<(Log, String), StoreError> {
     let wrong = |why: String| StoreError::inconsistent("log_head", "1", why);
     let text = |why: sqlx::Error| wrong(why.to_string());
     let size: i64 = row.try_get("size").map_err(text)?;
@@ -89,12 +82,12 @@ fn head_of(row: &SqliteRow) -> Result<(Log, String), StoreError> {
 }
 
 /// Rehashes the newest entries on top of the inner hashes before them.
-async fn last_entries(connection: &mut SqliteConnection, log: &Log) -> Result<(), StoreError> {
+async fn last_entries(connection: &Pool, log: &Log) -> Result<(), StoreError> {
     let size = log.head.size;
     // A multiple of 256, so that everything before it comes from inner hashes.
     let first = size.saturating_sub(REHASHED) / 256 * 256;
-    let mut edge = tree::edge_at(&mut *connection, first).await?;
-    let found = sqlx::query(sql::log::ENTRIES_WHOLE)
+    let mut edge = tree::edge_at(connection, first).await?;
+    let found = query(sql::log::ENTRIES_WHOLE)
         .bind(first.cast_signed())
         .bind(i64::MAX)
         .fetch_all(connection)
@@ -120,9 +113,14 @@ impl Store {
     /// # Errors
     /// [`StoreError::Forked`] naming the first bad entry.
     pub async fn check_whole(&self) -> Result<u64, StoreError> {
-        let said: String = sqlx::query_scalar("PRAGMA quick_check(1)")
-            .fetch_one(self.reader())
-            .await?;
+        // PostgreSQL checks its pages by itself when they carry checksums.
+        let said: String = match self.reader() {
+            Pool::Sqlite(_) => {
+                let check = query_scalar("PRAGMA quick_check(1)");
+                check.fetch_one(self.reader()).await?
+            }
+            Pool::Postgres(_) => "ok".to_owned(),
+        };
         if said != "ok" {
             return Err(StoreError::forked(format!(
                 "the database is damaged: {said}"
@@ -132,7 +130,7 @@ impl Store {
         let mut edge = Edge::new();
         while edge.size() < head.size {
             let limit = (head.size - edge.size()).min(REHASHED);
-            let query = sqlx::query(sql::log::ENTRIES_WHOLE).bind(edge.size().cast_signed());
+            let query = query(sql::log::ENTRIES_WHOLE).bind(edge.size().cast_signed());
             let found = query
                 .bind(limit.cast_signed())
                 .fetch_all(self.reader())
@@ -153,7 +151,7 @@ impl Store {
         Ok(head.size)
     }
 
-    async fn rehash(&self, rows: &[SqliteRow], edge: &mut Edge) -> Result<(), StoreError> {
+    async fn rehash(&self, rows: &[Row], edge: &mut Edge) -> Result<(), StoreError> {
         let mut inner = Vec::new();
         for row in rows {
             let leaf = entry_bytes(row, edge.size())?;
@@ -176,7 +174,7 @@ impl Store {
 }
 
 /// The bytes of one entry whose columns say what the bytes say.
-pub(super) fn entry_bytes(row: &SqliteRow, wanted: u64) -> Result<Vec<u8>, StoreError> {
+pub(super) fn entry_bytes(row: &Row, wanted: u64) -> Result<Vec<u8>, StoreError> {
     let wrong = |why: &str| StoreError::forked(format!("entry {wanted}: {why}"));
     let text = |why: sqlx::Error| wrong(&why.to_string());
     let leaf: Vec<u8> = row.try_get("leaf").map_err(text)?;
@@ -185,7 +183,7 @@ pub(super) fn entry_bytes(row: &SqliteRow, wanted: u64) -> Result<Vec<u8>, Store
     if seq != wanted.cast_signed() || entry.seq != wanted {
         return Err(wrong("it is not where it says it is"));
     }
-    if row.try_get::<Vec<u8>, _>("hash").map_err(text)? != leaf_hash(&leaf) {
+    if row.try_get::<Vec<u8>>("hash").map_err(text)? != leaf_hash(&leaf) {
         return Err(wrong("it does not have its hash"));
     }
     let kind: String = row.try_get("kind").map_err(text)?;
@@ -202,7 +200,7 @@ pub(super) fn entry_bytes(row: &SqliteRow, wanted: u64) -> Result<Vec<u8>, Store
 
 /// The database must contain the tree that the mark describes.
 async fn against_mark(
-    connection: &mut SqliteConnection,
+    connection: &Pool,
     log: &Log,
     key: &VerifierKey,
     mark: &Path,

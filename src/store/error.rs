@@ -17,6 +17,14 @@ pub enum StoreError {
     /// Something this version cannot do yet.
     #[error("{0}")]
     NotYet(&'static str),
+    /// The database server may forget what it acknowledged.
+    #[error(
+        "the database server has {name} = off and may lose acknowledged entries: set {name} = on"
+    )]
+    Forgetful {
+        /// The setting.
+        name: &'static str,
+    },
     /// `create` found a vault already.
     #[error("there is a vault at {0} already")]
     NotEmpty(PathBuf),

@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use sqlx::sqlite::SqlitePool;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -27,6 +26,7 @@ mod open;
 mod page;
 pub mod peek;
 mod proposals;
+mod query;
 mod read;
 mod rows;
 mod sequencer;
@@ -47,6 +47,7 @@ pub use proposals::Proposal;
 pub use rows::{AlertRow, ChannelRow, EpochRow, LoginRow, SessionRow};
 
 use crate::audit::entry::{Draft, PreparedDraft};
+use query::Pool;
 use sequencer::{DATA_SLOTS, Job, Message, Prepared};
 
 /// More waiting calls than this for [`CROWDED_FOR`] and further ones are shed.
@@ -72,7 +73,7 @@ pub struct Store {
 
 #[derive(Debug)]
 struct Inner {
-    readers: SqlitePool,
+    readers: Pool,
     control: mpsc::Sender<Message>,
     data: mpsc::Sender<Job>,
     head: watch::Receiver<Head>,
@@ -85,7 +86,7 @@ struct Inner {
 
 impl Store {
     fn assembled(
-        readers: SqlitePool,
+        readers: Pool,
         control: mpsc::Sender<Message>,
         data: mpsc::Sender<Job>,
         head: watch::Receiver<Head>,
@@ -230,7 +231,7 @@ impl Store {
         }
     }
 
-    fn reader(&self) -> &SqlitePool {
+    fn reader(&self) -> &Pool {
         &self.inner.readers
     }
 }

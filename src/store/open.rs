@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use sqlx::migrate::{Migrate as _, Migrator};
+use sqlx::postgres::PgConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::runtime::Handle;
@@ -18,13 +19,16 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::commit::{Commit, Genesis, Head, LogIdentity};
 use super::error::StoreError;
 use super::page::{Author, Log};
+use super::query::{Pool, query_scalar};
 use super::sequencer::{CONTROL_SLOTS, DATA_SLOTS, Sequencer};
 use super::writer::{Writer, open_sqlite};
 use super::{Config, Store, check, high_water, sql};
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::merkle::Edge;
-use crate::audit::note::NoteSigner;
+use crate::audit::note::{NoteSigner, VerifierKey};
 use crate::domain::time::Clock;
+
+mod postgres;
 
 /// Migrations of SQLite.
 pub static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -54,29 +58,26 @@ impl Store {
         genesis: Genesis,
         clock: Arc<dyn Clock>,
     ) -> Result<Store, StoreError> {
-        let path = database_path(config)?;
-        if genesis
+        let is_genesis = |kind: &str| kind == "log.genesis";
+        if !genesis
             .first
             .drafts
             .first()
-            .is_none_or(|draft| draft.kind != "log.genesis")
+            .is_some_and(|draft| is_genesis(&draft.kind))
         {
             return Err(StoreError::Identity(
                 "the first entry must be log.genesis".to_owned(),
             ));
         }
         let signer = signer(&genesis.log)?;
-        let folder = path.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder).map_err(at(folder))?;
-        let lock = take_lock(&path)?;
-        clear_unfinished(&path).await?;
-        let mut connection = connect(&path, true).await?;
-        SQLITE.run_direct(None, &mut connection, false).await?;
-        insert_empty_head(&mut connection, &signer).await?;
-        let log = check::whole_head(&mut connection, signer.verifier_key()).await?;
+        let ground = match place(config)? {
+            Place::Sqlite(path) => create_sqlite(path, &signer).await?,
+            Place::Postgres(url_file) => create_postgres(url_file, &signer).await?,
+        };
+        let log = check::whole_head(&ground.readers, signer.verifier_key()).await?;
         // A crash before the first commit leaves a log of no entries, which `open` does not
         // accept and the next `create` removes.
-        let store = start(&path, genesis.log, clock, lock, connection, log).await?;
+        let store = start(ground, genesis.log, clock, log).await?;
         first_commit(store, genesis.first).await
     }
 
@@ -84,26 +85,142 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::InUse`], [`StoreError::Missing`], [`StoreError::Newer`],
-    /// [`StoreError::Forked`], or what the database said.
+    /// [`StoreError::Forked`], [`StoreError::Forgetful`], or what the database said.
     pub async fn open(
         config: &Config,
         log: LogIdentity,
         clock: Arc<dyn Clock>,
     ) -> Result<Store, StoreError> {
-        let path = database_path(config)?;
-        if !path.try_exists().map_err(at(&path))? {
-            return Err(StoreError::Missing(path));
-        }
         let key = signer(&log)?.verifier_key().clone();
-        let lock = take_lock(&path)?;
-        let mut connection = connect(&path, false).await?;
-        migrate(&mut connection, &path).await?;
-        let head = check::at_start(&mut connection, &key, &high_water::path(&path)).await?;
-        if head.head.size == 0 {
-            return Err(StoreError::Missing(path));
+        match place(config)? {
+            Place::Sqlite(path) => {
+                let (ground, head) = open_file(path, &key).await?;
+                start(ground, log, clock, head).await
+            }
+            Place::Postgres(url_file) => {
+                let mut server = postgres::Server::take(url_file).await?;
+                if !server.has_vault().await? {
+                    return Err(StoreError::Missing(url_file.to_owned()));
+                }
+                server.migrate().await?;
+                server.raise().await?;
+                let ground = server.ground().await?;
+                let head = check::at_start(&ground.readers, &key, &ground.mark).await?;
+                start(ground, log, clock, head).await
+            }
         }
-        start(&path, log, clock, lock, connection, head).await
     }
+
+    /// A fact of a vault on PostgreSQL that another process may be writing, for one that stands by.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub async fn foreign_fact(config: &Config, name: &str) -> Result<Option<String>, StoreError> {
+        match place(config)? {
+            Place::Sqlite(_) => Ok(None),
+            Place::Postgres(url_file) => postgres::fact(url_file, name).await,
+        }
+    }
+}
+
+/// An opened database, its lock held and its writer epoch ours.
+pub(super) struct Ground {
+    readers: Pool,
+    writer: Writer,
+    lock: Lock,
+    /// Path of the high-water mark.
+    mark: PathBuf,
+}
+
+/// What says that this process writes; given back when dropped.
+#[expect(dead_code, reason = "held, never looked at")]
+pub(super) enum Lock {
+    /// The file beside the database.
+    File(File),
+    /// A lock of the server, which ends with its connection.
+    Advisory(Box<PgConnection>),
+}
+
+async fn create_sqlite(path: &Path, signer: &NoteSigner) -> Result<Ground, StoreError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(at(folder))?;
+    let lock = take_lock(path)?;
+    clear_unfinished(path).await?;
+    let mut connection = connect(path, true).await?;
+    SQLITE.run_direct(None, &mut connection, false).await?;
+    let (root, edge, note) = empty_head(signer)?;
+    sqlx::query(sql::log::INSERT_HEAD)
+        .bind(0i64)
+        .bind(root)
+        .bind(edge)
+        .bind(0i64)
+        .bind(note)
+        .execute(&mut connection)
+        .await?;
+    let readers = file_readers(path).await?;
+    file_ground(path, lock, connection, readers, 0).await
+}
+
+async fn create_postgres(url_file: &Path, signer: &NoteSigner) -> Result<Ground, StoreError> {
+    let mut server = postgres::Server::take(url_file).await?;
+    let mark = high_water::path(url_file);
+    if server.has_vault().await? || mark.try_exists().map_err(at(&mark))? {
+        return Err(StoreError::NotEmpty(url_file.to_owned()));
+    }
+    server.migrate().await?;
+    server.insert_empty_head(empty_head(signer)?).await?;
+    server.raise().await?;
+    server.ground().await
+}
+
+async fn open_file(path: &Path, key: &VerifierKey) -> Result<(Ground, Log), StoreError> {
+    if !path.try_exists().map_err(at(path))? {
+        return Err(StoreError::Missing(path.to_owned()));
+    }
+    let lock = take_lock(path)?;
+    let mut connection = connect(path, false).await?;
+    migrate(&mut connection, path).await?;
+    let readers = file_readers(path).await?;
+    let mut head = check::at_start(&readers, key, &high_water::path(path)).await?;
+    if head.head.size == 0 {
+        return Err(StoreError::Missing(path.to_owned()));
+    }
+    let ground = file_ground(path, lock, connection, readers, head.writer_epoch).await?;
+    head.writer_epoch += 1;
+    Ok((ground, head))
+}
+
+async fn file_readers(path: &Path) -> Result<Pool, StoreError> {
+    let readers = SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .connect_with(options(path).read_only(true))
+        .await?;
+    Ok(Pool::Sqlite(readers))
+}
+
+/// Raises the writer epoch, so that a process that still believes to be the writer fails, and
+/// opens the writer's connection.
+async fn file_ground(
+    path: &Path,
+    lock: File,
+    mut connection: SqliteConnection,
+    readers: Pool,
+    epoch: i64,
+) -> Result<Ground, StoreError> {
+    let raise = sqlx::query(sql::log::RAISE_WRITER).bind(epoch);
+    if raise.execute(&mut connection).await?.rows_affected() != 1 {
+        return Err(StoreError::InUse(lock_path(path)));
+    }
+    let writer = open_sqlite(path, &PRAGMAS, BUSY_TIMEOUT)
+        .map_err(|why| StoreError::Writer(why.to_string()))?;
+    // Only now: the last connection that closes would fold the write-ahead log in.
+    connection.close().await?;
+    Ok(Ground {
+        readers,
+        writer: Writer::Sqlite(writer),
+        lock: Lock::File(lock),
+        mark: high_water::path(path),
+    })
 }
 
 async fn first_commit(store: Store, first: Commit) -> Result<Store, StoreError> {
@@ -116,40 +233,30 @@ async fn first_commit(store: Store, first: Commit) -> Result<Store, StoreError> 
     }
 }
 
-/// Raises the writer epoch, so that a process that still believes to be the writer fails, and
-/// starts the tasks.
+/// Starts the writer.
 async fn start(
-    path: &Path,
+    ground: Ground,
     identity: LogIdentity,
     clock: Arc<dyn Clock>,
-    lock: File,
-    mut connection: SqliteConnection,
     mut log: Log,
 ) -> Result<Store, StoreError> {
-    let raise = sqlx::query(sql::log::RAISE_WRITER).bind(log.writer_epoch);
-    if raise.execute(&mut connection).await?.rows_affected() != 1 {
-        return Err(StoreError::InUse(lock_path(path)));
-    }
-    log.writer_epoch += 1;
-    log.kept_ms = sqlx::query_scalar(sql::log::LAST_KEPT)
-        .fetch_one(&mut connection)
-        .await?;
-    let readers = SqlitePoolOptions::new()
-        .max_connections(READERS)
-        .connect_with(options(path).read_only(true))
+    let Ground {
+        readers,
+        writer,
+        lock,
+        mark,
+    } = ground;
+    log.kept_ms = query_scalar(sql::log::LAST_KEPT)
+        .fetch_one(&readers)
         .await?;
     let (control, control_end) = mpsc::channel(CONTROL_SLOTS);
     let (data, data_end) = mpsc::channel(DATA_SLOTS);
     let (heads, head) = watch::channel(log.head.clone());
     let writable = Arc::new(AtomicBool::new(true));
-    let high_water = tokio::spawn(high_water::follow(high_water::path(path), head.clone()));
-    let writer = open_sqlite(path, &PRAGMAS, BUSY_TIMEOUT)
-        .map_err(|why| StoreError::Writer(why.to_string()))?;
-    // Only now: the last connection that closes would fold the write-ahead log in.
-    connection.close().await?;
+    let high_water = tokio::spawn(high_water::follow(mark, head.clone()));
     let (ended, end) = oneshot::channel();
     let sequencer = Sequencer {
-        writer: Writer::Sqlite(writer),
+        writer,
         log,
         author: Author {
             signer: signer(&identity)?,
@@ -180,12 +287,17 @@ fn signer(log: &LogIdentity) -> Result<NoteSigner, StoreError> {
         .map_err(|why| StoreError::Identity(why.to_string()))
 }
 
-fn database_path(config: &Config) -> Result<PathBuf, StoreError> {
+/// Where the rows are.
+enum Place<'c> {
+    Sqlite(&'c Path),
+    /// File of the server's address.
+    Postgres(&'c Path),
+}
+
+fn place(config: &Config) -> Result<Place<'_>, StoreError> {
     match (&config.sqlite, &config.postgres_url_file) {
-        (Some(path), None) => Ok(path.clone()),
-        (None, Some(_)) => Err(StoreError::NotYet(
-            "this version runs on SQLite only; PostgreSQL has its schema but no writer yet",
-        )),
+        (Some(path), None) => Ok(Place::Sqlite(path)),
+        (None, Some(url_file)) => Ok(Place::Postgres(url_file)),
         (Some(_), Some(_)) => Err(StoreError::Config("store names two databases")),
         (None, None) => Err(StoreError::Config("store names no database")),
     }
@@ -266,10 +378,8 @@ async fn clear_unfinished(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn insert_empty_head(
-    connection: &mut SqliteConnection,
-    signer: &NoteSigner,
-) -> Result<(), StoreError> {
+/// Root, edge and checkpoint of a log without entries.
+fn empty_head(signer: &NoteSigner) -> Result<(Vec<u8>, Vec<u8>, String), StoreError> {
     let edge = Edge::new();
     let origin = signer.verifier_key().name().to_owned();
     let checkpoint = Checkpoint {
@@ -280,15 +390,7 @@ async fn insert_empty_head(
     let note = checkpoint
         .sign(signer)
         .map_err(|why| StoreError::Identity(why.to_string()))?;
-    sqlx::query(sql::log::INSERT_HEAD)
-        .bind(0i64)
-        .bind(checkpoint.root.as_slice())
-        .bind(edge.to_bytes())
-        .bind(0i64)
-        .bind(note.to_string())
-        .execute(connection)
-        .await?;
-    Ok(())
+    Ok((checkpoint.root.to_vec(), edge.to_bytes(), note.to_string()))
 }
 
 /// Refuses a newer schema, copies the database before changing an older one.

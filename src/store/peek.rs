@@ -5,6 +5,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::error::StoreError;
+use super::query::Row;
 use super::{Config, rows, sql};
 use crate::domain::incident::Incident;
 
@@ -23,7 +24,9 @@ pub async fn live_incidents(config: &Config) -> Result<Vec<Incident>, StoreError
         .fetch_all(&mut connection)
         .await?;
     connection.close().await?;
-    let incidents = found.iter().map(rows::incident);
+    let incidents = found
+        .into_iter()
+        .map(|row| rows::incident(&Row::Sqlite(row)));
     incidents
         .map(|found| found.map(|(incident, _)| incident))
         .collect()

@@ -2,6 +2,7 @@
 
 use super::Store;
 use super::error::StoreError;
+use super::query::query;
 use super::rows::Columns;
 use super::sql;
 use crate::domain::ids::{Digest, PersonId};
@@ -30,9 +31,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; a document that is not the one its hash names was changed.
     pub async fn proposals(&self) -> Result<Vec<Proposal>, StoreError> {
-        let found = sqlx::query(sql::proposal::LIST)
-            .fetch_all(self.reader())
-            .await?;
+        let found = query(sql::proposal::LIST).fetch_all(self.reader()).await?;
         let mut proposals: Vec<Proposal> = Vec::new();
         for row in &found {
             let columns = Columns::new(row, "proposal", "sha256");

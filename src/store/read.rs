@@ -1,10 +1,9 @@
 //! Reads of the vault's rows. Each sees one committed state; none of them waits for a writer.
 
-use sqlx::sqlite::SqliteRow;
-
 use super::Store;
 use super::change::{Alert, Document, DocumentKind, SecretPost};
 use super::error::StoreError;
+use super::query::{Row, query, query_scalar};
 use super::rows::{self, AlertRow, ChannelRow, Columns, EpochRow, LoginRow, SessionRow};
 use super::sql;
 use crate::domain::ids::{Digest, IncidentId, PersonId, RotationId};
@@ -17,14 +16,11 @@ use crate::domain::time::Timestamp;
 
 type Read<T> = Result<T, StoreError>;
 
-pub(super) fn each<T>(found: &[SqliteRow], read: impl Fn(&SqliteRow) -> Read<T>) -> Read<Vec<T>> {
+pub(super) fn each<T>(found: &[Row], read: impl Fn(&Row) -> Read<T>) -> Read<Vec<T>> {
     found.iter().map(read).collect()
 }
 
-pub(super) fn maybe<T>(
-    found: Option<SqliteRow>,
-    read: impl Fn(&SqliteRow) -> Read<T>,
-) -> Read<Option<T>> {
+pub(super) fn maybe<T>(found: Option<Row>, read: impl Fn(&Row) -> Read<T>) -> Read<Option<T>> {
     found.as_ref().map(read).transpose()
 }
 
@@ -35,7 +31,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`], as for every read here.
     pub async fn incident(&self, id: &IncidentId) -> Read<Option<(Incident, i64)>> {
-        let query = sqlx::query(sql::incident::GET).bind(id.as_str());
+        let query = query(sql::incident::GET).bind(id.as_str());
         maybe(query.fetch_optional(self.reader()).await?, rows::incident)
     }
 
@@ -44,7 +40,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn incidents(&self, limit: u32) -> Read<Vec<(Incident, i64)>> {
-        let query = sqlx::query(sql::incident::LIST).bind(i64::from(limit));
+        let query = query(sql::incident::LIST).bind(i64::from(limit));
         each(&query.fetch_all(self.reader()).await?, rows::incident)
     }
 
@@ -53,7 +49,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn live_incidents(&self) -> Read<Vec<(Incident, i64)>> {
-        let query = sqlx::query(sql::incident::LIVE);
+        let query = query(sql::incident::LIVE);
         each(&query.fetch_all(self.reader()).await?, rows::incident)
     }
 
@@ -70,7 +66,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn rotation(&self, id: &RotationId) -> Read<Option<(Rotation, i64)>> {
-        let query = sqlx::query(sql::incident::ROTATION).bind(id.as_str());
+        let query = query(sql::incident::ROTATION).bind(id.as_str());
         maybe(query.fetch_optional(self.reader()).await?, rows::rotation)
     }
 
@@ -79,7 +75,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn latest_rotation(&self) -> Read<Option<(Rotation, i64)>> {
-        let query = sqlx::query(sql::incident::LATEST_ROTATION);
+        let query = query(sql::incident::LATEST_ROTATION);
         maybe(query.fetch_optional(self.reader()).await?, rows::rotation)
     }
 
@@ -88,7 +84,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn rotation_of(&self, incident: &IncidentId) -> Read<Option<(Rotation, i64)>> {
-        let query = sqlx::query(sql::incident::ROTATION_OF).bind(incident.as_str());
+        let query = query(sql::incident::ROTATION_OF).bind(incident.as_str());
         maybe(query.fetch_optional(self.reader()).await?, rows::rotation)
     }
 
@@ -102,7 +98,7 @@ impl Store {
     }
 
     async fn next_number(&self, text: &'static str, table: &'static str) -> Read<u32> {
-        let highest: i64 = sqlx::query_scalar(text).fetch_one(self.reader()).await?;
+        let highest: i64 = query_scalar(text).fetch_one(self.reader()).await?;
         let next = u32::try_from(highest)
             .ok()
             .and_then(|number| number.checked_add(1));
@@ -117,15 +113,15 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn document(&self, kind: DocumentKind, sha256: &Digest) -> Read<Option<Document>> {
-        let query = sqlx::query(sql::incident::DOCUMENT)
+        let query = query(sql::incident::DOCUMENT)
             .bind(kind.folder())
             .bind(sha256.hex());
         let Some(row) = query.fetch_optional(self.reader()).await? else {
             return Ok(None);
         };
         let wrong = |why| StoreError::inconsistent("document", sha256.hex(), why);
-        let bytes: Vec<u8> = sqlx::Row::try_get(&row, "bytes").map_err(wrong)?;
-        let signature: Option<String> = sqlx::Row::try_get(&row, "signature").map_err(wrong)?;
+        let bytes: Vec<u8> = row.try_get("bytes").map_err(wrong)?;
+        let signature: Option<String> = row.try_get("signature").map_err(wrong)?;
         let prefix = match kind {
             DocumentKind::Terms => TERMS_PREFIX,
             _ => "",
@@ -147,7 +143,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn documents(&self, kind: DocumentKind) -> Read<Vec<Digest>> {
-        let query = sqlx::query(sql::incident::DOCUMENTS).bind(kind.folder());
+        let query = query(sql::incident::DOCUMENTS).bind(kind.folder());
         let found = query.fetch_all(self.reader()).await?;
         each(&found, |row| {
             Columns::new(row, "document", "sha256").parse("sha256")
@@ -159,7 +155,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn act_used(&self, sha256: &Digest) -> Read<bool> {
-        let query = sqlx::query_scalar(sql::incident::ACT_USED).bind(sha256.hex());
+        let query = query_scalar(sql::incident::ACT_USED).bind(sha256.hex());
         let count: i64 = query.fetch_one(self.reader()).await?;
         Ok(count > 0)
     }
@@ -169,7 +165,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn acts_since(&self, person: &PersonId, word: &str, since: Timestamp) -> Read<u32> {
-        let query = sqlx::query_scalar(sql::incident::ACTS_SINCE);
+        let query = query_scalar(sql::incident::ACTS_SINCE);
         let query = query.bind(person.as_str()).bind(word).bind(since.0);
         let count: i64 = query.fetch_one(self.reader()).await?;
         Ok(u32::try_from(count).unwrap_or(u32::MAX))
@@ -180,7 +176,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn envelopes(&self, incident: &IncidentId) -> Read<Vec<(u8, Digest, Vec<u8>)>> {
-        let query = sqlx::query(sql::incident::ENVELOPES).bind(incident.as_str());
+        let query = query(sql::incident::ENVELOPES).bind(incident.as_str());
         each(&query.fetch_all(self.reader()).await?, |row| {
             let columns = Columns::new(row, "envelope", "idx");
             Ok((
@@ -199,7 +195,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn current_epoch(&self, kind: Kind) -> Read<Option<EpochRow>> {
-        let query = sqlx::query(sql::custody::CURRENT_EPOCH).bind(kind.word());
+        let query = query(sql::custody::CURRENT_EPOCH).bind(kind.word());
         maybe(query.fetch_optional(self.reader()).await?, rows::epoch)
     }
 
@@ -208,7 +204,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn epoch(&self, kind: Kind, epoch: u32) -> Read<Option<EpochRow>> {
-        let query = sqlx::query(sql::custody::EPOCH)
+        let query = query(sql::custody::EPOCH)
             .bind(kind.word())
             .bind(i64::from(epoch));
         maybe(query.fetch_optional(self.reader()).await?, rows::epoch)
@@ -219,7 +215,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn highest_epoch(&self, kind: Kind) -> Read<u32> {
-        let query = sqlx::query_scalar(sql::custody::HIGHEST_EPOCH).bind(kind.word());
+        let query = query_scalar(sql::custody::HIGHEST_EPOCH).bind(kind.word());
         let highest: i64 = query.fetch_one(self.reader()).await?;
         u32::try_from(highest)
             .map_err(|_| StoreError::inconsistent("epoch", highest.to_string(), "out of range"))
@@ -230,7 +226,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn share(&self, kind: Kind, epoch: u32, index: u8) -> Read<Option<Vec<u8>>> {
-        let query = sqlx::query_scalar(sql::custody::SHARE).bind(kind.word());
+        let query = query_scalar(sql::custody::SHARE).bind(kind.word());
         let query = query.bind(i64::from(epoch)).bind(i64::from(index));
         Ok(query.fetch_optional(self.reader()).await?)
     }
@@ -240,7 +236,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn proofs(&self, kind: Kind, epoch: u32) -> Read<Vec<(u8, Digest, Timestamp)>> {
-        let query = sqlx::query(sql::custody::PROOFS)
+        let query = query(sql::custody::PROOFS)
             .bind(kind.word())
             .bind(i64::from(epoch));
         each(&query.fetch_all(self.reader()).await?, |row| {
@@ -258,7 +254,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn unlocker_opened(&self, person: &PersonId) -> Read<Vec<(String, Timestamp)>> {
-        let query = sqlx::query(sql::custody::UNLOCKERS).bind(person.as_str());
+        let query = query(sql::custody::UNLOCKERS).bind(person.as_str());
         each(&query.fetch_all(self.reader()).await?, |row| {
             let columns = Columns::new(row, "unlocker", "unlocker");
             Ok((columns.get("unlocker")?, columns.time("at_ms")?))
@@ -272,7 +268,7 @@ impl Store {
     pub async fn secret_posts(&self, states: &[&str]) -> Read<Vec<SecretPost>> {
         let mut posts = Vec::new();
         for state in states {
-            let query = sqlx::query(sql::custody::POSTS).bind(*state);
+            let query = query(sql::custody::POSTS).bind(*state);
             posts.extend(each(
                 &query.fetch_all(self.reader()).await?,
                 rows::secret_post,
@@ -290,7 +286,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn session_by_token(&self, token_sha256: &Digest) -> Read<Option<SessionRow>> {
-        let query = sqlx::query(sql::people::SESSION_BY_TOKEN).bind(token_sha256.hex());
+        let query = query(sql::people::SESSION_BY_TOKEN).bind(token_sha256.hex());
         maybe(query.fetch_optional(self.reader()).await?, rows::session)
     }
 
@@ -299,7 +295,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn open_sessions(&self) -> Read<Vec<SessionRow>> {
-        let query = sqlx::query(sql::people::OPEN_SESSIONS);
+        let query = query(sql::people::OPEN_SESSIONS);
         each(&query.fetch_all(self.reader()).await?, rows::session)
     }
 
@@ -308,7 +304,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn login(&self, token_sha256: &Digest, now: Timestamp) -> Read<Option<LoginRow>> {
-        let query = sqlx::query(sql::people::LOGIN)
+        let query = query(sql::people::LOGIN)
             .bind(token_sha256.hex())
             .bind(now.0);
         maybe(query.fetch_optional(self.reader()).await?, rows::login)
@@ -319,7 +315,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn current(&self, what: &str) -> Read<Option<Digest>> {
-        let query = sqlx::query(sql::people::CURRENT).bind(what);
+        let query = query(sql::people::CURRENT).bind(what);
         maybe(query.fetch_optional(self.reader()).await?, |row| {
             Columns::new(row, "in_force", "sha256").parse("sha256")
         })
@@ -330,7 +326,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn fact(&self, name: &str) -> Read<Option<String>> {
-        let query = sqlx::query_scalar(sql::people::FACT).bind(name);
+        let query = query_scalar(sql::people::FACT).bind(name);
         Ok(query.fetch_optional(self.reader()).await?)
     }
 }
@@ -342,9 +338,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn due_alerts(&self, now: Timestamp, limit: u32) -> Read<Vec<(Alert, u32)>> {
-        let query = sqlx::query(sql::outbox::DUE)
-            .bind(now.0)
-            .bind(i64::from(limit));
+        let query = query(sql::outbox::DUE).bind(now.0).bind(i64::from(limit));
         each(&query.fetch_all(self.reader()).await?, |row| {
             rows::alert(row).map(|found| (found.alert, found.attempts))
         })
@@ -355,7 +349,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn channel_rows(&self) -> Read<Vec<ChannelRow>> {
-        let query = sqlx::query(sql::outbox::CHANNELS);
+        let query = query(sql::outbox::CHANNELS);
         each(&query.fetch_all(self.reader()).await?, rows::channel)
     }
 
@@ -364,7 +358,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn due_pages(&self, now: Timestamp) -> Read<Vec<(IncidentId, Wave)>> {
-        let query = sqlx::query(sql::outbox::DUE_PAGES).bind(now.0);
+        let query = query(sql::outbox::DUE_PAGES).bind(now.0);
         each(&query.fetch_all(self.reader()).await?, rows::page)
     }
 
@@ -373,7 +367,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn alert_confirmed(&self, incident: &IncidentId, kind: &str) -> Read<bool> {
-        let query = sqlx::query_scalar(sql::outbox::CONFIRMED)
+        let query = query_scalar(sql::outbox::CONFIRMED)
             .bind(incident.as_str())
             .bind(kind);
         let count: i64 = query.fetch_one(self.reader()).await?;
@@ -388,7 +382,7 @@ impl Store {
         &self,
         incident: &IncidentId,
     ) -> Read<Vec<(Alert, String, Option<Timestamp>)>> {
-        let query = sqlx::query(sql::outbox::OF_INCIDENT).bind(incident.as_str());
+        let query = query(sql::outbox::OF_INCIDENT).bind(incident.as_str());
         each(&query.fetch_all(self.reader()).await?, |row| {
             rows::alert(row).map(
                 |AlertRow {

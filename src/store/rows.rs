@@ -3,11 +3,9 @@
 //! A row that this program cannot have written is [`StoreError::Inconsistent`] and names table
 //! and id. It is never repaired: somebody has to look.
 
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Decode, Row as _, Sqlite, Type};
-
 use super::change::{Alert, SecretPost, SecretUse};
 use super::error::StoreError;
+use super::query::{Column, Row};
 use crate::domain::ids::{Digest, IncidentId, PersonId, SessionId};
 use crate::domain::incident::Incident;
 use crate::domain::manifest::Manifest;
@@ -73,18 +71,18 @@ pub struct AlertRow {
 
 /// A row with the name of its table and its id, so that every fault can name both.
 pub(super) struct Columns<'r> {
-    row: &'r SqliteRow,
+    row: &'r Row,
     table: &'static str,
     id: String,
 }
 
 impl<'r> Columns<'r> {
     /// Reads the id column first; a row without one names its table only.
-    pub(super) fn new(row: &'r SqliteRow, table: &'static str, id_column: &str) -> Self {
+    pub(super) fn new(row: &'r Row, table: &'static str, id_column: &str) -> Self {
         let id = row
-            .try_get::<String, _>(id_column)
+            .try_get::<String>(id_column)
             .or_else(|_| {
-                row.try_get::<i64, _>(id_column)
+                row.try_get::<i64>(id_column)
                     .map(|number| number.to_string())
             })
             .unwrap_or_default();
@@ -92,10 +90,7 @@ impl<'r> Columns<'r> {
     }
 
     /// One column.
-    pub(super) fn get<T: Decode<'r, Sqlite> + Type<Sqlite>>(
-        &self,
-        name: &str,
-    ) -> Result<T, StoreError> {
+    pub(super) fn get<T: Column<'r>>(&self, name: &str) -> Result<T, StoreError> {
         self.row.try_get(name).map_err(|why| self.wrong(why))
     }
 
@@ -147,7 +142,7 @@ impl<'r> Columns<'r> {
 }
 
 /// An incident with its version.
-pub(super) fn incident(row: &SqliteRow) -> Result<(Incident, i64), StoreError> {
+pub(super) fn incident(row: &Row) -> Result<(Incident, i64), StoreError> {
     let columns = Columns::new(row, "incident", "id");
     let incident: Incident = columns.json("doc")?;
     let agrees = incident.id.as_str() == columns.id
@@ -160,7 +155,7 @@ pub(super) fn incident(row: &SqliteRow) -> Result<(Incident, i64), StoreError> {
 }
 
 /// A rotation with its version.
-pub(super) fn rotation(row: &SqliteRow) -> Result<(Rotation, i64), StoreError> {
+pub(super) fn rotation(row: &Row) -> Result<(Rotation, i64), StoreError> {
     let columns = Columns::new(row, "rotation", "id");
     let rotation: Rotation = columns.json("doc")?;
     if rotation.id.as_str() != columns.id
@@ -172,7 +167,7 @@ pub(super) fn rotation(row: &SqliteRow) -> Result<(Rotation, i64), StoreError> {
 }
 
 /// An epoch.
-pub(super) fn epoch(row: &SqliteRow) -> Result<EpochRow, StoreError> {
+pub(super) fn epoch(row: &Row) -> Result<EpochRow, StoreError> {
     let columns = Columns::new(row, "epoch", "epoch");
     let manifest: Manifest = columns.json("manifest")?;
     let manifest_sha256: Digest = columns.parse("manifest_sha256")?;
@@ -194,7 +189,7 @@ pub(super) fn epoch(row: &SqliteRow) -> Result<EpochRow, StoreError> {
 }
 
 /// A POST that makes a secret.
-pub(super) fn secret_post(row: &SqliteRow) -> Result<SecretPost, StoreError> {
+pub(super) fn secret_post(row: &Row) -> Result<SecretPost, StoreError> {
     let columns = Columns::new(row, "secret_post", "id");
     let used_for = match columns.get::<String>("used_for")?.as_str() {
         "successor" => SecretUse::Successor,
@@ -215,7 +210,7 @@ pub(super) fn secret_post(row: &SqliteRow) -> Result<SecretPost, StoreError> {
 }
 
 /// A session.
-pub(super) fn session(row: &SqliteRow) -> Result<SessionRow, StoreError> {
+pub(super) fn session(row: &Row) -> Result<SessionRow, StoreError> {
     let columns = Columns::new(row, "session", "id");
     Ok(SessionRow {
         session: columns.parse("id")?,
@@ -226,7 +221,7 @@ pub(super) fn session(row: &SqliteRow) -> Result<SessionRow, StoreError> {
 }
 
 /// A login.
-pub(super) fn login(row: &SqliteRow) -> Result<LoginRow, StoreError> {
+pub(super) fn login(row: &Row) -> Result<LoginRow, StoreError> {
     let columns = Columns::new(row, "login", "person");
     Ok(LoginRow {
         person: columns.parse("person")?,
@@ -236,7 +231,7 @@ pub(super) fn login(row: &SqliteRow) -> Result<LoginRow, StoreError> {
 }
 
 /// An alert.
-pub(super) fn alert(row: &SqliteRow) -> Result<AlertRow, StoreError> {
+pub(super) fn alert(row: &Row) -> Result<AlertRow, StoreError> {
     let columns = Columns::new(row, "alert", "id");
     let alert = Alert {
         id: columns.get("id")?,
@@ -273,7 +268,7 @@ pub struct ChannelRow {
     pub last_error: Option<String>,
 }
 
-pub(super) fn channel(row: &SqliteRow) -> Result<ChannelRow, StoreError> {
+pub(super) fn channel(row: &Row) -> Result<ChannelRow, StoreError> {
     let columns = Columns::new(row, "alert", "channel");
     Ok(ChannelRow {
         channel: columns.get("channel")?,
@@ -284,7 +279,7 @@ pub(super) fn channel(row: &SqliteRow) -> Result<ChannelRow, StoreError> {
     })
 }
 
-pub(super) fn page(row: &SqliteRow) -> Result<(IncidentId, Wave), StoreError> {
+pub(super) fn page(row: &Row) -> Result<(IncidentId, Wave), StoreError> {
     let columns = Columns::new(row, "page", "incident");
     let wave = Wave {
         number: columns.number("wave")?,

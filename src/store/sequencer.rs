@@ -5,7 +5,6 @@
 //! it and a hop between threads costs more than most statements. After an error whose outcome is unknown it stops for good, because a
 //! second fsync after a failed one may lie (facts §1.3).
 
-use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,6 +16,7 @@ use super::batch::Fault;
 use super::change::RowChange;
 use super::commit::{Committed, Head, Lane};
 use super::error::CommitError;
+use super::open::Lock;
 use super::page::{Author, Log};
 use super::writer::Writer;
 use crate::audit::entry::PreparedDraft;
@@ -67,7 +67,7 @@ pub(super) struct Sequencer {
     /// Writes the high-water mark; ends when `heads` is gone.
     pub high_water: JoinHandle<()>,
     /// Held until everything else is done.
-    pub lock: File,
+    pub lock: Lock,
     /// Lets the thread wait for the queues, which belong to the callers' runtime.
     pub runtime: Handle,
     /// Told when everything else is done.

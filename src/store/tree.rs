@@ -3,10 +3,8 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use sqlx::Row as _;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
-
 use super::error::StoreError;
+use super::query::{Pool, Row, query, query_scalar};
 use super::{Store, sql};
 use crate::audit::merkle::{Edge, Hash};
 use crate::audit::merkle_proof::{prove_consistency, prove_inclusion};
@@ -23,7 +21,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn entries(&self, from_seq: u64, limit: u32) -> Read<Vec<Vec<u8>>> {
-        let query = sqlx::query_scalar(sql::log::ENTRIES);
+        let query = query_scalar(sql::log::ENTRIES);
         let query = query.bind(from_seq.cast_signed()).bind(i64::from(limit));
         Ok(query.fetch_all(self.reader()).await?)
     }
@@ -33,7 +31,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn entry(&self, seq: u64) -> Read<Option<Vec<u8>>> {
-        let query = sqlx::query_scalar(sql::log::ENTRY).bind(seq.cast_signed());
+        let query = query_scalar(sql::log::ENTRY).bind(seq.cast_signed());
         Ok(query.fetch_optional(self.reader()).await?)
     }
 
@@ -47,7 +45,7 @@ impl Store {
         limit: u32,
     ) -> Read<Vec<(u64, Vec<u8>)>> {
         let after = after_seq.into().map_or(-1, u64::cast_signed);
-        let query = sqlx::query(sql::log::CONTROL_ENTRIES)
+        let query = query(sql::log::CONTROL_ENTRIES)
             .bind(after)
             .bind(i64::from(limit));
         query
@@ -68,7 +66,7 @@ impl Store {
         from_seq: u64,
         limit: u32,
     ) -> Read<Vec<(u64, Vec<u8>)>> {
-        let query = sqlx::query(sql::log::INCIDENT_ENTRIES).bind(incident.as_str());
+        let query = query(sql::log::INCIDENT_ENTRIES).bind(incident.as_str());
         let query = query.bind(from_seq.cast_signed()).bind(i64::from(limit));
         query
             .fetch_all(self.reader())
@@ -89,7 +87,7 @@ impl Store {
     ) -> Read<Option<(u64, Vec<u8>)>> {
         let mut newest: Option<(u64, Vec<u8>)> = None;
         for kind in kinds {
-            let query = sqlx::query(sql::log::LAST_INCIDENT_ENTRY);
+            let query = query(sql::log::LAST_INCIDENT_ENTRY);
             let query = query.bind(incident.as_str()).bind(*kind);
             let found = query.fetch_optional(self.reader()).await?;
             let found = found.as_ref().map(numbered).transpose()?;
@@ -107,7 +105,7 @@ impl Store {
         kind: &str,
         before_seq: u64,
     ) -> Read<Option<(u64, Vec<u8>)>> {
-        let query = sqlx::query(sql::log::LAST_CONTROL_ENTRY);
+        let query = query(sql::log::LAST_CONTROL_ENTRY);
         let query = query
             .bind(kind)
             .bind(i64::try_from(before_seq).unwrap_or(i64::MAX));
@@ -120,7 +118,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn kept_checkpoints(&self) -> Read<Vec<String>> {
-        Ok(sqlx::query_scalar(sql::log::CHECKPOINTS)
+        Ok(query_scalar(sql::log::CHECKPOINTS)
             .fetch_all(self.reader())
             .await?)
     }
@@ -133,8 +131,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Inconsistent`] when the tree does not have it.
     pub async fn hash_at(&self, level: u8, index: u64) -> Read<Hash> {
-        let mut connection = self.reader().acquire().await?;
-        node(&mut connection, (level, index)).await
+        let connection = self.reader();
+        node(connection, (level, index)).await
     }
 
     /// Inclusion proof of an entry in the tree of `size` entries, which may be an older one.
@@ -160,14 +158,14 @@ impl Store {
         prover: impl Fn(&dyn Fn(u8, u64) -> Option<Hash>) -> Read<T>,
     ) -> Read<T> {
         let wanted = wanted(&prover)?;
-        let mut connection = self.reader().acquire().await?;
-        let known = fetch(&mut connection, wanted).await?;
+        let connection = self.reader();
+        let known = fetch(connection, wanted).await?;
         prover(&|level, index| known.get(&(level, index)).copied())
     }
 }
 
 /// The right edge as it was at a size, made from stored hashes.
-pub(super) async fn edge_at(connection: &mut SqliteConnection, size: u64) -> Read<Edge> {
+pub(super) async fn edge_at(connection: &Pool, size: u64) -> Read<Edge> {
     let edge = |source: &dyn Fn(u8, u64) -> Option<Hash>| {
         Edge::from_source(size, source).map_err(|why| StoreError::forked(why.to_string()))
     };
@@ -186,7 +184,7 @@ fn wanted<T>(prover: &impl Fn(&dyn Fn(u8, u64) -> Option<Hash>) -> Read<T>) -> R
     Ok(asked.into_inner())
 }
 
-async fn fetch(connection: &mut SqliteConnection, wanted: Vec<Node>) -> Read<HashMap<Node, Hash>> {
+async fn fetch(connection: &Pool, wanted: Vec<Node>) -> Read<HashMap<Node, Hash>> {
     let mut known = HashMap::with_capacity(wanted.len());
     for place in wanted {
         known.insert(place, node(connection, place).await?);
@@ -195,15 +193,15 @@ async fn fetch(connection: &mut SqliteConnection, wanted: Vec<Node>) -> Read<Has
 }
 
 /// One complete subtree, from at most 128 stored hashes of the height below it.
-async fn node(connection: &mut SqliteConnection, (level, index): Node) -> Read<Hash> {
+async fn node(connection: &Pool, (level, index): Node) -> Read<Hash> {
     let missing = || StoreError::inconsistent("log_node", format!("{level}/{index}"), "missing");
     let height = level % 8;
     let first = index.checked_shl(u32::from(height)).ok_or_else(missing)?;
     let end = first.checked_add(1 << height).ok_or_else(missing)?;
     let query = if level < 8 {
-        sqlx::query_scalar(sql::log::LEAF_HASHES)
+        query_scalar(sql::log::LEAF_HASHES)
     } else {
-        sqlx::query_scalar(sql::log::NODES).bind(i64::from(level - height))
+        query_scalar(sql::log::NODES).bind(i64::from(level - height))
     };
     let query = query.bind(first.cast_signed()).bind(end.cast_signed());
     let found: Vec<Vec<u8>> = query.fetch_all(connection).await?;
@@ -218,7 +216,7 @@ async fn node(connection: &mut SqliteConnection, (level, index): Node) -> Read<H
     Ok(edge.root())
 }
 
-fn numbered(row: &SqliteRow) -> Read<(u64, Vec<u8>)> {
+fn numbered(row: &Row) -> Read<(u64, Vec<u8>)> {
     let wrong = |why: sqlx::Error| StoreError::inconsistent("log_entry", "", why);
     let seq: i64 = row.try_get("seq").map_err(wrong)?;
     Ok((seq.cast_unsigned(), row.try_get("leaf").map_err(wrong)?))

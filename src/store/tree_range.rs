@@ -1,6 +1,7 @@
 //! Ranges of tree hashes and single kept checkpoints: what a tile or a proof needs, in one query.
 
 use super::error::StoreError;
+use super::query::query_scalar;
 use super::{Store, sql};
 use crate::audit::merkle::Hash;
 
@@ -17,7 +18,7 @@ impl Store {
     ) -> Result<Vec<Hash>, StoreError> {
         let missing =
             || StoreError::inconsistent("log_node", format!("{level}/{first}..{end}"), "missing");
-        let query = sqlx::query_scalar(sql::log::NODES).bind(i64::from(level));
+        let query = query_scalar(sql::log::NODES).bind(i64::from(level));
         let query = query.bind(first.cast_signed()).bind(end.cast_signed());
         let found: Vec<Vec<u8>> = query.fetch_all(self.reader()).await?;
         if found.len() as u64 != end.saturating_sub(first) {
@@ -34,7 +35,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn kept_checkpoint(&self, size: u64) -> Result<Option<String>, StoreError> {
-        let query = sqlx::query_scalar(sql::log::CHECKPOINT).bind(size.cast_signed());
+        let query = query_scalar(sql::log::CHECKPOINT).bind(size.cast_signed());
         Ok(query.fetch_optional(self.reader()).await?)
     }
 
@@ -43,7 +44,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn kept_sizes(&self) -> Result<Vec<u64>, StoreError> {
-        let found: Vec<i64> = sqlx::query_scalar(sql::log::CHECKPOINT_SIZES)
+        let found: Vec<i64> = query_scalar(sql::log::CHECKPOINT_SIZES)
             .fetch_all(self.reader())
             .await?;
         Ok(found.into_iter().map(i64::cast_unsigned).collect())

@@ -3,9 +3,8 @@
 //! A row is durable before its call is sent (PROTOCOL §7). Knows what a row holds, not how a
 //! thing is undone.
 
-use sqlx::sqlite::SqliteRow;
-
 use super::error::{Conflict, StoreError};
+use super::query::{Row, query};
 use super::rows::Columns;
 use super::step::{Steps, step};
 use super::{Store, read};
@@ -127,7 +126,7 @@ pub(super) fn put_snapshot(found: &Snapshot) -> Steps {
         .one(Conflict::Exists)
 }
 
-fn undo(row: &SqliteRow) -> Result<Undo, StoreError> {
+fn undo(row: &Row) -> Result<Undo, StoreError> {
     let columns = Columns::new(row, "undo", "id");
     let origin = match columns.get::<String>("origin")?.as_str() {
         "principal" => UndoOrigin::Principal,
@@ -150,7 +149,7 @@ fn undo(row: &SqliteRow) -> Result<Undo, StoreError> {
     })
 }
 
-fn snapshot(row: &SqliteRow) -> Result<Snapshot, StoreError> {
+fn snapshot(row: &Row) -> Result<Snapshot, StoreError> {
     let columns = Columns::new(row, "snapshot", "incident");
     Ok(Snapshot {
         incident: columns.parse("incident")?,
@@ -168,7 +167,7 @@ impl Store {
     pub async fn undos(&self, states: &[&str]) -> Result<Vec<Undo>, StoreError> {
         let mut found = Vec::new();
         for state in states {
-            let query = sqlx::query(IN_STATE).bind(*state);
+            let query = query(IN_STATE).bind(*state);
             found.extend(read::each(&query.fetch_all(self.reader()).await?, undo)?);
         }
         found.sort_by(|a, b| (a.at_ms, &a.id).cmp(&(b.at_ms, &b.id)));
@@ -180,7 +179,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn undos_of(&self, incident: &IncidentId) -> Result<Vec<Undo>, StoreError> {
-        let query = sqlx::query(OF_INCIDENT).bind(incident.as_str());
+        let query = query(OF_INCIDENT).bind(incident.as_str());
         read::each(&query.fetch_all(self.reader()).await?, undo)
     }
 
@@ -193,7 +192,7 @@ impl Store {
         incident: &IncidentId,
         moment: &str,
     ) -> Result<Option<Snapshot>, StoreError> {
-        let query = sqlx::query(SNAPSHOT).bind(incident.as_str()).bind(moment);
+        let query = query(SNAPSHOT).bind(incident.as_str()).bind(moment);
         read::maybe(query.fetch_optional(self.reader()).await?, snapshot)
     }
 }

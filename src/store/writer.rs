@@ -2,8 +2,12 @@
 //!
 //! Knows how a statement is executed and what the database's refusals mean; not what is written.
 
+use sqlx::postgres::PgConnection;
+use tokio::runtime::Handle;
+
 use super::step::Bound;
 
+mod postgres;
 mod sqlite;
 
 pub(super) use sqlite::open as open_sqlite;
@@ -12,6 +16,13 @@ pub(super) use sqlite::open as open_sqlite;
 pub(super) enum Writer {
     /// In this process; a statement costs microseconds.
     Sqlite(rusqlite::Connection),
+    /// On a server; a statement costs a round trip.
+    Postgres {
+        /// The connection.
+        connection: Box<PgConnection>,
+        /// What drives it.
+        runtime: Handle,
+    },
 }
 
 /// What frames statements. The same words on both databases.
@@ -49,6 +60,10 @@ impl Writer {
     pub(super) fn execute(&mut self, text: &'static str, values: &[Bound]) -> Result<u64, Refused> {
         match self {
             Self::Sqlite(connection) => sqlite::execute(connection, text, values),
+            Self::Postgres {
+                connection,
+                runtime,
+            } => postgres::execute(connection, runtime, text, values),
         }
     }
 
@@ -56,6 +71,7 @@ impl Writer {
     pub(super) fn mark(&mut self, mark: Mark) -> Result<(), Refused> {
         let text = match (mark, &*self) {
             (Mark::Begin, Self::Sqlite(_)) => "BEGIN IMMEDIATE",
+            (Mark::Begin, Self::Postgres { .. }) => "BEGIN",
             (Mark::Savepoint, _) => "SAVEPOINT job",
             (Mark::RollbackTo, _) => "ROLLBACK TO SAVEPOINT job",
             (Mark::Release, _) => "RELEASE SAVEPOINT job",
@@ -69,6 +85,8 @@ impl Writer {
     pub(super) fn fold(&mut self) -> Result<(), Refused> {
         match self {
             Self::Sqlite(connection) => sqlite::fold(connection),
+            // Vacuum and the server's own log are its operator's business.
+            Self::Postgres { .. } => Ok(()),
         }
     }
 
@@ -76,6 +94,10 @@ impl Writer {
     pub(super) fn close(self) -> Result<(), Refused> {
         match self {
             Self::Sqlite(connection) => sqlite::close(connection),
+            Self::Postgres {
+                connection,
+                runtime,
+            } => postgres::close(*connection, &runtime),
         }
     }
 }

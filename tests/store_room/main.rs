@@ -3,6 +3,7 @@
 
 mod faults;
 mod log;
+mod on_postgres;
 mod postgres;
 mod rows_custody;
 mod rows_incident;

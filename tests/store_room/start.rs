@@ -1,6 +1,6 @@
 //! What `open` accepts and what it refuses.
 
-use breakglass::store::{LogIdentity, SecretLogSeed, Store, StoreError};
+use breakglass::store::{Config, LogIdentity, SecretLogSeed, Store, StoreError};
 use sqlx::Connection as _;
 
 use super::support::{START_MS, Vault, identity, note};
@@ -129,18 +129,27 @@ async fn another_key_or_origin_does_not_open_the_log() {
 }
 
 #[tokio::test]
-async fn an_empty_folder_a_lone_mark_and_a_postgres_configuration_each_get_their_sentence() {
+async fn an_empty_folder_a_lone_mark_and_a_wrong_address_each_get_their_sentence() {
     let vault = Vault::empty();
     assert!(matches!(vault.open().await, Err(StoreError::Missing(_))));
     std::fs::write(vault.folder.path().join("head.hw"), "x").unwrap();
     assert!(matches!(vault.create().await, Err(StoreError::NotEmpty(_))));
 
     let mut config = vault.config();
-    config.postgres_url_file = config.sqlite.take();
-    let error = Store::open(&config, identity(), vault.clock.clone())
-        .await
-        .unwrap_err();
-    assert!(error.to_string().contains("SQLite only"), "{error}");
+    let url_file = vault.folder.path().join("url");
+    std::fs::write(&url_file, "mysql://ada:canary@127.0.0.1/x").unwrap();
+    config.postgres_url_file = Some(url_file);
+    let said = async |config: Config| {
+        let opened = Store::open(&config, identity(), vault.clock.clone()).await;
+        opened.unwrap_err().to_string()
+    };
+    assert!(said(config.clone()).await.contains("two databases"));
+    config.sqlite = None;
+    let error = said(config).await;
+    assert!(
+        error.contains("postgres:// url") && !error.contains("canary"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

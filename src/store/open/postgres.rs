@@ -1,0 +1,190 @@
+//! PostgreSQL: one lock per vault on a connection of its own, migrations, and a server that keeps
+//! what it acknowledged.
+//!
+//! The vault is the schema that the URL leads to. The lock says who may write; the writer epoch,
+//! checked in every commit, makes sure of it.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
+
+use sqlx::migrate::Migrate as _;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
+use tokio::runtime::Handle;
+
+use super::{Ground, Lock, POSTGRES, READERS};
+use crate::store::error::StoreError;
+use crate::store::query::Pool;
+use crate::store::writer::Writer;
+use crate::store::{high_water, sql};
+
+/// A host that is gone loses its lock after about six seconds, a statement that hangs ends.
+const SESSION: &str = "SET tcp_keepalives_idle = 3; SET tcp_keepalives_interval = 1; \
+     SET tcp_keepalives_count = 3; SET lock_timeout = '5s'; SET statement_timeout = '30s'; \
+     SET client_min_messages = 'warning'";
+const TRY_LOCK: &str = "SELECT pg_try_advisory_lock(\
+     hashtextextended('breakglass/writer/' || current_schema(), 0))";
+const HAS_TABLES: &str = "SELECT COUNT(*) FROM information_schema.tables \
+     WHERE table_schema = current_schema() AND table_name = 'log_entry'";
+
+/// Settings without which an acknowledged entry may be lost, and the values that lose it.
+const DURABLE: [(&str, &str); 3] = [
+    ("fsync", "off"),
+    ("synchronous_commit", "off"),
+    ("full_page_writes", "off"),
+];
+
+/// A server whose lock is ours.
+pub(super) struct Server {
+    options: PgConnectOptions,
+    url_file: PathBuf,
+    lock: PgConnection,
+}
+
+impl Server {
+    /// Connects, checks the server's settings, takes the lock.
+    pub(super) async fn take(url_file: &Path) -> Result<Self, StoreError> {
+        let options = options(url_file)?;
+        let mut lock = connect(&options).await?;
+        refuse_forgetful(&mut lock).await?;
+        let ours: bool = sqlx::query_scalar(TRY_LOCK).fetch_one(&mut lock).await?;
+        if !ours {
+            return Err(StoreError::InUse(url_file.to_owned()));
+        }
+        let url_file = url_file.to_owned();
+        Ok(Self {
+            options,
+            url_file,
+            lock,
+        })
+    }
+
+    /// Whether there is a log with entries.
+    pub(super) async fn has_vault(&mut self) -> Result<bool, StoreError> {
+        let tables: i64 = sqlx::query_scalar(HAS_TABLES)
+            .fetch_one(&mut self.lock)
+            .await?;
+        if tables == 0 {
+            return Ok(false);
+        }
+        let entries: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM log_head WHERE size > 0")
+            .fetch_one(&mut self.lock)
+            .await?;
+        Ok(entries > 0)
+    }
+
+    /// Refuses a newer schema, brings an older one up. The server's own backups are the copy.
+    pub(super) async fn migrate(&mut self) -> Result<(), StoreError> {
+        self.lock
+            .ensure_migrations_table(&POSTGRES.table_name)
+            .await?;
+        let applied = self
+            .lock
+            .list_applied_migrations(&POSTGRES.table_name)
+            .await?;
+        let found = applied.iter().map(|one| one.version).max().unwrap_or(0);
+        let known = POSTGRES.iter().map(|one| one.version).max().unwrap_or(0);
+        if found > known {
+            return Err(StoreError::Newer { found, known });
+        }
+        POSTGRES.run_direct(None, &mut self.lock, false).await?;
+        Ok(())
+    }
+
+    /// Replaces a head without entries, which an interrupted `create` left.
+    pub(super) async fn insert_empty_head(
+        &mut self,
+        (root, edge, note): (Vec<u8>, Vec<u8>, String),
+    ) -> Result<(), StoreError> {
+        self.lock
+            .execute("DELETE FROM log_head WHERE size = 0")
+            .await?;
+        sqlx::query(sql::log::INSERT_HEAD)
+            .bind(0i64)
+            .bind(root)
+            .bind(edge)
+            .bind(0i64)
+            .bind(note)
+            .execute(&mut self.lock)
+            .await?;
+        Ok(())
+    }
+
+    /// Raises the writer epoch before anything is read: what a former writer commits from here on
+    /// fails, so the head that is read next stands still.
+    pub(super) async fn raise(&mut self) -> Result<(), StoreError> {
+        let epoch: i64 = sqlx::query_scalar("SELECT writer_epoch FROM log_head WHERE id = 1")
+            .fetch_optional(&mut self.lock)
+            .await?
+            .ok_or_else(|| StoreError::forked("the head is missing"))?;
+        let raise = sqlx::query(sql::log::RAISE_WRITER).bind(epoch);
+        match raise.execute(&mut self.lock).await?.rows_affected() {
+            1 => Ok(()),
+            _ => Err(StoreError::InUse(self.url_file.clone())),
+        }
+    }
+
+    /// The connections for everything else.
+    pub(super) async fn ground(self) -> Result<Ground, StoreError> {
+        let readers = PgPoolOptions::new()
+            .max_connections(READERS)
+            .connect_with(self.options.clone())
+            .await?;
+        let connection = connect(&self.options).await?;
+        let runtime = Handle::current();
+        Ok(Ground {
+            readers: Pool::Postgres(readers),
+            writer: Writer::Postgres {
+                connection: Box::new(connection),
+                runtime,
+            },
+            lock: Lock::Advisory(Box::new(self.lock)),
+            mark: high_water::path(&self.url_file),
+        })
+    }
+}
+
+/// Never the text of the file: it holds a password.
+fn options(url_file: &Path) -> Result<PgConnectOptions, StoreError> {
+    let text = std::fs::read_to_string(url_file).map_err(super::at(url_file))?;
+    let wrong =
+        StoreError::Config("the file of the database's address does not hold a postgres:// url");
+    let text = text.trim();
+    // sqlx would take any scheme.
+    match PgConnectOptions::from_str(text) {
+        Ok(options) if text.starts_with("postgres://") || text.starts_with("postgresql://") => {
+            Ok(options)
+        }
+        _ => Err(wrong),
+    }
+}
+
+async fn connect(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
+    let mut connection = options.connect().await?;
+    connection.execute(SESSION).await?;
+    Ok(connection)
+}
+
+async fn refuse_forgetful(connection: &mut PgConnection) -> Result<(), StoreError> {
+    for (name, value) in DURABLE {
+        let found: String = sqlx::query_scalar("SELECT current_setting($1)")
+            .bind(name)
+            .fetch_one(&mut *connection)
+            .await?;
+        if found == value {
+            return Err(StoreError::Forgetful { name });
+        }
+    }
+    Ok(())
+}
+
+/// A fact of a vault that another process may be writing.
+pub(super) async fn fact(url_file: &Path, name: &str) -> Result<Option<String>, StoreError> {
+    let mut connection = connect(&options(url_file)?).await?;
+    let found = sqlx::query_scalar(sql::people::FACT)
+        .bind(name)
+        .fetch_optional(&mut connection)
+        .await?;
+    connection.close().await?;
+    Ok(found)
+}

@@ -1,0 +1,37 @@
+//! PostgreSQL's side of the writer: the sequencer's thread waits for each answer of the server.
+
+use sqlx::postgres::PgConnection;
+use sqlx::{Connection as _, Error};
+use tokio::runtime::Handle;
+
+use super::super::query::bound;
+use super::{Bound, Refused};
+
+pub(super) fn execute(
+    connection: &mut PgConnection,
+    runtime: &Handle,
+    text: &'static str,
+    values: &[Bound],
+) -> Result<u64, Refused> {
+    let asked = bound!(text, values.to_vec()).execute(connection);
+    let done = runtime.block_on(asked).map_err(|error| refused(&error))?;
+    Ok(done.rows_affected())
+}
+
+pub(super) fn close(connection: PgConnection, runtime: &Handle) -> Result<(), Refused> {
+    let closed = runtime.block_on(connection.close());
+    closed.map_err(|error| refused(&error))
+}
+
+/// The classes of PostgreSQL's error codes (its manual, appendix A).
+fn refused(error: &Error) -> Refused {
+    let why = error.to_string();
+    let code = error.as_database_error().and_then(|said| said.code());
+    match code.as_deref() {
+        // The transaction is aborted and its rollback is clean.
+        Some("53100") => Refused::Full,
+        Some("55P03") => Refused::Busy(why),
+        Some("23514") => Refused::Invalid(why),
+        _ => Refused::Failed(why),
+    }
+}
