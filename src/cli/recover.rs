@@ -50,6 +50,9 @@ enum What {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  breakglass recover take /mnt/safe/recovery --inbox in --out secret.txt"
+)]
 struct Take {
     /// The recovery bundle
     #[arg(value_name = "BUNDLE")]
@@ -63,6 +66,9 @@ struct Take {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  breakglass recover give recovery --to age1… --key ~/.ssh/id_ed25519 --out ada.share"
+)]
 struct Give {
     /// The recovery bundle
     #[arg(value_name = "BUNDLE")]
