@@ -66,9 +66,9 @@ def waiting_and_cooling(checks, vault):
     waits = opens(vault, "catastrophic-outage", v.ANSWERS)
     inc = waits["incident"]
     checks.equal("a delay of a day is waited for", waits["phase"], "waiting")
-    refused(checks, vault, "no share is taken while it waits: exit 3", (3, "not_in_phase"),
+    refused(checks, vault, "no share is taken while it waits: exit 3", (3, "does not accept approve"),
             "ada", "approve", inc, "--phrase", waits["phrase"])
-    refused(checks, vault, "a veto is security's: exit 9", (9, "wrong_role"), "vera", "veto", inc,
+    refused(checks, vault, "a veto is security's: exit 9", (9, "only a security"), "vera", "veto", inc,
             "--reason", "no")
     done = vault.does("sam", "veto", inc, "--reason", "nothing is planned")
     checks.equal("a veto ends the wait", done["phase"], "refused")
@@ -80,13 +80,13 @@ def waiting_and_cooling(checks, vault):
     given = vault.approves(inc, cools["phrase"])
     checks.equal("quorum within the veto window cools", given[-1]["phase"], "cooling")
     shown = vault.does("rio", "status", inc)["asked"]
-    checks.hold("status says until when", shown["waits_until_ms"] > 0, shown)
+    checks.hold("status says until when", shown["waits_until"].endswith("Z"), shown)
     checks.equal("status says who refused and why", shown["refusals"][0]["reason"],
                  "nobody called me")
     done = vault.does("sam", "veto", inc, "--reason", "still nothing")
     checks.hold("a second veto within a day waits", done["waits_for_second"], done)
     checks.equal("and is not obeyed alone", done["phase"], "cooling")
-    refused(checks, vault, "nor twice by the same person: exit 5", (5, "second_stop"), "sam",
+    refused(checks, vault, "nor twice by the same person: exit 5", (5, "another person"), "sam",
             "veto", inc, "--reason", "really")
     checks.equal("the responder may still withdraw", vault.does("rio", "withdraw", inc)["phase"],
                  "withdrawn")
@@ -100,9 +100,9 @@ def mandate(checks, vault):
     view = vault.does("rio", "status", inc)
     checks.equal("three shares are not enough", view["phase"], "collecting")
     checks.hold("status says who is missing", "auditor" in view["asked"]["missing"], view["asked"])
-    refused(checks, vault, "an operator cannot co-approve", (6, "share_rejected"), "otto",
+    refused(checks, vault, "an operator cannot co-approve", (6, "no custodian"), "otto",
             "approve", inc, "--phrase", phrase)
-    refused(checks, vault, "an auditor who heard wrong words: exit 5", (5, "wrong_phrase"), "vera",
+    refused(checks, vault, "an auditor who heard wrong words: exit 5", (5, "not the phrase"), "vera",
             "approve", inc, "--phrase", "able able able")
     done = vault.does("vera", "approve", inc, "--phrase", phrase)
     checks.hold("an auditor co-approves with the same command", done["co_approved"], done)
@@ -110,7 +110,7 @@ def mandate(checks, vault):
     vault.does("rio", "claim", inc)
     before = vault.view(inc)["session"]["exp_ms"]
     asked = vault.does("rio", "extend", inc, "--minutes", "45", "--no-wait")
-    refused(checks, vault, "wrong words under a longer session: exit 5", (5, "wrong_phrase"),
+    refused(checks, vault, "wrong words under a longer session: exit 5", (5, "not the phrase"),
             "dora", "extend", inc, "--minutes", "45", "--phrase", "able able able")
     for name in ("ada", "ben", "emil"):
         vault.does(name, "extend", inc, "--minutes", "45", "--phrase", asked["phrase"])
@@ -146,16 +146,19 @@ def displace(checks, vault, first):
             "rio", "run", inc, "--", "true")
 
 
-def record(checks, vault):
+def record(checks, vault, wanted):
     """The log verifies with both programs, and OpenSSH says the same of a veto."""
     folder, entries = vault.exported()
     kinds = {entry["t"] for entry in entries}
-    wanted = {"incident.vetoed", "incident.cooling", "stop.asked", "approve.co", "extend.asked",
-              "extend.signed", "session.extended", "incident.displacing"}
     checks.equal("every new kind of entry is in the log", wanted - kinds, set())
     second = subprocess.run(["python3", folder / "verify.py", folder], capture_output=True,
                             text=True, timeout=60)
     checks.hold("the second verifier agrees", second.returncode == 0, second.stderr)
+    return folder
+
+
+def veto_by_openssh(checks, folder):
+    """OpenSSH says the same of a veto."""
     acts = sorted((folder / "acts").glob("*.json"))
     veto = next(path for path in acts if json.loads(path.read_text())["act"] == "veto")
     signers = next((folder / "allowed_signers").iterdir())
@@ -164,11 +167,15 @@ def record(checks, vault):
          "-n", "breakglass-veto", "-s", veto.with_suffix(".sig")],
         stdin=veto.open(), capture_output=True, text=True, timeout=30)
     checks.hold("ssh-keygen verifies a veto", verified.returncode == 0, verified.stderr)
-    review = subprocess.run(
-        [vault.binary, "--config", vault.dir / "people" / "tess" / "config", "--state",
-         vault.dir / "people" / "tess" / "state", "review", "show", "INC-3"],
+
+
+def review(checks, vault, inc):
+    """A review is read with names and moments."""
+    tess = vault.dir / "people" / "tess"
+    shown = subprocess.run(
+        [vault.binary, "--config", tess / "config", "--state", tess / "state", "review", "show", inc],
         capture_output=True, text=True, timeout=60, env=v.quiet_environment())
-    checks.hold("a review shows moments in UTC", " UTC" in review.stdout, review.stdout[:500])
+    checks.hold("a review shows moments in UTC", " UTC" in shown.stdout, shown.stdout[:500])
 
 
 def main():
@@ -176,9 +183,15 @@ def main():
     checks = v.Checks()
     with v.Vault(given.binary, given.keep, policy=POLICY) as vault:
         waiting_and_cooling(checks, vault)
+        folder = record(checks, vault, {"incident.vetoed", "incident.cooling", "stop.asked"})
+        veto_by_openssh(checks, folder)
+    # Another vault: one person opens three times an hour at most.
+    with v.Vault(given.binary, given.keep, policy=POLICY) as vault:
         inc = mandate(checks, vault)
         displace(checks, vault, inc)
-        record(checks, vault)
+        record(checks, vault, {"approve.co", "extend.asked", "extend.signed", "session.extended",
+                               "incident.displacing"})
+        review(checks, vault, inc)
     checks.finish()
 
 

@@ -30,28 +30,7 @@ fn an_opening_that_cannot_be_is_refused_with_its_sentence() {
         ("platform_down", false),
         ("recovery_path_broken", true),
     ];
-    let mandate = [
-        &blocked[..4],
-        &[("recovery_path_broken", false), ("written_order", true)],
-    ];
-    let mandate = mandate.concat();
     let cases: Vec<(&str, &str, Opening)> = vec![
-        (
-            "not_yet",
-            "has a veto window out of hours",
-            with(&|o| {
-                o.use_case = "blocked-recovery-path".to_owned();
-                o.answers = answers(&blocked);
-            }),
-        ),
-        (
-            "not_yet",
-            "needs a co-approver",
-            with(&|o| {
-                o.use_case = "compliance-mandate".to_owned();
-                o.answers = answers(&mandate);
-            }),
-        ),
         (
             "not_yet",
             "needs a decoy credential",

@@ -393,7 +393,7 @@ fn people_without_a_share_and_strangers_release_nothing() {
 }
 
 #[test]
-fn the_extra_approver_of_a_later_version_is_refused_in_words() {
+fn an_approver_stands_in_for_nothing_but_an_unconfirmed_alert() {
     let (vault, incident) = collecting();
     let ben = &vault.people.ben;
     let share = ben.share(&vault, 1).unwrap();
@@ -407,7 +407,7 @@ fn the_extra_approver_of_a_later_version_is_refused_in_words() {
     else {
         unreachable!()
     };
-    let overrides = vec![breakglass::domain::terms::Gate::NoAlertConfirmed];
+    let overrides = vec![breakglass::domain::terms::Gate::ReviewOverdue];
     let deed = Deed::Approve {
         index,
         manifest_sha256,
@@ -418,7 +418,7 @@ fn the_extra_approver_of_a_later_version_is_refused_in_words() {
     let act = ben.act_about(&vault, &incident, deed);
     let label = release_label(&incident.terms, incident.terms_sha256);
     let request = ben.release_act(&act, &label, &share, &incident.terms.recipient);
-    refused(&vault, "bad_opening", || {
+    refused(&vault, "nothing_to_override", || {
         send(&vault, ben, &incident, &request)
     });
 }
