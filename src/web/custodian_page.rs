@@ -114,8 +114,14 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
         .flat_map(|value| value.split(','));
     codings.any(|coding| {
         let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
-        name.trim() == "gzip" && !weight.replace(' ', "").starts_with("q=0")
+        name.trim() == "gzip" && !is_zero(weight)
     })
+}
+
+/// A weight of nothing refuses a coding (RFC 9110 §12.4.2).
+fn is_zero(weight: &str) -> bool {
+    let value = weight.trim().strip_prefix("q=");
+    value.and_then(|value| value.trim().parse::<f32>().ok()) == Some(0.0)
 }
 
 #[cfg(test)]

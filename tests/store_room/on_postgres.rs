@@ -10,6 +10,11 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
 use super::support::{TestClock, draft, identity, note};
 
+fn server_url() -> String {
+    let url = std::env::var_os("BREAKGLASS_TEST_POSTGRES").expect("tests/run sets it");
+    url.into_string().unwrap()
+}
+
 /// A schema of its own on the server that tests/run started, and the file that leads to it.
 struct Server {
     folder: tempfile::TempDir,
@@ -19,7 +24,7 @@ struct Server {
 
 impl Server {
     async fn new() -> Self {
-        let url = std::env::var("BREAKGLASS_TEST_POSTGRES").expect("tests/run sets it");
+        let url = server_url();
         let mut admin = PgConnection::connect(&url).await.unwrap();
         let mut random = [0; 8];
         getrandom::fill(&mut random).unwrap();
@@ -148,7 +153,7 @@ async fn one_process_holds_the_lock_and_a_stale_writer_cannot_commit() {
 #[ignore = "needs BREAKGLASS_TEST_POSTGRES; tests/run starts one"]
 async fn a_server_that_forgets_what_it_acknowledged_is_refused_with_the_setting_to_mend() {
     let mut server = Server::new().await;
-    let url = std::env::var("BREAKGLASS_TEST_POSTGRES").expect("tests/run sets it");
+    let url = server_url();
     server.lead_to(&url, "%20-c%20synchronous_commit%3Doff");
     let refused = server.create().await.unwrap_err().to_string();
     assert!(refused.contains("set synchronous_commit = on"), "{refused}");

@@ -13,7 +13,7 @@ pub(super) fn execute(
     text: &'static str,
     values: &[Bound],
 ) -> Result<u64, Refused> {
-    let asked = bound!(text, values.to_vec()).execute(connection);
+    let asked = bound!(text, values.iter().cloned()).execute(connection);
     let done = runtime.block_on(asked).map_err(|error| refused(&error))?;
     Ok(done.rows_affected())
 }
