@@ -208,6 +208,9 @@ class Vault:
         self.listen()
         if what == "listening":
             return
+        if what == "longer" and self.incident:
+            # The stopped one's epoch must be over, or custodians are asked again under other words.
+            self.until_phase("in_review")
         said = self.does("rio", "open", "--no-wait", "--because", "catastrophic-outage",
                          "--answers", ANSWERS, "--workspace", self.workspace(), "--for", "30m",
                          "rehearsal of a runbook")
