@@ -124,6 +124,12 @@ pub struct VaultView {
     /// Why a new epoch is needed, if one is.
     #[serde(default)]
     pub epoch_owed: Option<String>,
+    /// When the newest backup was made, unix milliseconds; missing: there never was one.
+    #[serde(default)]
+    pub backup_at_ms: Option<i64>,
+    /// The epoch it holds; one that is over opens a dead secret.
+    #[serde(default)]
+    pub backup_epoch: Option<u32>,
     /// Server version.
     pub version: String,
     /// Hash of the custodian's page, as in the log's `log.recover`: SHA-256 of its `SHA256SUMS`.

@@ -33,6 +33,7 @@ impl App {
             return Ok(());
         };
         self.tell_not_ready(&epoch).await?;
+        self.tell_backup(&epoch).await?;
         self.tell_expiry(&epoch).await
     }
 
@@ -97,7 +98,7 @@ impl App {
     }
 
     /// Entry, alerts and the fact that they were told, in one transaction.
-    async fn tell(
+    pub(super) async fn tell(
         &self,
         entry: Draft,
         fault: Fault,

@@ -100,6 +100,7 @@ impl App {
             .proofs(manifest.kind, manifest.epoch)
             .await?;
         let owed = self.inner.store.fact(ROTATION_OWED).await?;
+        let backup = self.newest_backup().await?;
         Ok(VaultView {
             vault: settings.vault.to_string(),
             origin: settings.origin.clone(),
@@ -118,6 +119,8 @@ impl App {
             versions: facts.versions.iter().map(version_view).collect(),
             locked_out: facts.locked_out.iter().map(ToString::to_string).collect(),
             epoch_owed: self.inner.store.fact(EPOCH_OWED).await?,
+            backup_at_ms: backup.map(|backup| backup.at.0),
+            backup_epoch: backup.map(|backup| backup.epoch),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             custodian_page_sha256: super::origins::custodian_page_sha256().hex(),
         })

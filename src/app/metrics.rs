@@ -67,10 +67,11 @@ pub const METRICS: &[(&str, &str)] = &[
         "breakglass_backup_age_seconds",
         "Since the last backup; absent: there never was one.",
     ),
+    (
+        "breakglass_backup_epoch",
+        "Number of the epoch that the last backup holds; 0: there never was one.",
+    ),
 ];
-
-/// Fact that says when the last backup was made, unix milliseconds.
-const BACKUP_AT: &str = "backup_at_ms";
 
 /// The text being written.
 struct Page(Vec<(&'static str, Vec<(String, f64)>)>);
@@ -148,13 +149,13 @@ impl App {
         let owed = store.fact(ROTATION_OWED).await?.and_then(moment);
         let owed = owed.map_or(0.0, |since| seconds(now.since_ms(since).max(SECOND_MS)));
         page.put("breakglass_rotation_owed_seconds", &[], owed);
-        if let Some(at) = store.fact(BACKUP_AT).await?.and_then(moment) {
-            page.put(
-                "breakglass_backup_age_seconds",
-                &[],
-                seconds(now.since_ms(at)),
-            );
+        let backup = self.newest_backup().await?;
+        if let Some(backup) = backup {
+            let age = seconds(now.since_ms(backup.at).max(0));
+            page.put("breakglass_backup_age_seconds", &[], age);
         }
+        let held = backup.map_or(0, |backup| backup.epoch);
+        page.put("breakglass_backup_epoch", &[], f64::from(held));
         Ok(page.text())
     }
 

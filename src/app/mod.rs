@@ -47,6 +47,7 @@ mod unseal;
 mod way_back;
 
 // Around it.
+mod backups;
 mod changes;
 mod channels;
 mod custody;
@@ -65,6 +66,7 @@ pub mod recover;
 mod remind;
 pub mod tick;
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{Notify, watch};
@@ -119,6 +121,8 @@ pub struct Watch {
     pub heartbeat: Option<Arc<Heartbeat>>,
     /// SHA-256 of the bearer that may read metrics.
     pub metrics_token_sha256: Option<Digest>,
+    /// Where `backup` leaves word of the newest backup.
+    pub backup_stamp: Option<PathBuf>,
 }
 
 /// Everything a step needs. Cheap to clone.

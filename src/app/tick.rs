@@ -22,6 +22,7 @@ impl App {
         }
         self.page_due().await?;
         self.ask_if_owed(&live).await?;
+        self.note_backup().await?;
         self.tell_what_is_due().await?;
         self.look_at_disk().await?;
         let live = self.inner.store.live_incidents().await?;

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::vault_parts::{Parts, store_error};
 use super::{CliError, Exit, Globals, Output, bundle, files};
-use crate::store;
+use crate::store::{self, BackupStamp};
 
 /// Arguments of `backup`.
 #[derive(Debug, clap::Args)]
@@ -51,6 +51,16 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
     let bundle = args.dir.join("recovery");
     let about = bundle::write(&bundle, &backup)?;
     let manifest = &backup.epoch.manifest;
+    // Last: a backup that was not finished does not count. `serve` takes the stamp into its log.
+    let stamp = BackupStamp::new(
+        manifest.vault.clone(),
+        parts.clock.now(),
+        manifest.epoch,
+        backup.size,
+    );
+    stamp
+        .write(&BackupStamp::path(&parts.config.data))
+        .map_err(|why| store_error(&why))?;
     out.result(
         json!({"database": copy, "recovery": about}),
         &format!(

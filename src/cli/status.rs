@@ -6,13 +6,15 @@ use serde_json::{Value, json};
 
 use super::client::{Client, Documents};
 use super::{CliError, Exit, Globals, Output, clock, escape, phrase, show, terms_check};
-use crate::api::{Health, IncidentView};
+use crate::api::{Health, IncidentView, VaultView};
+use crate::domain::due::BACKUP_OLD_MS;
 use crate::domain::ids::IncidentId;
 use crate::domain::incident::extend::extended_sha256;
 use crate::domain::phrase::phrase as phrase_of;
 use crate::domain::readiness::{DAY_PERCENT, NIGHT_PERCENT, quorum_percent};
 use crate::domain::roster::{Person, Role};
 use crate::domain::terms::Purpose;
+use crate::domain::time::{DAY_MS, Timestamp};
 
 /// Arguments of `status`.
 #[derive(Debug, clap::Args)]
@@ -60,7 +62,7 @@ async fn board(client: &mut Client, documents: &Documents, out: &Output) -> Resu
         text.push_str("\n! A rotation is owed: custodians must approve it.");
     }
     let ready = readiness(documents);
-    text.push_str(&format!("\n{}", ready.text));
+    text.push_str(&format!("\n{}\n{}", ready.text, backup_line(view, now)));
     if let Some(why) = &view.epoch_owed {
         text.push_str(&format!(
             "\n! A new epoch is needed: {}.",
@@ -80,13 +82,38 @@ async fn board(client: &mut Client, documents: &Documents, out: &Output) -> Resu
     let object = json!({"vault": view.vault, "phase": health.vault_phase, "status": health.status,
         "epoch": documents.manifest.epoch, "epoch_ready": view.epoch_ready, "proved": view.proved,
         "proofs_needed": view.proofs_needed, "rotation_owed_since_ms": view.rotation_owed_since_ms,
-        "epoch_owed": view.epoch_owed, "can_approve": ready.people,
+        "epoch_owed": view.epoch_owed, "backup_at_ms": view.backup_at_ms,
+        "backup_epoch": view.backup_epoch, "can_approve": ready.people,
         "quorum_night_percent": ready.night, "quorum_day_percent": ready.day,
         "log_size": documents.head.size, "version": view.version,
         "custodian_page_sha256": view.custodian_page_sha256, "incidents": shown,
         "at_ms": now.0});
     out.result(object, &text);
     Ok(Exit::DONE)
+}
+
+/// How old the newest backup is, and whether it holds the epoch in force.
+fn backup_line(view: &VaultView, now: Timestamp) -> String {
+    let Some((at_ms, epoch)) = view.backup_at_ms.zip(view.backup_epoch) else {
+        return "! No backup is known. Operators: breakglass backup DIR".to_owned();
+    };
+    let days = now.since_ms(Timestamp(at_ms)).max(0) / DAY_MS;
+    let age = match days {
+        0 => "today".to_owned(),
+        1 => "1 day ago".to_owned(),
+        days => format!("{days} days ago"),
+    };
+    if epoch < view.epoch {
+        return format!(
+            "! The last backup ({age}) holds epoch {epoch}; epoch {} is in force, and only a new \
+             backup opens it. Operators: breakglass backup DIR",
+            view.epoch
+        );
+    }
+    if days >= BACKUP_OLD_MS / DAY_MS {
+        return format!("! The last backup was made {age}. Operators: breakglass backup DIR");
+    }
+    format!("Last backup: {age}, epoch {epoch}.")
 }
 
 /// Who could answer, and the chance that enough do.

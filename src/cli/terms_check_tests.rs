@@ -114,6 +114,8 @@ fn documents(rio: &LoadedKey) -> Documents {
         versions: vec![],
         locked_out: vec![],
         epoch_owed: None,
+        backup_at_ms: None,
+        backup_epoch: None,
         version: "0".into(),
         custodian_page_sha256: String::new(),
     };

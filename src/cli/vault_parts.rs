@@ -12,7 +12,9 @@ use crate::config::{self, Config, ConfigError, HostUrl};
 use crate::databricks::Client;
 use crate::domain::ids::Digest;
 use crate::domain::time::Clock;
-use crate::store::{Ballast, EmergencyLog, LogIdentity, SecretLogSeed, Store, StoreError};
+use crate::store::{
+    BackupStamp, Ballast, EmergencyLog, LogIdentity, SecretLogSeed, Store, StoreError,
+};
 
 /// A configuration with what was derived from it.
 pub(super) struct Parts {
@@ -142,6 +144,7 @@ impl Parts {
             fallback: watch.fallback.clone(),
             heartbeat: heartbeat.map(Arc::new),
             metrics_token_sha256: bearer.map(|bytes| Digest::of(bytes.trim_ascii())),
+            backup_stamp: Some(BackupStamp::path(&self.config.data)),
         })
     }
 

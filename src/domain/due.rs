@@ -3,6 +3,9 @@
 
 use super::time::{DAY_MS, Timestamp};
 
+/// A backup older than this is old: seven days, as the Prometheus rule has it.
+pub const BACKUP_OLD_MS: i64 = 7 * DAY_MS;
+
 /// People hear of the credential's end at these many days before it, and when it has come.
 pub const EXPIRY_DAYS: [i64; 6] = [60, 30, 14, 7, 1, 0];
 
@@ -21,6 +24,60 @@ pub fn expiry_step(expires_at: Timestamp, now: Timestamp) -> Option<i64> {
 #[must_use]
 pub fn is_daily_due(since: Timestamp, now: Timestamp) -> bool {
     now.since_ms(since) >= DAY_MS
+}
+
+/// Whether a message that is due weekly is due now, `told` being when it was sent last.
+#[must_use]
+pub fn is_weekly_due(told: Timestamp, now: Timestamp) -> bool {
+    now.since_ms(told) >= 7 * DAY_MS
+}
+
+/// What the newest backup lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BackupLack {
+    /// There never was one.
+    Never,
+    /// It holds an epoch that is over: what it opens is a dead secret.
+    Epoch,
+    /// It holds the epoch, but not what happened since.
+    Old {
+        /// Its age, whole days.
+        days: i64,
+    },
+}
+
+impl BackupLack {
+    /// The word entries use.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::Epoch => "epoch",
+            Self::Old { .. } => "old",
+        }
+    }
+}
+
+/// What the newest backup (when it was made, and the epoch in it) lacks now. Operators have a day
+/// after each new epoch before its absence counts.
+#[must_use]
+pub fn backup_lack(
+    newest: Option<(Timestamp, u32)>,
+    epoch: u32,
+    epoch_at: Timestamp,
+    now: Timestamp,
+) -> Option<BackupLack> {
+    let day_is_over = is_daily_due(epoch_at, now);
+    match newest {
+        None => day_is_over.then_some(BackupLack::Never),
+        Some((_, held)) if held < epoch => day_is_over.then_some(BackupLack::Epoch),
+        Some((at, _)) => {
+            let age_ms = now.since_ms(at);
+            (age_ms >= BACKUP_OLD_MS).then_some(BackupLack::Old {
+                days: age_ms / DAY_MS,
+            })
+        }
+    }
 }
 
 #[cfg(test)]
@@ -48,6 +105,19 @@ mod tests {
         }
         // A moment before a step is not that step yet.
         assert_eq!(expiry_step(end, end.plus_ms(-60 * DAY_MS - 1)), None);
+    }
+
+    #[test]
+    fn a_backup_lacks_an_epoch_after_a_day_and_is_old_after_a_week() {
+        let dealt = Timestamp(100 * DAY_MS);
+        let at = |days: i64| dealt.plus_ms(days * DAY_MS);
+        let lack = |newest, days| backup_lack(newest, 3, dealt, at(days));
+        assert_eq!(lack(None, 0), None);
+        assert_eq!(lack(None, 1), Some(BackupLack::Never));
+        assert_eq!(lack(Some((at(-1), 2)), 0), None);
+        assert_eq!(lack(Some((at(-1), 2)), 1), Some(BackupLack::Epoch));
+        assert_eq!(lack(Some((at(0), 3)), 6), None);
+        assert_eq!(lack(Some((at(0), 3)), 7), Some(BackupLack::Old { days: 7 }));
     }
 
     #[test]

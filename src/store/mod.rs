@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 mod apply;
 mod backup;
+mod backup_stamp;
 mod ballast;
 mod batch;
 pub mod change;
@@ -38,6 +39,7 @@ mod undo;
 mod writer;
 
 pub use backup::{Backup, back_up};
+pub use backup_stamp::BackupStamp;
 pub use ballast::Ballast;
 pub use commit::{Commit, Committed, Genesis, Head, Lane, LogIdentity, SecretLogSeed};
 pub use emergency::EmergencyLog;

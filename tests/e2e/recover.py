@@ -85,6 +85,11 @@ def main():
                               capture_output=True, text=True, timeout=60, env=v.quiet_environment())
         checks.equal("a backup is taken while the vault serves", done.returncode, 0)
         about = json.loads(done.stdout)
+        until("the vault's note of the backup",
+              lambda: vault.does("otto", "status")["backup_epoch"] == 1)
+        board = vault.runs_plain("otto", "status")
+        checks.hold("status shows the backup's age and epoch", "Last backup: today, epoch 1." in board,
+                    board)
         checks.equal("it names threshold and number", (about["recovery"]["k"], about["recovery"]["n"]), (3, 5))
         again = subprocess.run([args.binary, "backup", str(safe), "--config", str(vault.config)],
                                capture_output=True, text=True, timeout=60)

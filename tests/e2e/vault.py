@@ -167,6 +167,15 @@ class Vault:
             printed = None
         return done.returncode, printed, done.stderr
 
+    def runs_plain(self, name, *words, timeout=60):
+        """What a command prints for people."""
+        person = self.dir / "people" / name
+        command = [self.binary, "--plain", "--config", str(person / "config"),
+                   "--state", str(person / "state"), *map(str, words)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout,
+                              stdin=subprocess.DEVNULL, env=quiet_environment())
+        return done.stdout
+
     def does(self, name, *words, timeout=60):
         """A command that must succeed; the object it printed."""
         code, printed, said = self.runs(name, *words, timeout=timeout)

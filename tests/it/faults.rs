@@ -1,5 +1,6 @@
 //! What goes wrong around the vault, and what it then says and does.
 
+mod backups;
 mod broken_log;
 mod calendar;
 mod clocks;

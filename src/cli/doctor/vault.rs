@@ -104,13 +104,7 @@ fn judge(text: &str) -> Vec<Answer> {
             "proved",
             "that custodian: breakglass prove",
         ),
-        age(
-            "backup",
-            "breakglass_backup_age_seconds",
-            7.0,
-            "made",
-            "runbooks/operator.md",
-        ),
+        backup(text),
         number(
             text,
             "rotation",
@@ -148,6 +142,28 @@ fn judge(text: &str) -> Vec<Answer> {
     answers
 }
 
+/// Its age, and whether it holds the epoch in force: one that does not opens a dead secret.
+fn backup(text: &str) -> Answer {
+    let amber = |found| Answer::bad("backup", Light::Amber, found, "breakglass backup DIR");
+    let held = one(text, "breakglass_backup_epoch");
+    let Some((held, epoch)) = held.zip(one(text, "breakglass_epoch")) else {
+        return Answer::bad("backup", Light::Unseen, "not told", "");
+    };
+    let Some(age) = one(text, "breakglass_backup_age_seconds") else {
+        return amber("never made: with this host the credential would be lost".to_owned());
+    };
+    if held < epoch {
+        return amber(format!(
+            "holds epoch {held}, in force is {epoch}: with this host the credential would be lost"
+        ));
+    }
+    let found = format!("made {} ago, holds epoch {held}", days(age));
+    if age > 7.0 * DAY_S {
+        return amber(found);
+    }
+    Answer::green("backup", found)
+}
+
 fn channels(text: &str) -> Vec<Answer> {
     let confirmed = samples(text, "breakglass_channel_confirmed_age_seconds");
     let judged = |(labels, failing): (&str, f64)| {
@@ -180,6 +196,7 @@ mod tests {
 
     const GOOD: &str = "breakglass_log_writable 1\nbreakglass_epoch_ready 1\n\
         breakglass_oldest_proof_age_seconds 864000\nbreakglass_backup_age_seconds 3600\n\
+        breakglass_epoch 2\nbreakglass_backup_epoch 2\n\
         breakglass_rotation_owed_seconds 0\nbreakglass_credential_expires_seconds 8640000\n\
         breakglass_channel_failing{channel=\"mail\"} 0\n\
         breakglass_channel_confirmed_age_seconds{channel=\"mail\"} 86400\n";
@@ -220,7 +237,10 @@ mod tests {
                 "proof_age_seconds 9640000",
                 Light::Amber,
             ),
-            ("backup_age_seconds 3600", "x 1", Light::Unseen),
+            ("backup_age_seconds 3600", "x 1", Light::Amber),
+            ("age_seconds 3600", "age_seconds 693600", Light::Amber),
+            ("backup_epoch 2", "backup_epoch 1", Light::Amber),
+            ("backup_epoch 2", "x 1", Light::Unseen),
         ] {
             let text = GOOD.replace(was, is);
             assert_ne!(text, GOOD, "{was}");

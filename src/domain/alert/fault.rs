@@ -48,6 +48,16 @@ pub enum Fault {
         /// How many are needed.
         need: u8,
     },
+    /// No backup holds the epoch in force.
+    BackupLacks {
+        /// The epoch in force.
+        epoch: u32,
+    },
+    /// The newest backup is old.
+    BackupOld {
+        /// Its age, days.
+        days: i64,
+    },
     /// The credential ends by itself soon.
     Expires {
         /// Which step before the end is reached, days.
@@ -145,6 +155,31 @@ pub(super) fn message(fault: &Fault, roster: &Roster) -> AlertDraft {
                 "The vault works, but only {have} custodians have shown that they can open their \
                  share of the first epoch; {need} are needed before anyone should rely on it. You \
                  hear this daily until then.\nCustodians: breakglass prove"
+            ),
+        ),
+        Fault::BackupLacks { epoch } => (
+            "backup.lacks",
+            Severity::Action,
+            security_and(roster, &[Role::Operator]),
+            format!("[NO BACKUP] no backup holds epoch {epoch}"),
+            format!(
+                "The credential is sealed in epoch {epoch}, and no backup on record holds that \
+                 epoch: an older one opens a dead secret. If the host were lost now, so were the \
+                 credential. You hear this weekly until there is one.\n\
+                 Operators, on the vault's host: breakglass backup DIR --config FILE, then take \
+                 DIR elsewhere"
+            ),
+        ),
+        Fault::BackupOld { days } => (
+            "backup.lacks",
+            Severity::Action,
+            security_and(roster, &[Role::Operator]),
+            format!("[BACKUP OLD] the newest backup is {days} days old"),
+            format!(
+                "The newest backup on record is {days} days old. It still opens the credential; \
+                 what the log says since is on the vault's host alone.\n\
+                 Operators, on the vault's host: breakglass backup DIR --config FILE, then take \
+                 DIR elsewhere"
             ),
         ),
         Fault::Expires { days, expires_at } => (

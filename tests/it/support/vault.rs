@@ -24,7 +24,9 @@ use breakglass::domain::rotation::{Rotation, State};
 use breakglass::domain::time::{Clock as _, Timestamp};
 use breakglass::sealed::secret::{Credential, SecretText};
 use breakglass::simulator::{self, FirstSecret, Running, SimulatorConfig};
-use breakglass::store::{Config, EpochRow, Genesis, LogIdentity, SecretLogSeed, Store};
+use breakglass::store::{
+    BackupStamp, Config, EpochRow, Genesis, LogIdentity, SecretLogSeed, Store,
+};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -236,7 +238,10 @@ impl TestVault {
             plain_url: Some("http://127.0.0.1:1".to_owned()),
             ca_pem: None,
             custodian_origin: Some(passkey_support::ORIGIN.to_owned()),
-            watch: breakglass::app::Watch::default(),
+            watch: breakglass::app::Watch {
+                backup_stamp: Some(BackupStamp::path(self.folder.path())),
+                ..breakglass::app::Watch::default()
+            },
         };
         let channels: Vec<Arc<dyn Channel>> = vec![self.mail.clone(), self.hook.clone()];
         let clock = self.clock.clone();
