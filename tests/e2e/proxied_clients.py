@@ -53,6 +53,16 @@ def environment(info, token, client_id, client_secret, ca_file):
     }
 
 
+def minted(info, secret):
+    """An access token of a simulator's first secret."""
+    pair = base64.b64encode(f"{info['application_id']}:{secret}".encode()).decode()
+    form = urllib.parse.urlencode({"grant_type": "client_credentials", "scope": "all-apis"})
+    reply = v.call(info["http"], "POST", f"/oidc/accounts/{info['account_id']}/v1/token",
+                   {"authorization": f"Basic {pair}",
+                    "content-type": "application/x-www-form-urlencoded"}, form)
+    return json.loads(reply.body)["access_token"]
+
+
 def direct(vault, tls):
     """Results of every script against a simulator of its own."""
     certificates = vault.dir / "tls"
@@ -63,12 +73,7 @@ def direct(vault, tls):
          "--write-first-secret", str(first)], vault.folder / "direct.log")
     vault.children.append(simulator)
     info, secret = simulator.ready, first.read_text().strip()
-    pair = base64.b64encode(f"{info['application_id']}:{secret}".encode()).decode()
-    form = urllib.parse.urlencode({"grant_type": "client_credentials", "scope": "all-apis"})
-    minted = v.call(info["http"], "POST", f"/oidc/accounts/{info['account_id']}/v1/token",
-                    {"authorization": f"Basic {pair}",
-                     "content-type": "application/x-www-form-urlencoded"}, form)
-    token = json.loads(minted.body)["access_token"]
+    token = minted(info, secret)
     ca_file = certificates / "ca.pem"
     given = environment(info, token, info["application_id"], secret, ca_file)
     host = f"https://localhost:{info['tls'].rsplit(':', 1)[1]}" if tls else f"http://{info['http']}"

@@ -76,10 +76,11 @@ fn failure(message: &str, sql_state: &str) -> Thrift {
     ])
 }
 
+/// The guid is a UUID, as the service's is: the Node.js driver refuses any other 16 bytes.
 fn new_handle() -> Thrift {
     let bytes = |text: String| Thrift::Binary(hex::decode(text).unwrap_or_default());
     Thrift::fields([
-        (1, bytes(clock::random_hex(16))),
+        (1, bytes(clock::random_uuid().replace('-', ""))),
         (2, bytes(clock::random_hex(16))),
     ])
 }
