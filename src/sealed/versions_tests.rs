@@ -8,6 +8,9 @@ use crate::domain::roster::{Contacts, Person, Role};
 use crate::domain::time::Timestamp;
 use crate::sealed::loaded_key::LoadedKey;
 
+#[path = "versions_vectors.rs"]
+mod vectors;
+
 struct World {
     keys: Vec<(PersonId, LoadedKey)>,
     versions: Versions,
@@ -44,6 +47,7 @@ impl World {
             ("vera", Role::Auditor),
             ("tess", Role::Auditor),
             ("otto", Role::Operator),
+            ("olga", Role::Operator),
         ];
         let (mut keys, mut people) = (Vec::new(), Vec::new());
         for (id, role) in roles {
@@ -114,10 +118,14 @@ impl World {
     }
 
     fn signed(&self, bytes: &[u8], who: &[&str]) -> Step {
-        let deed = What::Roster.deed(Digest::of(bytes));
+        self.signed_as(What::Roster, bytes, who)
+    }
+
+    fn signed_as(&self, what: What, bytes: &[u8], who: &[&str]) -> Step {
+        let deed = what.deed(Digest::of(bytes));
         let acts = who.iter().map(|w| self.sign(w, w, deed.clone())).collect();
         Step {
-            what: What::Roster,
+            what,
             bytes: bytes.to_vec(),
             acts,
         }

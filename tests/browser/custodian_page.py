@@ -350,6 +350,40 @@ def emergency(checks, vault, browsers, page):
     return incident
 
 
+def changed_people(checks, vault, browsers, page):
+    """Two new rosters, signed by touches; the page checks the whole chain and releases again."""
+    for name, role, signers in [("gus", "responder", ["ada"]), ("hana", "auditor", CUSTODIANS)]:
+        made = str(vault.dir / "people" / name)
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", made], check=True)
+        key = f"{made}.pub"
+        vault.does("otto", "person", "add", name, "--role", role, "--mail", f"{name}@example.com",
+                   "--login-key", key, "--yes")
+        for signer in signers:
+            browser = browsers[signer]
+            browser.open(f"{vault.apart.origin}/custodian/#versions" if signer == "cleo" else f"{page}#versions")
+            browser.until_title("Sign a new version?")
+            shown = browser.text()
+            browser.click("Sign roster 2" if name == "gus" else "Sign roster 3")
+            last = signer == signers[-1]
+            browser.until_title("The roster is in force" if last else "You signed")
+            checks.hold(f"{signer} saw who joins and signed", f"people: {name}" in shown and role in shown, shown)
+    incident, phrase = vault.asks()
+    words = " ".join(phrase.replace("\u00b7", " ").split())
+    for name, browser in browsers.items():
+        offered(browser, f"{vault.apart.origin}/custodian/" if name == "cleo" else page, incident)
+        told = browser.text()
+        release(browser, words)
+        # ada's signature put roster 2 in force, cleo's roster 3: what they signed is no news to them.
+        news = [each for each in ("gus", "hana") if f"+ {each} joined as" in told]
+        unsigned = {"ada": ["hana"], "ben": ["gus", "hana"], "cleo": []}[name]
+        checks.equal(f"{name} released under roster 3, told what she has not signed", news, unsigned)
+        checks.equal(f"{name}: still no violation of the content policy", browser.complaints(), [])
+    until("the open session", lambda: vault.phase(incident) == "open")
+    vault.does("rio", "claim", incident)
+    vault.close(incident)
+    until("the review", lambda: vault.phase(incident) == "in_review")
+
+
 def main():
     """Runs everything; prints the counts."""
     given = arguments(__doc__)
@@ -380,6 +414,7 @@ def main():
             bad_shares(checks, vault, browsers["ada"], page)
             emergency(checks, vault, browsers, page)
             prove(checks, browsers["ada"], page, 2)
+            changed_people(checks, vault, browsers, page)
             _, entries = vault.exported()
             recovered = [entry for entry in entries if entry["t"] == "log.recover"]
             checks.hold("every act by passkey verifies offline, and the page's hash is in the log",

@@ -3,9 +3,9 @@
 import { build } from "esbuild";
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { gzipSync } from "node:zlib";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const out = process.argv[2] ?? join(here, "../assets");
@@ -41,7 +41,7 @@ const stub = {
 };
 
 mkdirSync(out, { recursive: true });
-const bundled = async (entry) => Buffer.from((await build({
+const bundled = async (entry, more = {}) => (await build({
   entryPoints: [join(here, entry)],
   absWorkingDir: here,
   bundle: true,
@@ -52,11 +52,16 @@ const bundled = async (entry) => Buffer.from((await build({
   legalComments: "none",
   loader: { ".txt": "text" },
   plugins: [stub],
+  outdir: out,
   write: false,
-})).outputFiles[0].contents);
+  ...more,
+})).outputFiles;
+const only = ([file]) => Buffer.from(file.contents);
+// What is needed between incidents comes when it is asked for: the page of a night stays light.
+const parts = await bundled("src/main.js", { splitting: true, entryNames: "custodian", chunkNames: "[name]" });
 const files = {
-  "custodian.js": await bundled("src/main.js"),
-  "sign-in.js": await bundled("src/sign-in.js"),
+  ...Object.fromEntries(parts.map((part) => [basename(part.path), Buffer.from(part.contents)])),
+  "sign-in.js": only(await bundled("src/sign-in.js")),
   "custodian.css": readFileSync(join(here, "src/custodian.css")),
   "index.html": readFileSync(join(here, "src/index.html")),
 };
@@ -66,6 +71,7 @@ for (const [name, bytes] of Object.entries(files)) {
   writeFileSync(join(out, name), bytes);
   // Compressed once, here: the vault sends these bytes as they are.
   writeFileSync(join(out, `${name}.gz`), gzipSync(bytes, { level: 9 }));
+  writeFileSync(join(out, `${name}.br`), brotliCompressSync(bytes));
 }
 // The hash of this list is the hash of the page.
 writeFileSync(join(out, "SHA256SUMS"), lines.sort().join(""));

@@ -6,6 +6,8 @@ import { Stop } from "./stop.js";
 import { changes, checkEpoch } from "./vault.js";
 import { fingerprint } from "./words.js";
 
+export { versionsPage } from "./proposals.js";
+
 // Two keys, made before the vault knows them: their lines go to the operator (roster.toml).
 export const newKeys = (run, name = "you", done = lines) => {
   const made = [];
@@ -72,7 +74,7 @@ export const enrolPage = async (person, run) => {
         found.index ? h("p", null, h("a", { href: "#prove" }, "Next: prove your share")) : null,
       ] : null);
   };
-  if (!found.index || !found.person.unlockers.length) {
+  if (!found.person.roles.includes("custodian") || !found.person.unlockers.length) {
     await person.keep({});
     return show("Enrolled", h("p", null, `${found.person.name} may sign in on this device.`));
   }
@@ -83,7 +85,10 @@ export const enrolPage = async (person, run) => {
 export const provePage = async (person, run) => {
   const found = await person.documents();
   const { manifest, roster, policy } = found;
-  if (!found.index) throw new Stop("no_share", "You are no custodian: you hold no share.", "Nothing for you to do.");
+  if (!found.index) {
+    throw new Stop("no_share", `You hold no share of epoch ${manifest.epoch}.`,
+      "If you have just become a custodian, you get one with the next epoch.");
+  }
   checkEpoch(person.pins, manifest.epoch, found.manifest_sha256);
   const told = await changes(person.api, person.pins, found);
   const sealed = await person.api.get(`/shares/${manifest.kind}/${manifest.epoch}`);

@@ -4,13 +4,16 @@
 //   #vault=…&log=…&person=…&ca=…[&server=] pin a vault on this device and test your keys
 //   #INC-7                                 release your share, or refuse
 //   #prove                                 show that your share opens
-import { enrolPage, newKeys, provePage } from "./custody.js";
+//   #versions                              sign a new roster or policy
 import { button, h, list, say, show, trouble } from "./dom.js";
 import { Person } from "./person.js";
 import * as pins from "./pins.js";
 import { parseVkey } from "./log.js";
 import { releasePage } from "./release.js";
 import { Stop, broken } from "./stop.js";
+
+// What is done between incidents is fetched when it is done.
+const custody = () => import("./custody.js");
 
 let person = null;
 let busy = false;
@@ -53,7 +56,7 @@ const pinLink = async (fragment) => {
 };
 
 const views = async (fragment) => {
-  if (fragment === "new") return newKeys(run);
+  if (fragment === "new") return (await custody()).newKeys(run);
   const kept = fragment.startsWith("vault=") ? await pinLink(fragment) : pins.only();
   if (!kept) {
     return show("This device is not enrolled",
@@ -73,10 +76,11 @@ const signedIn = async (fragment) => {
   await person.signIn();
   if (fragment.startsWith("vault=")) {
     history.replaceState(null, "", "#enrol");
-    return enrolPage(person, run);
+    return (await custody()).enrolPage(person, run);
   }
-  if (fragment === "enrol") return enrolPage(person, run);
-  if (fragment === "prove") return provePage(person, run);
+  if (fragment === "enrol") return (await custody()).enrolPage(person, run);
+  if (fragment === "versions") return (await custody()).versionsPage(person, run);
+  if (fragment === "prove") return (await custody()).provePage(person, run);
   if (/^INC-[0-9]+$/.test(fragment)) return releasePage(person, fragment, run);
   return home();
 };
@@ -88,7 +92,8 @@ const home = async () => {
     collecting.length
       ? list(collecting.map((view) => h("a", { href: `#${view.id}` }, `${view.id}: ${view.requester_name} asks for shares`)))
       : h("p", null, "Nobody asks for shares now."),
-    h("p", null, h("a", { href: "#prove" }, "Prove your share"), " \u00b7 ", h("a", { href: "#enrol" }, "Test your keys here")));
+    h("p", null, h("a", { href: "#prove" }, "Prove your share"), " \u00b7 ", h("a", { href: "#enrol" }, "Test your keys here"),
+      " \u00b7 ", h("a", { href: "#versions" }, "New people or rules to sign")));
 };
 
 const go = () => run(() => views(decodeURI(location.hash.slice(1))));

@@ -33,6 +33,10 @@ export class Person {
 
   async documents() {
     this.found = await vault.documents(this.api, this.pins);
+    // No older version is ever taken for these.
+    const { roster_sha256: newest_roster, policy_sha256: newest_policy } = this.found;
+    this.pins = { ...this.pins, newest_roster, newest_policy };
+    pins.save(this.pins);
     return this.found;
   }
 

@@ -78,9 +78,9 @@ const answer = async (own, words) =>
 
 // One touch: signs the act and opens the share; the rest happens here.
 const approve = async (own) => {
-  const { person, terms, termsSha256, manifest, found, head, id } = own;
+  const { person, terms, termsSha256, manifest, index, head, id } = own;
   const deed = {
-    index: found.index, manifest_sha256: terms.manifest_sha256, overrides: [], phrase: "matched",
+    index, manifest_sha256: terms.manifest_sha256, overrides: [], phrase: "matched",
     unlocker: person.recipient(),
   };
   say("Touch your key…");
@@ -88,8 +88,8 @@ const approve = async (own) => {
   if (unlocker.recipient !== deed.unlocker) {
     throw new Stop("prf_differs", "This key gave another answer than when you enrolled.", "Use your other key, and tell an operator.");
   }
-  const share = await openShare(own.sealed.share, unlocker, manifest, terms.manifest_sha256, found.index);
-  const sealed = await release(share, terms, termsSha256, found.index, signed.document);
+  const share = await openShare(own.sealed.share, unlocker, manifest, terms.manifest_sha256, index);
+  const sealed = await release(share, terms, termsSha256, index, signed.document);
   const view = await person.api.post(`/incidents/${id}/approve`, { act: signed, ...sealed });
   await person.keep({
     roster_sha256: terms.roster_sha256, policy_sha256: terms.policy_sha256,

@@ -4,8 +4,10 @@ import { alike, canonical, concat, hashOf, hex, sha256, utf8 } from "./bytes.js"
 import * as log from "./log.js";
 import { parseAct, verify } from "./signatures.js";
 import { Stop, broken, refused } from "./stop.js";
+import { genesis, step } from "./versions.js";
 
 const version = "breakglass/1";
+const clocksApartMs = 10 * 60_000;
 
 const termsHash = async (terms) =>
   hex(await sha256(concat(utf8("breakglass/terms/v1\n"), utf8(canonical(terms)))));
@@ -16,36 +18,78 @@ const checkManifest = (manifest, pins, kind) => {
   if (!good) throw broken("The manifest is of another vault, log or kind of epoch.");
 };
 
+// The bytes of a kept document, which its hash names.
+const byHash = async (api, folder, sha256Hex) => {
+  const text = await api.text(`/log/files/${folder}/${sha256Hex}.json`);
+  if (hex(await sha256(utf8(text))) !== sha256Hex) throw unapproved(folder);
+  return text;
+};
+
+const unapproved = (what) => broken(`The vault's ${what} is not one that the log approved.`);
+
+// A version that took effect: its entry in the log, the document, the acts under it.
+const stepOf = async (api, head, { seq, what, sha256: hash }) => {
+  if (what !== "roster" && what !== "policy") throw unapproved(what);
+  const entry = await log.entry(api, head, seq);
+  if (entry.t !== `${what}.changed` || entry[`${what}_sha256`] !== hash) throw unapproved(what);
+  const acts = await Promise.all((entry.acts ?? []).map(async (act) => ({
+    document: await byHash(api, "acts", act), signature: await api.text(`/log/files/acts/${act}.sig`),
+  })));
+  return { what, text: await byHash(api, what, hash), acts };
+};
+
+// Every version from the log's first entry on, each signed by people of the one before.
+const versionsOf = async (api, pins, view, head) => {
+  const first = await log.entry(api, head, 0);
+  if (first.t !== "log.genesis" || first.vault !== pins.vault || first.vkey !== pins.log_vkey) {
+    throw broken("The log began as another vault's.");
+  }
+  const { roster_sha256: roster, policy_sha256: policy } = first;
+  let versions = await genesis(await byHash(api, "roster", roster), await byHash(api, "policy", policy));
+  let before = 0;
+  for (const named of view.versions) {
+    if (!(named.seq > before)) throw broken("The vault's versions are not in order.");
+    before = named.seq;
+    const taken = await stepOf(api, head, named);
+    versions = await step(versions, taken).catch((why) => {
+      throw broken(`A ${taken.what} of the log does not stand: ${why.message}.`);
+    });
+  }
+  for (const what of ["roster", "policy"]) if (!alike(view[what], versions[what])) throw unapproved(what);
+  const known = (!pins.newest_roster || versions.rosters.has(pins.newest_roster))
+    && (!pins.newest_policy || versions.policies.has(pins.newest_policy));
+  if (!known) throw broken("The vault shows an older roster or policy than this device has seen.");
+  return versions;
+};
+
+// The roster to which an epoch was dealt: one that was approved, perhaps not the last.
+const dealtTo = ({ rosters }, manifest) => {
+  const dealt = rosters.get(manifest.roster_sha256);
+  if (!dealt || dealt.k !== manifest.k || dealt.n !== manifest.n) {
+    throw broken("The epoch was dealt to a roster that nobody approved.");
+  }
+  return dealt;
+};
+
 // Roster, policy and manifest in force, found in the signed log.
 export const documents = async (api, pins) => {
   const view = await api.get("/vault");
-  const { roster, policy, manifest } = view;
+  const { manifest } = view;
   if (view.vault !== pins.vault || view.log_vkey !== pins.log_vkey) {
     throw broken("This is another vault or log than the one this device knows.");
   }
   const head = await log.head(api, pins);
-  const genesis = await log.entry(api, head, 0);
-  const found = {
-    roster, policy, manifest, head,
-    roster_sha256: await hashOf(roster),
-    policy_sha256: await hashOf(policy),
-    manifest_sha256: await hashOf(manifest),
-  };
-  if (genesis.t !== "log.genesis" || genesis.vault !== pins.vault || genesis.vkey !== pins.log_vkey) {
-    throw broken("The log began as another vault's.");
-  }
-  // This page knows roster 1 and policy 1 by their hashes in the log's first entry. It does not
-  // check signatures over later versions, so it relies on none of them.
-  if (genesis.roster_sha256 !== found.roster_sha256 || genesis.policy_sha256 !== found.policy_sha256) {
-    throw new Stop("changed_since", "Roster or policy has changed since the vault began, and this page cannot check by whom.",
-      "Use the command line: breakglass approve, refuse or prove. It checks the signatures.");
-  }
+  const found = { ...(await versionsOf(api, pins, view, head)), manifest, head, manifest_sha256: await hashOf(manifest) };
   checkManifest(manifest, pins, "live");
-  found.person = roster.people.find((person) => person.id === pins.person);
+  found.person = found.roster.people.find((person) => person.id === pins.person);
   if (!found.person) throw new Stop("not_in_roster", "You are not in the roster.", "Ask an operator.");
-  found.index = custodians(roster).findIndex((person) => person.id === pins.person) + 1;
+  found.index = indexIn(found, manifest, pins.person);
   return found;
 };
+
+// The share index of a person in an epoch; 0 for who holds none.
+const indexIn = (found, manifest, id) =>
+  custodians(dealtTo(found, manifest)).findIndex((person) => person.id === id) + 1;
 
 export const custodians = (roster) => roster.people.filter((person) => person.roles.includes("custodian"));
 
@@ -56,14 +100,6 @@ export const keyOf = (person, id) => {
   const key = person.login_keys.find((text) => text.startsWith("passkey ") && text.split("/")[1] === id);
   if (!key) throw new Stop("unknown_key", "This passkey is not in the roster.", "Use one you enrolled with.");
   return key;
-};
-
-const byHash = async (api, folder, sha256Hex) => {
-  const text = await api.text(`/log/files/${folder}/${sha256Hex}.json`);
-  if (hex(await sha256(utf8(text))) !== sha256Hex) {
-    throw broken(`The ${folder} this device knows is not what the vault keeps.`);
-  }
-  return JSON.parse(text);
 };
 
 // A manifest never goes back, and one epoch has one.
@@ -77,13 +113,15 @@ export const changes = async (api, pins, found) => {
   const lines = [];
   if (!pins.roster_sha256) return ["You have not signed a roster of this vault on this device yet."];
   if (pins.roster_sha256 !== found.roster_sha256) {
-    const old = await byHash(api, "roster", pins.roster_sha256);
+    const old = JSON.parse(await byHash(api, "roster", pins.roster_sha256));
     const { roster } = found;
-    lines.push(`The roster changed since you last signed: ${old.k} of ${old.n} \u2192 ${roster.k} of ${roster.n}.`);
+    lines.push(`The roster changed since you last signed: version ${old.seq} \u2192 ${roster.seq}, ${roster.k} of ${roster.n} shares open it.`);
     for (const person of roster.people) {
       const before = old.people.find((other) => other.id === person.id);
       if (!before) lines.push(`+ ${person.name} joined as ${person.roles.join(", ")}`);
-      else if (!alike(before, person)) lines.push(`~ ${person.name} has other roles, keys or contacts`);
+      const differs = Object.keys({ ...before, ...person })
+        .filter((member) => before && !alike(before[member] ?? null, person[member] ?? null));
+      if (differs.length) lines.push(`~ ${person.name} has other ${differs.join(", ").replaceAll("_", " ")}`);
     }
     for (const person of old.people) {
       if (!roster.people.some((other) => other.id === person.id)) lines.push(`\u2212 ${person.name} left`);
@@ -106,7 +144,6 @@ const checkEpochOf = (terms, manifest, manifestSha256, found) =>
     ["threshold", terms.k === manifest.k && terms.n === manifest.n],
     ["number of approvals", terms.needed >= terms.k && terms.needed <= terms.n],
     ["roster", terms.roster_sha256 === found.roster_sha256],
-    ["roster of the epoch", manifest.roster_sha256 === found.roster_sha256],
     ["policy", terms.policy_sha256 === found.policy_sha256],
   ], (what) => `The terms' ${what} is not the approved one.`);
 
@@ -134,7 +171,10 @@ const checkRequest = async (terms, view, found) => {
   const rotation = terms.purpose === "rotate" && act.purpose !== "rotate";
   const useCase = found.policy.use_cases.find((each) => each.id === act.use_case);
   const scope = act.scope.length ? act.scope : useCase?.scope ?? [];
+  // A delay at any hour was not cut short; the two clocks may be a little apart.
+  const delay = useCase?.delay_when === "always" && terms.purpose === "incident" ? useCase.delay_minutes * 60_000 : 0;
   need([
+    ["delay", !delay || terms.not_before_ms >= act.at_ms + delay - clocksApartMs],
     ["purpose", act.purpose === terms.purpose || rotation],
     ["use case", act.use_case === terms.use_case],
     ["answers", alike(act.answers, terms.answers)],
@@ -143,6 +183,8 @@ const checkRequest = async (terms, view, found) => {
     ["target", alike(act.target, terms.target)],
     ["scope", alike(scope, terms.scope) || rotation],
     ["grants", alike(act.grants_to, terms.grants_to) || rotation],
+    ["displaced incident", (act.displaces ?? null) === (terms.displaces ?? null)],
+    ["continued incident", (act.continues ?? null) === (terms.continues ?? null)],
     ["minutes", act.max_minutes === terms.max_minutes || rotation],
     ["claim key", act.claim_key === terms.claim_key || rotation],
   ], (what) => `The terms' ${what} is not what was signed when it was opened.`);
@@ -161,7 +203,7 @@ export const terms = async (api, pins, found, id) => {
     && terms.v === version && terms.incident === id;
   if (!shown) throw broken(`The terms shown for ${id} are not the ones in the log.`);
   const manifest = terms.manifest_sha256 === found.manifest_sha256
-    ? found.manifest : await byHash(api, "manifests", terms.manifest_sha256);
+    ? found.manifest : JSON.parse(await byHash(api, "manifests", terms.manifest_sha256));
   checkManifest(manifest, pins, terms.kind);
   checkEpochOf(terms, manifest, await hashOf(manifest), found);
   if (terms.kind === "live") checkEpoch(pins, terms.epoch, terms.manifest_sha256);
@@ -171,7 +213,7 @@ export const terms = async (api, pins, found, id) => {
   if (!endless && Date.now() >= terms.expires_ms) {
     throw new Stop("lapsed", `${id} has lapsed.`, "The responder opens again if it is still needed.");
   }
-  return { view, terms, termsSha256, manifest, head };
+  return { view, terms, termsSha256, manifest, head, index: indexIn(found, manifest, pins.person) };
 };
 
 // Phrases of other incidents that collect: the likeliest mix-up. Best effort, they are decoys.

@@ -1,0 +1,45 @@
+// Every difference between two documents, one line each, complete: what is signed is shown.
+import { alike } from "./bytes.js";
+
+const isObject = (value) => value !== null && typeof value === "object";
+const titleOf = (item) => item.name ?? item.id;
+const shown = (value) => typeof value === "string" ? value || "nothing" : JSON.stringify(value ?? null);
+
+// Long keys by their beginning and end: what a person can compare by eye.
+const brief = (text) => {
+  const [kind, data] = text.split(" ");
+  if (data && data.length > 40) return `${kind} \u2026${data.slice(-12)}`;
+  return text.length > 60 && !text.includes(" ") ? `${text.slice(0, 8)}\u2026${text.slice(-12)}` : text;
+};
+
+const ofLists = (before, after, path) => {
+  const named = [...before, ...after].every((item) => isObject(item) && titleOf(item) !== undefined);
+  const key = named ? (item) => item.id ?? item.name : JSON.stringify;
+  const find = (list, item) => list.find((other) => key(other) === key(item));
+  const name = (item) => named ? titleOf(item) : brief(shown(item));
+  const lines = before.filter((item) => !find(after, item)).map((item) => `\u2212 ${path}: ${name(item)}`);
+  for (const item of after) {
+    const old = find(before, item);
+    if (!old) lines.push(`+ ${path}: ${name(item)}`, ...(named ? lists(`${path} ${titleOf(item)}`, item) : []));
+    else if (named) lines.push(...differences(old, item, `${path} ${titleOf(item)}`));
+  }
+  return lines.length ? lines : [`~ ${path}: another order`];
+};
+
+// What a new item says, member by member.
+const lists = (path, item) =>
+  Object.entries(item).filter(([member]) => !["id", "name"].includes(member))
+    .map(([member, value]) => `+ ${path}, ${member}: ${[value].flat().map((each) => brief(shown(each))).join(", ")}`);
+
+export const differences = (before, after, path = "") => {
+  const lines = [];
+  for (const member of new Set([...Object.keys(before), ...Object.keys(after)])) {
+    const [old, now] = [before[member] ?? null, after[member] ?? null];
+    const where = `${path} ${member}`.trim().replaceAll("_", " ");
+    if (alike(old, now)) continue;
+    if (Array.isArray(old) && Array.isArray(now)) lines.push(...ofLists(old, now, where));
+    else if (isObject(old) && isObject(now)) lines.push(...differences(old, now, where));
+    else lines.push(`~ ${where}: ${brief(shown(old))} \u2192 ${brief(shown(now))}`);
+  }
+  return lines;
+};
