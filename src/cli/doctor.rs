@@ -11,11 +11,12 @@ mod vault;
 
 use std::path::PathBuf;
 
+use secrecy::SecretString;
 use serde_json::json;
 
 use super::vault_parts::config_error;
 use super::{CliError, Exit, Globals, Output, escape};
-use crate::config::Config;
+use crate::config::{Config, read_secret};
 
 /// Arguments of `doctor`.
 #[derive(Debug, clap::Args)]
@@ -124,7 +125,10 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
     let mut answers = host::answers(&config);
     answers.extend(vault::answers(&config).await);
     match &args.credential_file {
-        Some(file) => answers.extend(live::answers(&config, file).await?),
+        Some(file) => {
+            let secret = read_secret(file).map_err(|e| config_error(&e))?;
+            answers.extend(live::answers(&config, &secret).await?);
+        }
         None => answers.push(Answer::bad(
             "databricks",
             Light::Unseen,
@@ -146,4 +150,17 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
         &lines.join("\n"),
     );
     Ok(if red { Exit::FAILED } else { Exit::DONE })
+}
+
+/// Every live check as lines to read, and whether one is red: for whoever holds a secret already.
+///
+/// # Errors
+/// A configuration that cannot be used.
+pub(super) async fn live_table(
+    config: &Config,
+    secret: &SecretString,
+) -> Result<(bool, Vec<String>), CliError> {
+    let answers = live::answers(config, secret).await?;
+    let red = answers.iter().any(|answer| answer.light == Light::Red);
+    Ok((red, answers.iter().map(Answer::line).collect()))
 }

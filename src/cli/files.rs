@@ -16,7 +16,8 @@ const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
 /// # Errors
 /// What the file system says, with the path.
 pub(super) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let named = path.parent().filter(|one| !one.as_os_str().is_empty());
+    let folder = named.unwrap_or(Path::new("."));
     let mut tail = [0; 6];
     getrandom::fill(&mut tail)
         .map_err(|why| CliError::failed("random", format!("no randomness: {why}")))?;

@@ -2,6 +2,8 @@
 //!
 //! The secret a person has seen is rotated at once; only its successor is ever sealed.
 
+mod guided;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -28,20 +30,25 @@ use crate::store::{Genesis, Store, StoreError};
 #[command(
     after_help = "Examples:\n  breakglass init --config breakglass.toml --roster roster.toml \
     --policy policy.toml --credential-file secret.txt\n  breakglass init --config breakglass.toml \
-    --roster roster.toml --policy policy.toml --credential-file -\n\nThe file holds the OAuth \
+    --roster roster.toml --policy policy.toml --credential-file -\n  breakglass init --guided --config \
+    breakglass.toml\n\n`--guided` asks for everything at the terminal, checks each answer against \
+    Databricks, writes the three files and goes on; files that stand are kept.\n\nThe file holds the OAuth \
     secret of the break-glass principal and nothing else, readable by nobody else. `init` proves \
     it dead; delete the file afterwards. Safe to run again after a crash."
 )]
 pub struct Args {
+    /// Ask for everything step by step, check it, write the files, then go on
+    #[arg(long, conflicts_with = "credential_file")]
+    pub guided: bool,
     /// The people: roster.toml
-    #[arg(long, value_name = "FILE")]
-    pub roster: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "guided")]
+    pub roster: Option<PathBuf>,
     /// Use cases and their tree: policy.toml
-    #[arg(long, value_name = "FILE")]
-    pub policy: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "guided")]
+    pub policy: Option<PathBuf>,
     /// File with the principal's OAuth secret, or - to be asked
-    #[arg(long, value_name = "FILE")]
-    pub credential_file: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "guided")]
+    pub credential_file: Option<PathBuf>,
     /// Databricks' id of that secret, when several are alive
     #[arg(long, value_name = "ID")]
     pub secret_id: Option<String>,
@@ -50,24 +57,79 @@ pub struct Args {
     pub allow_single_unlocker: bool,
 }
 
+/// Where the secret is.
+enum Source {
+    /// In a file, or `-`: read once everything else is known to be in order.
+    File(PathBuf),
+    /// Typed already.
+    Typed(SecretString),
+}
+
+/// What `init` goes by: three files and the secret.
+struct Given {
+    config: PathBuf,
+    roster: PathBuf,
+    policy: PathBuf,
+    secret: Source,
+    secret_id: Option<String>,
+    allow_single_unlocker: bool,
+}
+
 /// Makes the vault.
 ///
 /// # Errors
 /// Bad files (2), Databricks out of reach (10), a rotation left owed (1).
 pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, CliError> {
     harden_process().map_err(|e| CliError::failed("harden", e.to_string()))?;
-    let path = globals.config.clone().ok_or_else(|| {
+    if !args.guided {
+        let given = given(args, globals)?;
+        return make(given, out).await;
+    }
+    super::vault_parts::keep_files_private();
+    let Some(chosen) = guided::prepare(&args, globals, out).await? else {
+        return Ok(guided::later(globals, out));
+    };
+    let given = Given {
+        config: chosen.config,
+        roster: chosen.roster,
+        policy: chosen.policy,
+        secret: Source::Typed(chosen.secret),
+        secret_id: chosen.secret_id,
+        allow_single_unlocker: chosen.allow_single_unlocker,
+    };
+    make(given, out).await
+}
+
+/// The files of the command line.
+fn given(args: Args, globals: &Globals) -> Result<Given, CliError> {
+    let config = globals.config.clone().ok_or_else(|| {
         CliError::usage("which configuration?").hint("breakglass init --config breakglass.toml …")
     })?;
-    let parts = Parts::read(&path)?;
-    let (roster, waived) = read_roster(&args, &parts)?;
-    let policy = read_policy(&args.policy, &parts)?;
-    let secret = read_credential(&args.credential_file, out).await?;
+    let missing = || CliError::usage("--roster, --policy and --credential-file belong together");
+    let file = args.credential_file.clone().ok_or_else(missing)?;
+    Ok(Given {
+        config,
+        roster: args.roster.clone().ok_or_else(missing)?,
+        policy: args.policy.clone().ok_or_else(missing)?,
+        secret: Source::File(file),
+        secret_id: args.secret_id,
+        allow_single_unlocker: args.allow_single_unlocker,
+    })
+}
+
+async fn make(given: Given, out: &Output) -> Result<Exit, CliError> {
+    let parts = Parts::read(&given.config)?;
+    let (roster, waived) = read_roster(&given, &parts)?;
+    let policy = read_policy(&given.policy, &parts)?;
+    let secret = match given.secret {
+        Source::File(file) => read_credential(&file, out).await?,
+        Source::Typed(secret) => secret,
+    };
     let store = open_or_create(&parts, &roster, &policy, &waived, out).await?;
     let app = parts.app(store.clone()).await?;
     let credential = credential(&parts, &secret)?;
     let result = app
-        .initialise(credential, args.secret_id.as_deref(), &|text| {
+        .initialise(credential, given.secret_id.as_deref(), &|text| {
             out.talk(&format!("  … {text}"))
         })
         .await;
@@ -90,7 +152,7 @@ fn read_text(path: &Path) -> Result<String, CliError> {
         .map_err(|e| CliError::usage(format!("cannot read {}: {e}", path.display())))
 }
 
-fn read_roster(args: &Args, parts: &Parts) -> Result<(Roster, Vec<String>), CliError> {
+fn read_roster(args: &Given, parts: &Parts) -> Result<(Roster, Vec<String>), CliError> {
     let wrong =
         |e: &dyn std::fmt::Display| CliError::usage(format!("{}: {e}", args.roster.display()));
     let file = RosterFile::parse(&read_text(&args.roster)?).map_err(|e| wrong(&e))?;

@@ -25,13 +25,13 @@ pub(super) struct Parts {
 
 /// Whatever the vault writes is for its own user alone: database, log, lock file, seed.
 #[cfg(unix)]
-fn keep_files_private() {
+pub(super) fn keep_files_private() {
     // The former mask is nobody's business any more.
     let _ = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
 }
 
 #[cfg(not(unix))]
-fn keep_files_private() {}
+pub(super) fn keep_files_private() {}
 
 impl Parts {
     pub(super) fn read(path: &Path) -> Result<Self, CliError> {

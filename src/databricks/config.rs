@@ -38,6 +38,10 @@ pub struct Config {
     /// Address to connect to for every workspace host (private link); names stay as they are.
     #[serde(default)]
     pub workspace_address: Option<IpAddr>,
+    /// Addresses from which Databricks sees this vault come: `doctor` looks for them on IP access
+    /// lists. Used for nothing else.
+    #[serde(default)]
+    pub egress_addresses: Vec<IpAddr>,
     /// How the principal comes to be admin of the target workspace.
     #[serde(default)]
     pub workspace_admin: WorkspaceAdmin,

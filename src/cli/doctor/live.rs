@@ -2,12 +2,11 @@
 //! the principal who it should be, what may it do, how many secrets live, how far the clocks are
 //! apart. Reads only.
 
-use std::path::Path;
+use secrecy::SecretString;
 
 use super::{Answer, Light};
-use crate::cli::vault_parts::config_error;
 use crate::cli::{CliError, clock};
-use crate::config::{Config, read_secret};
+use crate::config::Config;
 use crate::databricks::{CallError, Client, Minted, Upstream};
 use crate::domain::time::SECOND_MS;
 
@@ -19,14 +18,16 @@ const ROOM: usize = 3;
 /// Every live check.
 ///
 /// # Errors
-/// A credential file that cannot be read, or a configuration that cannot be used.
-pub(super) async fn answers(config: &Config, file: &Path) -> Result<Vec<Answer>, CliError> {
+/// A configuration that cannot be used.
+pub(super) async fn answers(
+    config: &Config,
+    secret: &SecretString,
+) -> Result<Vec<Answer>, CliError> {
     let client =
         Client::new(&config.databricks).map_err(|e| CliError::usage(format!("databricks: {e}")))?;
-    let secret = read_secret(file).map_err(|e| config_error(&e))?;
     let mut answers = vec![clocks(&client).await];
     match client
-        .mint(&Upstream::Account, &secret, clock::now().0)
+        .mint(&Upstream::Account, secret, clock::now().0)
         .await
     {
         Ok(bearer) => {
@@ -38,7 +39,7 @@ pub(super) async fn answers(config: &Config, file: &Path) -> Result<Vec<Answer>,
     }
     for id in config.databricks.workspaces.keys() {
         let at = Upstream::Workspace(id.clone());
-        answers.push(match client.mint(&at, &secret, clock::now().0).await {
+        answers.push(match client.mint(&at, secret, clock::now().0).await {
             Ok(bearer) => workspace(&client, &at, id, &bearer).await,
             Err(why) => failed("workspace", &why),
         });

@@ -221,6 +221,7 @@ impl TestVault {
             proxy: None,
             ca_file: None,
             workspace_address: None,
+            egress_addresses: Vec::new(),
             workspace_admin: breakglass::databricks::WorkspaceAdmin::AtOpen,
             waits: self.waits.clone(),
         };
