@@ -89,6 +89,10 @@ const MAY_LOOK: &[(&str, &str)] = &[
         "moves the secret a person gave into locked memory",
     ),
     (
+        "cli/init/guided/place.rs",
+        "writes a channel's secret, as typed, to the file the configuration names",
+    ),
+    (
         "cli/client/keys.rs",
         "hands a passphrase to the key's decryption",
     ),

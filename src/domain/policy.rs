@@ -24,6 +24,9 @@ pub use file::{PolicyFile, PolicyFileError};
 pub const MAX_SESSION_MINUTES: u32 = 240;
 /// No review may be due later (PROTOCOL §9).
 pub const MAX_REVIEW_DUE_HOURS: u32 = 14 * 24;
+/// Longest wait before an opening, minutes: three days. What may wait longer needs no emergency
+/// access, and terms that nobody remembers should not come due.
+pub const MAX_DELAY_MINUTES: u32 = 3 * 24 * 60;
 /// Most questions in a tree; a tree that people walk at night is short.
 pub const MAX_QUESTIONS: usize = 30;
 
@@ -332,6 +335,9 @@ impl Policy {
         }
         self.use_cases.iter().try_for_each(|u| {
             limit("max_minutes", u.max_minutes, MAX_SESSION_MINUTES)?;
+            if u.delay_minutes > 0 {
+                limit("delay_minutes", u.delay_minutes, MAX_DELAY_MINUTES)?;
+            }
             Scope::parse(&u.scope)
                 .map(|_| ())
                 .map_err(|error| PolicyError::Scope {

@@ -133,6 +133,10 @@ fn every_rule_of_the_policy_is_refused_with_its_own_sentence() {
             "max_minutes is 241, the limit is 240",
         ),
         (|p| p.use_cases[0].max_minutes = 0, "max_minutes is 0"),
+        (
+            |p| p.use_cases[2].delay_minutes = 4_321,
+            "delay_minutes is 4321, the limit is 4320",
+        ),
         (|p| p.review_due_hours = 337, "review_due_hours is 337"),
         (
             |p| p.tree[0].yes = Next::Question("gone".into()),
