@@ -6,11 +6,11 @@
 use std::process::ExitCode;
 
 use breakglass::cli::{Output, tree};
+use breakglass::sealed::allocator::Allocator;
 use clap::Parser as _;
 
 #[global_allocator]
-static ALLOCATOR: zeroizing_alloc::ZeroAlloc<mimalloc::MiMalloc> =
-    zeroizing_alloc::ZeroAlloc(mimalloc::MiMalloc);
+static ALLOCATOR: Allocator = breakglass::sealed::allocator::ALLOCATOR;
 
 fn main() -> ExitCode {
     let cli = tree::Cli::parse();

@@ -6,6 +6,7 @@
 pub mod age_file;
 #[cfg(test)]
 mod age_file_vectors;
+pub mod allocator;
 pub mod ceremony;
 pub mod envelope;
 pub mod epoch;
