@@ -89,14 +89,17 @@ impl App {
     /// The log cannot be written: cut, do what the emergency log can take, wipe, exit; the restart
     /// finds a rotation owed (PROTOCOL §11).
     pub(super) fn log_is_lost(&self, why: &str) {
+        // Every commit that fails comes here, also while the emergency log's work goes on: that work
+        // ends the process itself, and nobody else may before it.
+        let mut ends_itself = self.inner.memory.ends_itself();
         let held = self.inner.memory.is_unsealed() || self.inner.memory.session().is_some();
         tracing::error!(why, held, "the log cannot be written");
         // Cutting calls never needs a log. What the vault may still do at Databricks needs a
         // record, and takes the credential along.
         drop(self.inner.memory.end_session());
-        let goes_back = self.go_back_without_log(why);
+        *ends_itself = *ends_itself || self.go_back_without_log(why);
         self.inner.memory.wipe_all();
-        if goes_back {
+        if *ends_itself {
             return;
         }
         if held || !self.inner.store.is_writable() {

@@ -28,6 +28,18 @@ fn rules_hold(vault: &TestVault) {
     }
 }
 
+/// An export that ends between the emergency log's entries and their checkpoint is refused.
+fn cut_before_its_checkpoint_it_does_not_hold(vault: &TestVault) {
+    let entries = vault.entries();
+    let bound = entries.iter().position(|e| e.kind == "emergency.bound");
+    let mut check = RuleCheck::new(entries[0].text("origin").unwrap());
+    for seq in 0..bound.unwrap() as u64 {
+        let bytes = vault.block(vault.store().entry(seq)).unwrap().unwrap();
+        check.check(seq, &bytes).unwrap();
+    }
+    check.check_emergency_covered().unwrap_err();
+}
+
 #[test]
 fn a_broken_log_deletes_the_session_secret_on_the_emergency_log_which_is_bound_later() {
     let mut vault = TestVault::new();
@@ -67,6 +79,7 @@ fn a_broken_log_deletes_the_session_secret_on_the_emergency_log_which_is_bound_l
     assert_eq!(vault.count("emergency.bound"), 1);
     assert_eq!(vault.alerts_queued("emergency.bound"), 1);
     rules_hold(&vault);
+    cut_before_its_checkpoint_it_does_not_hold(&vault);
     bring_home(&vault, &incident);
     all_is_well(&vault);
     // Bound once: another start adds nothing.
@@ -74,6 +87,25 @@ fn a_broken_log_deletes_the_session_secret_on_the_emergency_log_which_is_bound_l
     with_emergency_log(&vault);
     assert_eq!(vault.count("emergency.bound"), 1);
     assert_eq!(vault.count("emergency.opened"), 1);
+}
+
+#[test]
+fn a_second_commit_that_fails_leaves_the_emergency_logs_work_its_time() {
+    let vault = TestVault::new();
+    with_emergency_log(&vault);
+    vault.opened();
+    assert_eq!(vault.live_secrets().len(), 2);
+    vault.knobs(|knobs| knobs.first_byte_delay_ms = 150);
+    vault.break_at("log.tick");
+    drop(vault.block(vault.app().beat()).unwrap_err());
+    // The calls that were cut write their ends, the outbox its tries: all of them fail now.
+    drop(vault.block(vault.app().beat()).unwrap_err());
+    assert!(
+        !vault.app().log_lost().is_cancelled(),
+        "the delete is on its way"
+    );
+    vault.wait_for_log_loss();
+    assert_eq!(vault.live_secrets(), [vault.current_epoch().secret_id]);
 }
 
 #[test]
