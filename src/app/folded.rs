@@ -3,7 +3,9 @@
 
 use super::App;
 use super::error::AppError;
+use super::step::MAX_TRIES;
 use crate::audit::entry::parse_entry;
+use crate::domain::ids::IncidentId;
 use crate::domain::incident::{Event, Incident};
 use crate::domain::terms::Terms;
 use crate::store::change::DocumentKind;
@@ -12,18 +14,32 @@ use crate::store::change::DocumentKind;
 const PAGE: u32 = 1_000;
 
 impl App {
-    /// Folds the log's entries about an incident and compares them with its row: whoever can
-    /// write to the database cannot add an approval, lower a number or bring back what was
-    /// withdrawn (DESIGN §4.15).
-    pub(super) async fn row_is_the_logs(&self, incident: &Incident) -> Result<(), AppError> {
+    /// The incident, if its row is what the log's entries fold to: whoever can write to the
+    /// database cannot add an approval, lower a number or bring back what was withdrawn
+    /// (DESIGN §4.15). Answers are committed meanwhile; only a row that stood still is judged.
+    ///
+    /// # Errors
+    /// [`AppError::Inconsistent`] for a row that was changed by hand.
+    pub(super) async fn trusted(&self, id: &IncidentId) -> Result<Incident, AppError> {
+        for _ in 0..MAX_TRIES {
+            let (incident, version) = self.load(id).await?;
+            if self.fold(id).await?.as_ref() == Some(&incident) {
+                return Ok(incident);
+            }
+            if self.load(id).await?.1 == version {
+                return Err(AppError::Inconsistent(format!(
+                    "the row of {id} is not what the log says: it was changed"
+                )));
+            }
+        }
+        Err(AppError::Overloaded)
+    }
+
+    async fn fold(&self, id: &IncidentId) -> Result<Option<Incident>, AppError> {
         let mut folded: Option<Incident> = None;
         let mut from = 0;
         loop {
-            let page = self
-                .inner
-                .store
-                .entries_of_incident(&incident.id, from, PAGE)
-                .await?;
+            let page = self.inner.store.entries_of_incident(id, from, PAGE).await?;
             for (seq, bytes) in &page {
                 from = seq + 1;
                 let entry =
@@ -41,13 +57,7 @@ impl App {
                 break;
             }
         }
-        if folded.as_ref() == Some(incident) {
-            return Ok(());
-        }
-        Err(AppError::Inconsistent(format!(
-            "the row of {} is not what the log says: it was changed",
-            incident.id
-        )))
+        Ok(folded)
     }
 
     async fn with_terms(&self, event: Event) -> Result<Event, AppError> {

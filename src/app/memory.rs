@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::page_login::Codes;
 use super::permit::{Burst, Desk};
+use super::secrets::pause;
 use super::told::Told;
 use crate::databricks::Forwarder;
 use crate::domain::ids::{Digest, IncidentId, PersonId, SessionId};
@@ -18,6 +19,10 @@ use crate::domain::terms::Target;
 use crate::domain::time::Timestamp;
 use crate::sealed::secret::Credential;
 use crate::sealed::vault::IncidentKey;
+
+/// How often an identity in use is asked for, and the pause between; 5 seconds in all.
+const KEY_TRIES: u32 = 500;
+const KEY_PAUSE_MS: u64 = 10;
 
 /// The unsealed credential, from Opening to DONE.
 pub(super) struct Unsealed {
@@ -116,6 +121,8 @@ pub(super) struct Memory {
     page_codes: Mutex<Codes>,
     /// Giving a right and taking rights away exclude each other.
     pub(super) rights_hand: tokio::sync::Mutex<()>,
+    /// The log is lost and the emergency log's work ends the process when it is done.
+    ends_itself: Mutex<bool>,
     /// One Opening or way back at a time.
     pub(super) vault_hand: Arc<tokio::sync::Mutex<()>>,
 }
@@ -131,6 +138,13 @@ impl Memory {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Held while it is decided how a lost log ends the process.
+    pub(super) fn ends_itself(&self) -> MutexGuard<'_, bool> {
+        self.ends_itself
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn put_key(&self, incident: &IncidentId, key: IncidentKey) {
         self.keys().insert(incident.clone(), Arc::new(key));
     }
@@ -139,9 +153,22 @@ impl Memory {
         self.keys().get(incident).cloned()
     }
 
-    /// Takes the identity out for unsealing, which consumes it. A share that is being checked at
-    /// this moment still holds it; then the caller tries again.
-    pub(super) fn take_key(&self, incident: &IncidentId) -> Option<IncidentKey> {
+    /// Takes the identity out for unsealing, which consumes it; `None` when there is none. Whoever
+    /// checks a share at this moment holds it for some milliseconds more: this waits for that.
+    pub(super) async fn take_key(&self, incident: &IncidentId) -> Option<IncidentKey> {
+        for _ in 0..KEY_TRIES {
+            if let Some(key) = self.free_key(incident) {
+                return Some(key);
+            }
+            if !self.has_key(incident) {
+                break;
+            }
+            pause(KEY_PAUSE_MS).await;
+        }
+        None
+    }
+
+    fn free_key(&self, incident: &IncidentId) -> Option<IncidentKey> {
         let mut keys = self.keys();
         match Arc::try_unwrap(keys.remove(incident)?) {
             Ok(key) => Some(key),

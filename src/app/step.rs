@@ -21,7 +21,7 @@ use crate::store::change::{Alert, RowChange};
 use crate::store::{Commit, CommitError, Committed, Conflict};
 
 /// How often a step is decided anew because another one came between.
-const MAX_TRIES: usize = 8;
+pub(super) const MAX_TRIES: usize = 8;
 /// Name of the fact that says since when a rotation is owed.
 pub(super) const ROTATION_OWED: &str = "rotation_owed_since_ms";
 
@@ -247,6 +247,9 @@ impl App {
                 AppError::Inconsistent(format!("conflict in the store: {conflict:?}"))
             }
             CommitError::Overloaded => AppError::Overloaded,
+            // A row or an entry that the store does not take: nothing of it was written, and the
+            // next commit is not worse for it.
+            CommitError::Invalid(why) => AppError::Inconsistent(why),
             error => {
                 self.log_is_lost(&error.to_string());
                 AppError::LogLost(error.to_string())

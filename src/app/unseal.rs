@@ -28,6 +28,10 @@ impl App {
         self.spawn(async move {
             // One Opening or way back at a time; the next waits here.
             let hand = Arc::clone(&app.inner.memory.vault_hand).lock_owned().await;
+            // Asked to stop while it waited: nothing new begins (PROTOCOL §11).
+            if app.is_stopping() {
+                return;
+            }
             match app.begin(&id).await {
                 Ok(Some(incident)) => app.after_unsealing(incident, hand).await,
                 Ok(None) => {}
@@ -46,9 +50,13 @@ impl App {
             return Ok(None);
         }
         // Nothing is unsealed on the word of a row alone.
-        if let Err(error) = self.row_is_the_logs(&incident).await {
-            return Err(self.distrusted(id, error).await);
-        }
+        let incident = match self.trusted(id).await {
+            Ok(incident) => incident,
+            Err(error @ AppError::Inconsistent(_)) => {
+                return Err(self.distrusted(id, error).await);
+            }
+            Err(error) => return Err(error),
+        };
         // The way back never waits for room or for a check.
         if incident.terms.purpose != Purpose::Rotate && self.opens_nothing().is_some() {
             return Ok(None);
@@ -152,6 +160,7 @@ impl App {
             .inner
             .memory
             .take_key(&incident.id)
+            .await
             .ok_or(AppError::Sealed("this incident's identity is gone"))?;
         let (label, keys) = (release_label(incident)?, epoch_keys(&manifest));
         // CPU work of a few milliseconds, off the threads that serve others.
