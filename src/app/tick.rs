@@ -6,7 +6,7 @@ use super::App;
 use super::error::AppError;
 use super::step::{ROTATION_OWED, With};
 use crate::domain::incident::command::Command;
-use crate::domain::incident::{Incident, OPENING_MS, Phase};
+use crate::domain::incident::{CloseCause, Incident, OPENING_MS, Phase};
 use crate::domain::terms::Purpose;
 
 impl App {
@@ -18,7 +18,14 @@ impl App {
         self.end_overdue_session().await?;
         let live = self.inner.store.live_incidents().await?;
         for (incident, _) in &live {
-            self.tick_incident(incident).await?;
+            // One that cannot go on holds up nobody else's time.
+            match self.tick_incident(incident).await {
+                Err(error @ AppError::LogLost(_)) => return Err(error),
+                Err(error) => {
+                    tracing::error!(incident = %incident.id, %error, "time stands still for it");
+                }
+                Ok(()) => {}
+            }
         }
         self.page_due().await?;
         self.ask_if_owed(&live).await?;
@@ -30,18 +37,22 @@ impl App {
         self.remind_provers().await
     }
 
-    /// The deadline holds by the wall clock and by the boot clock, whichever says so first.
+    /// The deadline holds by the wall clock and by the boot clock, whichever says so first, and
+    /// whatever state the store is in: cutting calls needs no log.
     async fn end_overdue_session(&self) -> Result<(), AppError> {
         let Some(session) = self.inner.memory.session() else {
             return Ok(());
         };
-        let boot_over = self.inner.clock.boot_ms() >= session.exp_boot_ms;
-        if boot_over && self.now() < session.exp {
-            self.cut(
-                &session.incident,
-                crate::domain::incident::CloseCause::Deadline,
-            )
-            .await?;
+        if !self.is_past_its_end(&session) {
+            return Ok(());
+        }
+        session.cut.cancel();
+        match self.cut(&session.incident, CloseCause::Deadline).await {
+            Err(error @ AppError::LogLost(_)) => return Err(error),
+            Err(error) => {
+                tracing::error!(incident = %session.incident, %error, "cut, and not closed yet");
+            }
+            Ok(()) => {}
         }
         Ok(())
     }

@@ -92,9 +92,12 @@ impl App {
     /// Cut, or past its end by either clock: deadlines are looked at when used, not only by a
     /// timer (DESIGN §4.8).
     pub(in crate::app) fn is_over(&self, session: &LiveSession) -> bool {
-        session.cut.is_cancelled()
-            || self.now() >= session.exp
-            || self.inner.clock.boot_ms() >= session.exp_boot_ms
+        session.cut.is_cancelled() || self.is_past_its_end(session)
+    }
+
+    /// Past its end by the wall clock or the boot clock.
+    pub(in crate::app) fn is_past_its_end(&self, session: &LiveSession) -> bool {
+        self.now() >= session.exp || self.inner.clock.boot_ms() >= session.exp_boot_ms
     }
 
     /// Whole seconds until the session ends by itself.

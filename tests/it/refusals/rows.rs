@@ -87,6 +87,24 @@ fn an_approval_that_was_withdrawn_cannot_be_written_back() {
 }
 
 #[test]
+fn a_row_that_was_changed_does_not_hold_up_the_end_of_anothers_session() {
+    let vault = TestVault::new();
+    let (open, claim_key) = vault.opened();
+    let token = vault.claim(&open, &claim_key).unwrap().token;
+    let (asking, _) = vault.open();
+    vault.sql(&format!(
+        "UPDATE incident SET doc = replace(doc, '\"max_minutes\":30', '\"max_minutes\":59') \
+         WHERE id = '{}'",
+        asking.id
+    ));
+    vault.pass_ms(31 * 60_000);
+    drop(vault.block(vault.app().tick()));
+    vault.settle();
+    assert!(!vault.token_opens(&token));
+    assert!(matches!(vault.incident(&open.id).phase, Phase::InReview(_)));
+}
+
+#[test]
 fn a_claim_key_written_into_a_row_gets_no_token() {
     let vault = TestVault::new();
     let (incident, claim_key) = vault.opened();
