@@ -9,7 +9,6 @@ use serde_json::Value;
 
 use super::acts::Caller;
 use super::error::AppError;
-use super::login::LOGIN_MS;
 use super::step::draft;
 use super::{App, chance};
 use crate::api::{LoginReply, PageCode};
@@ -32,6 +31,8 @@ pub(super) struct Waiting {
     person: PersonId,
     key: String,
     expires_at_ms: Timestamp,
+    /// When the login that made it ends.
+    login_ends_ms: Timestamp,
 }
 
 /// Codes by their hash.
@@ -55,6 +56,7 @@ impl App {
             person: login.person,
             key: login.key,
             expires_at_ms: now.plus_ms(CODE_MS),
+            login_ends_ms: login.expires_at_ms,
         };
         let expires_ms = waiting.expires_at_ms.0;
         let mut codes = self.inner.memory.page_codes();
@@ -84,13 +86,16 @@ impl App {
         let facts = self.inner.facts.get();
         let waiting = found.filter(|waiting| {
             let owner = facts.roster.owner_of_key(&waiting.key);
-            waiting.expires_at_ms > now && owner.is_some_and(|p| p.id == waiting.person)
+            waiting.expires_at_ms > now
+                && waiting.login_ends_ms > now
+                && owner.is_some_and(|p| p.id == waiting.person)
         });
         let Some(waiting) = waiting else {
             return self.no_login(None, from, "not a code for the page").await;
         };
         let token = chance::token("bgl_")?;
-        let expires_at_ms = now.plus_ms(LOGIN_MS);
+        // A signature is good for eight hours (PROTOCOL §4), however often it changes its window.
+        let expires_at_ms = waiting.login_ends_ms;
         let row = RowChange::PutLogin {
             token_sha256: Digest::of(token.as_bytes()),
             person: waiting.person.clone(),

@@ -2,6 +2,7 @@
 //! page forbids the browser.
 
 use breakglass::api::PageCode;
+use breakglass::app::login::LOGIN_MS;
 use breakglass::domain::time::SECOND_MS;
 use breakglass::web::page_table;
 use reqwest::{Method, RequestBuilder, Response};
@@ -100,6 +101,25 @@ async fn a_code_from_the_command_line_signs_a_browser_in_once() {
     let again = vault.ask_once(enter()).await;
     assert_eq!(again.status(), 401);
     assert!(again.headers().get("set-cookie").is_none());
+}
+
+#[tokio::test]
+async fn a_browsers_login_ends_with_the_one_that_made_it() {
+    let vault = Vault::start().await;
+    let ada = vault.login("ada").await;
+    vault.clock.pass_ms(LOGIN_MS - 60 * SECOND_MS);
+    let code: PageCode = ok(ada.post("/api/v1/login/page", &()).await).await;
+    let form = [("code", code.code.as_str())];
+    let entered = vault
+        .ask_once(browser(&vault, Method::POST, "/sign-in").form(&form))
+        .await;
+    let cookie = entered.headers()["set-cookie"].to_str().unwrap().to_owned();
+    let pair = cookie.split(';').next().unwrap().to_owned();
+    let board = || sent(vault.ask(Method::GET, "/").header("cookie", &pair));
+    assert!(board().await.text().await.unwrap().contains("Signed in as"));
+    vault.clock.pass_ms(60 * SECOND_MS);
+    let later = board().await.text().await.unwrap();
+    assert!(!later.contains("Signed in as"), "eight hours are over");
 }
 
 #[tokio::test]
