@@ -15,7 +15,7 @@ use super::memory::LiveSession;
 use super::secrets::pause;
 use super::step::draft;
 use super::undo::Tokens;
-use crate::audit::entry::Draft;
+use crate::audit::entry::{Draft, parse_entry};
 use crate::databricks::{CallError, Upstream};
 use crate::domain::ids::{Digest, IncidentId};
 use crate::store::change::{RowChange, Snapshot};
@@ -24,6 +24,8 @@ use crate::store::change::{RowChange, Snapshot};
 const TRIES: u32 = 20;
 /// Pause between them, milliseconds; never longer than the configured longest.
 const PAUSE_MS: u64 = 2_000;
+/// Entries of an incident read at once.
+const PAGE: u32 = 1_000;
 /// Lines of one kind that an entry names; the rest is counted.
 const MOST_LINES: usize = 100;
 
@@ -54,10 +56,10 @@ impl App {
                 let taken = tokio::select! {
                     biased;
                     () = session.cut.cancelled() => return,
-                    taken = app.survey(&tokens, &session.incident, "before", workspace) => taken,
+                    taken = app.survey_now(&tokens, &session.incident, workspace) => taken,
                 };
                 match taken {
-                    Ok(_) => return session.surveyed.cancel(),
+                    Ok(()) => return session.surveyed.cancel(),
                     Err(error) => tracing::warn!(%error, "the snapshot before could not be taken"),
                 }
                 let longest = app.inner.databricks.config().waits.delete_retry_max_ms;
@@ -66,14 +68,27 @@ impl App {
         });
     }
 
-    /// The snapshot after, and what differs. Without one before there is nothing to compare, and
-    /// the record says so.
+    async fn survey_now(
+        &self,
+        tokens: &Tokens,
+        incident: &IncidentId,
+        workspace: Option<String>,
+    ) -> Result<(), AppError> {
+        let survey = self.read_all(tokens, workspace).await?;
+        self.keep(incident, "before", &survey, Vec::new()).await
+    }
+
+    /// The snapshot after, and what differs. A session without one before cannot be compared, and
+    /// the record says so: nothing here holds up the rotation.
     pub(super) async fn survey_after(
         &self,
         tokens: &Tokens,
         incident: &IncidentId,
     ) -> Result<(), AppError> {
         let Some(before) = self.inner.store.snapshot(incident, "before").await? else {
+            if self.had_session(incident).await? {
+                return self.not_compared(incident, "no snapshot before").await;
+            }
             return Ok(());
         };
         if self
@@ -85,46 +100,68 @@ impl App {
         {
             return Ok(());
         }
-        let before: Survey = serde_json::from_str(&before.body)
-            .map_err(|e| AppError::Inconsistent(format!("snapshot of {incident}: {e}")))?;
+        let Ok(before) = serde_json::from_str::<Survey>(&before.body) else {
+            return self
+                .not_compared(incident, "the snapshot before cannot be read")
+                .await;
+        };
         let workspace = self.load(incident).await?.0.terms.target.workspace;
-        match self.survey(tokens, incident, "after", workspace).await {
+        match self.read_all(tokens, workspace).await {
+            // One commit: a crash leaves neither the snapshot nor what differs, or both.
             Ok(after) => {
-                let entries = differences(incident, &before, &after);
-                if entries.is_empty() {
-                    return Ok(());
-                }
-                self.record(entries, Vec::new(), Vec::new(), None)
-                    .await
-                    .map(drop)
+                let differing = differences(incident, &before, &after);
+                self.keep(incident, "after", &after, differing).await
             }
-            // Comparing must not hold up the rotation; that it was not done is a review item.
-            Err(AppError::Databricks(error)) => {
-                let entry = draft(
-                    "snapshot.failed",
-                    [
-                        ("inc", Value::from(incident.as_str())),
-                        ("why", Value::from(error.to_string())),
-                    ],
-                );
-                self.record(vec![entry], Vec::new(), Vec::new(), None)
-                    .await
-                    .map(drop)
-            }
-            Err(error) => Err(error),
+            Err(error) => self.not_compared(incident, &error.to_string()).await,
         }
     }
 
-    async fn survey(
+    /// Leaves a review item: what stayed behind is to be looked for by hand.
+    async fn not_compared(&self, incident: &IncidentId, why: &str) -> Result<(), AppError> {
+        let entry = draft(
+            "snapshot.failed",
+            [
+                ("inc", Value::from(incident.as_str())),
+                ("why", Value::from(why)),
+            ],
+        );
+        self.record(vec![entry], Vec::new(), Vec::new(), None)
+            .await
+            .map(drop)
+    }
+
+    /// Whether a session was ever open: its entry stands before any call's.
+    async fn had_session(&self, incident: &IncidentId) -> Result<bool, AppError> {
+        let mut from = 0;
+        loop {
+            let page = self
+                .inner
+                .store
+                .entries_of_incident(incident, from, PAGE)
+                .await?;
+            for (seq, bytes) in &page {
+                from = seq + 1;
+                let entry =
+                    parse_entry(bytes).map_err(|e| AppError::Inconsistent(e.to_string()))?;
+                if entry.kind == "session.open" {
+                    return Ok(true);
+                }
+            }
+            if page.len() < PAGE as usize {
+                return Ok(false);
+            }
+        }
+    }
+
+    async fn keep(
         &self,
-        tokens: &Tokens,
         incident: &IncidentId,
         moment: &'static str,
-        workspace: Option<String>,
-    ) -> Result<Survey, AppError> {
-        let survey = self.read_all(tokens, workspace).await?;
+        survey: &Survey,
+        differing: Vec<Draft>,
+    ) -> Result<(), AppError> {
         let body =
-            serde_json::to_string(&survey).map_err(|e| AppError::Inconsistent(e.to_string()))?;
+            serde_json::to_string(survey).map_err(|e| AppError::Inconsistent(e.to_string()))?;
         let counts: Vec<String> = survey
             .lists
             .iter()
@@ -151,9 +188,11 @@ impl App {
             body,
             at_ms: self.now(),
         });
-        self.record(vec![entry], vec![row], Vec::new(), None)
-            .await?;
-        Ok(survey)
+        let mut entries = vec![entry];
+        entries.extend(differing);
+        self.record(entries, vec![row], Vec::new(), None)
+            .await
+            .map(drop)
     }
 
     async fn read_all(
