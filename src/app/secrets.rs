@@ -61,6 +61,15 @@ impl Measured {
     }
 }
 
+/// What one look at the list of secrets showed of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Listed {
+    /// All that can be there.
+    All,
+    /// One whose reply was lost may not be listed yet.
+    Pending,
+}
+
 impl App {
     /// A token of this credential for the account host.
     pub(super) async fn mint(&self, credential: &Credential) -> Result<Minted, CallError> {
@@ -191,17 +200,25 @@ impl App {
     }
 
     /// Deletes every session secret and probe that is or may be alive, found by its id or by the
-    /// tag of a POST whose reply was lost. Somebody else's secret is never touched.
+    /// tag of a POST whose reply was lost. Somebody else's secret is never touched. One that the
+    /// list may not show yet is waited for: whoever goes on from here calls the session dead.
     pub(super) async fn delete_our_secrets(&self, bearer: &Minted) -> Result<(), AppError> {
-        self.delete_our_secrets_but(bearer, None).await
+        let waits = &self.inner.databricks.config().waits;
+        let (gap_ms, mut left_ms) = (waits.reconcile_gap_ms, self.list_lag_ms());
+        while self.delete_our_secrets_but(bearer, None).await? == Listed::Pending && left_ms > 0 {
+            let pause_ms = gap_ms.clamp(1, left_ms);
+            pause(pause_ms).await;
+            left_ms -= pause_ms;
+        }
+        Ok(())
     }
 
-    /// The same, sparing one that is in use.
+    /// One look at the list, sparing a secret that is in use.
     pub(super) async fn delete_our_secrets_but(
         &self,
         bearer: &Minted,
         keep: Option<&str>,
-    ) -> Result<(), AppError> {
+    ) -> Result<Listed, AppError> {
         let posts = self
             .inner
             .store
@@ -212,17 +229,21 @@ impl App {
             .filter(|p| p.used_for != SecretUse::Successor)
             .filter(|p| keep.is_none() || p.secret_id.as_deref() != keep)
             .collect();
+        let mut seen = Listed::All;
         if posts.is_empty() {
-            return Ok(());
+            return Ok(seen);
         }
         let listed = self.inner.databricks.list_secrets(bearer).await?;
         let slack = self.measured().await?.lifetime_slack_s;
         for post in posts {
-            let ids: Vec<String> = match &post.secret_id {
+            let mut ids: Vec<String> = match &post.secret_id {
                 Some(id) => vec![id.clone()],
                 None => tagged(&listed, &post, slack),
             };
+            // A tag is a lifetime: by chance the one in use may bear it too.
+            ids.retain(|id| keep != Some(id.as_str()));
             if ids.is_empty() && self.may_still_show(&post) {
+                seen = Listed::Pending;
                 continue;
             }
             for id in &ids {
@@ -235,17 +256,21 @@ impl App {
             }
             self.record_deleted(&post, &ids).await?;
         }
-        Ok(())
+        Ok(seen)
     }
 
     /// Whether a secret whose reply was lost may be missing from the list only because the list
     /// lags behind: then it is looked for again, at the latest when the session closes.
     fn may_still_show(&self, post: &SecretPost) -> bool {
+        let lag_ms = i64::try_from(self.list_lag_ms()).unwrap_or(i64::MAX);
+        self.now().since_ms(post.at_ms) < lag_ms
+    }
+
+    fn list_lag_ms(&self) -> u64 {
         let waits = &self.inner.databricks.config().waits;
-        let lag_ms = waits
+        waits
             .reconcile_wait_ms
-            .saturating_add(waits.reconcile_gap_ms);
-        self.now().since_ms(post.at_ms) < i64::try_from(lag_ms).unwrap_or(i64::MAX)
+            .saturating_add(waits.reconcile_gap_ms)
     }
 
     async fn record_deleted(&self, post: &SecretPost, ids: &[String]) -> Result<(), AppError> {
