@@ -117,12 +117,17 @@ impl App {
         with.drafts.extend(entries);
         alerts.extend(told);
         self.record(with.drafts, with.rows, alerts, None).await?;
-        // Durable: whoever is locked out is out from here on, also after a crash.
+        self.locked_out_since(locked).await?;
+        self.settle_proposal(&sha256).await
+    }
+
+    /// After the commit: whoever is locked out is out from here on, also after a crash.
+    async fn locked_out_since(&self, locked: bool) -> Result<(), AppError> {
         if locked {
             self.reload_facts().await?;
             self.ask_collecting_again(None).await;
         }
-        self.settle_proposal(&sha256).await
+        Ok(())
     }
 
     /// Adds a signature to a proposal.
@@ -176,8 +181,16 @@ impl App {
             act_sha256: verified.sha256,
             at_ms: now,
         });
-        self.record(with.drafts, with.rows, Vec::new(), None)
-            .await?;
+        let approved = self.approved().await?;
+        // A proposal that nothing can bring into force any more locks nobody out.
+        let (entries, alerts) = match shown(&approved, what, &proposal.bytes) {
+            Ok(shown) => self.lock_out(&approved, &shown, verified)?,
+            Err(_) => (Vec::new(), Vec::new()),
+        };
+        let locked = !entries.is_empty();
+        with.drafts.extend(entries);
+        self.record(with.drafts, with.rows, alerts, None).await?;
+        self.locked_out_since(locked).await?;
         self.settle_proposal(&sha256).await
     }
 
