@@ -15,6 +15,10 @@ const TOKEN: &str =
 const SECRET: &str = r#"{"id":"ab12","secret":"dosecanary","create_time":"2026-01-01T00:00:00Z",
     "expire_time":"2026-01-01T01:10:07Z","status":"ACTIVE"}"#;
 
+/// What a gateway says that wants somebody to sign in, or that hides a reply from us.
+const SIGN_IN_PAGE: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/html; charset=utf-8\r\n\
+     content-length: 22\r\n\r\n<html>sign in</html>\r\n";
+
 fn config(url: &str) -> Config {
     let text = format!(
         r#"account_host = "{url}"
@@ -181,6 +185,7 @@ async fn a_create_that_may_have_happened_is_unknown_and_is_asked_once() {
         Act::json(500, "{}"),
         Act::json(503, "{}"),
         Act::json(408, "{}"),
+        Act::raw(SIGN_IN_PAGE),
     ] {
         let name = format!("{act:?}");
         let (client, token, server) = ready(act).await;
@@ -223,7 +228,8 @@ async fn a_delete_says_deleted_gone_refused_or_unknown() {
     let no = r#"{"error_code":"PERMISSION_DENIED","message":"no"}"#;
     let gone = r#"{"error_code":"RESOURCE_DOES_NOT_EXIST","message":"no"}"#;
     let odd_route = r#"{"error_code":"ENDPOINT_NOT_FOUND","message":"No API found"}"#;
-    let cases: [(Act, &str); 8] = [
+    let cases: [(Act, &str); 9] = [
+        (Act::raw(SIGN_IN_PAGE), "Unknown"),
         (Act::json(200, ""), "Deleted"),
         (Act::json(200, "{}"), "Deleted"),
         (Act::json(404, gone), "AlreadyGone"),

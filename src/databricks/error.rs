@@ -102,7 +102,8 @@ impl CallError {
     pub fn is_definite(&self) -> bool {
         !matches!(
             self,
-            CallError::Unknown { .. } | CallError::Unexpected { .. }
+            // A page in place of the reply: somebody in between answered, and the reply is lost.
+            CallError::Unknown { .. } | CallError::Unexpected { .. } | CallError::SignInPage { .. }
         )
     }
 }

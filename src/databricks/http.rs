@@ -68,6 +68,14 @@ pub(super) struct Answer {
     pub(super) body: Zeroizing<Vec<u8>>,
 }
 
+impl Answer {
+    /// Whether Databricks itself says that a write was done: a page that somebody in between sent
+    /// in its place says nothing.
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self.status, 200..=204) && !sign_in_page(self.status, &self.headers)
+    }
+}
+
 impl Client {
     /// Checks the configuration, reads `ca_file` and builds the clients. Does no network call.
     pub fn new(config: &Config) -> Result<Client, BuildError> {

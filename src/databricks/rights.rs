@@ -69,7 +69,7 @@ impl Client {
         };
         let answer = exchange(STEP, bearer.authorise(request)).await?;
         match answer.status {
-            200..=204 => Ok(()),
+            _ if answer.is_done() => Ok(()),
             404 if method == "DELETE" => match failure(STEP, &base, &answer) {
                 CallError::Refused { code, .. } if code != "ENDPOINT_NOT_FOUND" => Ok(()),
                 why => Err(why),

@@ -237,7 +237,7 @@ impl Client {
             .writing()
             .delete(base.url(&format!("{}/{id}", self.secrets_path())));
         let why = match exchange(STEP, bearer.authorise(request)).await {
-            Ok(answer) if matches!(answer.status, 200 | 204) => return DeleteOutcome::Deleted,
+            Ok(answer) if answer.is_done() => return DeleteOutcome::Deleted,
             Ok(answer) => failure(STEP, &base, &answer),
             Err(why) => why,
         };
