@@ -35,6 +35,9 @@ impl EmergencyCheck {
         if !key.name().starts_with(&format!("{main_origin}/emergency/")) {
             return Err("the emergency log has another log's name".into());
         }
+        if self.uncovered {
+            return Err("the emergency log stands under no checkpoint".into());
+        }
         *self = Self {
             key: Some(key),
             ..Self::default()

@@ -280,7 +280,8 @@ fn check_entries(report: &mut Report, source: &dyn ExportSource, head: &Checkpoi
         references.note(seq, &entry);
         Ok(())
     });
-    match walked {
+    let covered = |()| rules.check_emergency_covered().map_err(Failure::whole);
+    match walked.and_then(covered) {
         Ok(()) => {
             report.pass(4, head.size);
             report.open_calls = rules.open_calls();

@@ -69,6 +69,9 @@ impl RuleCheck {
         if (index == 0) != (entry.kind == "log.genesis") {
             return Err("log.genesis is the first entry and only that".into());
         }
+        if !entry.kind.starts_with("emergency.") {
+            self.check_emergency_covered()?;
+        }
         match entry.kind.as_str() {
             "log.genesis" if entry.text("origin") != Some(&self.origin) => {
                 return Err("log.genesis names another origin".into());
@@ -86,12 +89,21 @@ impl RuleCheck {
             kind if kind.starts_with("emergency.") => {
                 self.emergency.check(&entry, &self.origin)?;
             }
-            _ if !self.emergency.is_covered() => {
-                return Err("the emergency log stands under no checkpoint".into());
-            }
             _ => {}
         }
         Ok(entry)
+    }
+
+    /// Every entry of an emergency log stands under a checkpoint: asked before any other entry, and
+    /// once more when the log ends.
+    ///
+    /// # Errors
+    /// The rule that was broken, for people.
+    pub fn check_emergency_covered(&self) -> Result<(), String> {
+        if self.emergency.is_covered() {
+            return Ok(());
+        }
+        Err("the emergency log stands under no checkpoint".into())
     }
 
     /// Calls begun and not ended so far.
