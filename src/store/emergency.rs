@@ -125,8 +125,7 @@ impl EmergencyLog {
         let hash = leaf_hash(&line);
         line.push(b'\n');
         if write(&mut state, &line).is_err() {
-            // Full, most likely: what is half written goes, and the reserved room is used.
-            state.file.set_len(state.end).map_err(at(&self.path))?;
+            // Full, most likely: the reserved room is used.
             self.room.free().map_err(at(&self.path))?;
             write(&mut state, &line).map_err(at(&self.path))?;
         }
@@ -169,6 +168,9 @@ impl EmergencyLog {
 }
 
 fn write(state: &mut State, line: &[u8]) -> io::Result<()> {
+    // What an earlier try left half written, or whole and never acknowledged, goes first: after it
+    // no start could read the file.
+    state.file.set_len(state.end)?;
     state.file.write_all(line)?;
     state.file.sync_data()
 }

@@ -270,6 +270,7 @@ async fn start(
         writable: Arc::clone(&writable),
         high_water,
         lock,
+        owes_fold: false,
         runtime: Handle::current(),
         ended,
     };

@@ -68,6 +68,8 @@ pub(super) struct Sequencer {
     pub high_water: JoinHandle<()>,
     /// Held until everything else is done.
     pub lock: Lock,
+    /// Something was erased whose former pages are still in the write-ahead log.
+    pub owes_fold: bool,
     /// Lets the thread wait for the queues, which belong to the callers' runtime.
     pub runtime: Handle,
     /// Told when everything else is done.
@@ -117,6 +119,22 @@ impl Sequencer {
         false
     }
 
+    /// Folds the write-ahead log in after an erasure, and as long as a reader holds that up again
+    /// after the next batch. A crash before it leaves sealed files there a little longer; what
+    /// was committed stands.
+    fn fold(&mut self) {
+        if !self.owes_fold {
+            return;
+        }
+        match self.writer.fold() {
+            Ok(()) => self.owes_fold = false,
+            Err(why) => tracing::warn!(
+                ?why,
+                "the write-ahead log was not folded in after an erasure; after the next batch again"
+            ),
+        }
+    }
+
     /// Writes one batch and answers it; false when the writer must stop.
     fn write(&mut self, batch: Vec<Job>) -> bool {
         match self.transact(&batch) {
@@ -126,19 +144,12 @@ impl Sequencer {
                 self.log = log;
                 self.writable.store(true, Ordering::Release);
                 self.heads.send_replace(self.log.head.clone());
-                let erased = batch.iter().flat_map(|job| &job.rows).any(erases);
+                self.owes_fold |= batch.iter().flat_map(|job| &job.rows).any(erases);
                 for (job, outcome) in batch.into_iter().zip(outcomes) {
                     // The caller may be gone; its commit stands all the same.
                     let _gone = job.answer.send(outcome);
                 }
-                if erased && let Err(why) = self.writer.fold() {
-                    // A crash or failure here leaves sealed files in the log file a little
-                    // longer; the commit itself stands.
-                    tracing::warn!(
-                        ?why,
-                        "the write-ahead log was not folded in after an erasure"
-                    );
-                }
+                self.fold();
                 true
             }
             Err(Fault::Refused(error)) => {

@@ -55,8 +55,15 @@ pub(super) fn execute(
 /// `secure_delete` overwrites erased rows in the database, but the write-ahead log still holds
 /// their former pages until it is folded in.
 pub(super) fn fold(connection: &Connection) -> Result<(), Refused> {
-    let fold = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-    fold.map_err(refused)
+    // A reader that holds it up is told in the row, not as an error.
+    let busy: i64 = connection
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+        .map_err(refused)?;
+    if busy != 0 {
+        let why = "readers hold the write-ahead log";
+        return Err(Refused::Busy(why.to_owned()));
+    }
+    Ok(())
 }
 
 pub(super) fn close(connection: Connection) -> Result<(), Refused> {
