@@ -28,6 +28,10 @@ pub(super) async fn challenge(
     if request.key.len() > MAX_KEY_BYTES {
         return Err(AppError::BadDocument("the key is too long".into()).into());
     }
+    // Asked by anybody, and kept as text: PostgreSQL takes no zero byte.
+    if request.key.contains(char::is_control) {
+        return Err(AppError::BadDocument("the key holds control characters".into()).into());
+    }
     Ok(Json(app.login_challenge(&request.key, &from).await?))
 }
 

@@ -31,7 +31,10 @@ fn refused(error: &Error) -> Refused {
         // The transaction is aborted and its rollback is clean.
         Some("53100") => Refused::Full,
         Some("55P03") => Refused::Busy(why),
+        // A row breaks a rule, or a value has no form there (class 22: text with a zero byte). The
+        // savepoint takes the statement back.
         Some("23514") => Refused::Invalid(why),
+        Some(code) if code.starts_with("22") => Refused::Invalid(why),
         _ => Refused::Failed(why),
     }
 }
