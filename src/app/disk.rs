@@ -30,9 +30,8 @@ impl App {
 
     /// Commits; on a full disk once more on the ballast's room.
     pub(super) async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
-        let again = commit.clone();
-        match self.inner.store.commit(commit).await {
-            Err(CommitError::Full) if self.disk_is_full() => self.inner.store.commit(again).await,
+        match self.inner.store.commit_kept(&commit).await {
+            Err(CommitError::Full) if self.disk_is_full() => self.inner.store.commit(commit).await,
             done => done,
         }
     }

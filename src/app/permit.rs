@@ -48,6 +48,11 @@ use flight::OpenCall;
 /// Longest wait of a call for the snapshot before.
 const SURVEY_PATIENCE: Duration = Duration::from_secs(30);
 
+/// Whether a status says that surely nothing was done: 408 and 499 come from somebody in between.
+pub(super) fn is_definite_no(status: i64) -> bool {
+    (400..500).contains(&status) && !matches!(status, 408 | 499)
+}
+
 /// What is known of a body: its length in bytes and its SHA-256.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BodyFacts {

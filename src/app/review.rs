@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::App;
 use super::acts::{Caller, Verified};
 use super::error::AppError;
+use super::permit::is_definite_no;
 use super::step::With;
 use crate::api::{
     AnswerRequest, FindingRequest, ReviewList, ReviewSummary, ReviewView, SignedDocument,
@@ -369,7 +370,7 @@ impl Tally {
         let Some(call) = self.writes.remove(entry.text("cid").unwrap_or("")) else {
             return;
         };
-        if (400..500).contains(&status) {
+        if is_definite_no(status) {
             return;
         }
         let why = match status {

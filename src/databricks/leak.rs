@@ -109,9 +109,13 @@ impl LeakScanner {
         // Asked anew each time: a token minted while this reply streams counts as well.
         let needles = self.credential.needles();
         let keep = needles.longest_bytes().saturating_sub(1);
+        let has_tail = !self.tail.is_empty();
         let mut seam = std::mem::take(&mut self.tail);
         seam.extend_from_slice(&chunk[..chunk.len().min(keep)]);
-        let found = needles.found_in(&seam) || needles.found_in(chunk);
+        // A chunk no longer than that lies in the seam whole; the first chunk has no seam.
+        let is_whole = chunk.len() <= keep;
+        let found = (has_tail || is_whole) && needles.found_in(&seam)
+            || !is_whole && needles.found_in(chunk);
         if chunk.len() < keep {
             let from = seam.len().saturating_sub(keep);
             self.tail.extend_from_slice(&seam[from..]);

@@ -122,22 +122,26 @@ impl Store {
     /// # Errors
     /// [`CommitError`]; only [`CommitError::Unknown`] leaves open whether it happened.
     pub async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
-        let Commit {
-            drafts,
-            rows,
-            lane,
-            not_after,
-        } = commit;
-        let entries = drafts
-            .into_iter()
+        self.commit_kept(&commit).await
+    }
+
+    /// The same for a caller that keeps what it asked for, to ask again.
+    ///
+    /// # Errors
+    /// [`CommitError`], as [`Store::commit`].
+    pub async fn commit_kept(&self, commit: &Commit) -> Result<Committed, CommitError> {
+        let entries = commit
+            .drafts
+            .iter()
             .map(|draft| self.prepare(draft))
             .collect::<Result<_, _>>()?;
+        let lane = commit.lane;
         let (answer, answered) = oneshot::channel();
         let job = Job {
             entries,
-            rows,
+            rows: commit.rows.clone(),
             lane,
-            not_after,
+            not_after: commit.not_after,
             answer,
         };
         match lane {
@@ -152,8 +156,8 @@ impl Store {
         answered.await.map_err(gone)?
     }
 
-    fn prepare(&self, draft: Draft) -> Result<Prepared, CommitError> {
-        let ready = PreparedDraft::new(&draft, &self.inner.node, &self.inner.boot)?;
+    fn prepare(&self, draft: &Draft) -> Result<Prepared, CommitError> {
+        let ready = PreparedDraft::new(draft, &self.inner.node, &self.inner.boot)?;
         let incident = draft
             .members
             .get("inc")
@@ -161,7 +165,7 @@ impl Store {
             .map(str::to_owned);
         Ok(Prepared {
             draft: ready,
-            kind: draft.kind,
+            kind: draft.kind.clone(),
             incident,
         })
     }

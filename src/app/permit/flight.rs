@@ -6,13 +6,13 @@ use hyper::{HeaderMap, Method};
 use serde_json::Value;
 
 use super::desk::Seat;
-use super::{LiveSession, NotLogged, OutBody, Outcome, Reply, SendError};
+use super::{LiveSession, NotLogged, OutBody, Outcome, Reply, SendError, is_definite_no};
 use crate::app::App;
 use crate::app::error::AppError;
 use crate::app::step::draft;
 use crate::audit::entry::Draft;
 use crate::databricks::Upstream;
-use crate::store::Commit;
+use crate::store::{Commit, CommitError};
 
 /// The right to send one request; its `call.begin` is durable.
 pub struct Permit {
@@ -146,7 +146,7 @@ impl InFlight {
         self.open.is_over = true;
         self.open.commit(entry).await?;
         // A definite no added nothing; any other status is looked at on the way back.
-        if (400..500).contains(&outcome.status) && !matches!(outcome.status, 408 | 499) {
+        if is_definite_no(i64::from(outcome.status)) {
             self.open.void().await;
         }
         Ok(())
@@ -223,7 +223,14 @@ impl OpenCall {
 async fn commit_end(app: &App, entry: Draft) -> Result<(), NotLogged> {
     let committed = app.commit(Commit::call_end(entry)).await;
     committed.map(drop).map_err(|error| {
-        let error: AppError = app.not_committed(error);
+        let error = match error {
+            // An end that has no form is never written: the log misses what happened.
+            CommitError::Invalid(why) => {
+                app.log_is_lost(&why);
+                AppError::LogLost(why)
+            }
+            error => app.not_committed(error),
+        };
         tracing::error!(%error, "the end of a call could not be logged");
         NotLogged
     })
