@@ -16,6 +16,7 @@ const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
 /// # Errors
 /// What the file system says, with the path.
 pub(super) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    // Of a bare file name the parent is the empty path, which no system call takes.
     let named = path.parent().filter(|one| !one.as_os_str().is_empty());
     let folder = named.unwrap_or(Path::new("."));
     let mut tail = [0; 6];
@@ -171,6 +172,17 @@ mod tests {
         assert_eq!(read_private(&path).unwrap(), b"two");
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_bare_file_name_is_written_into_the_current_folder() {
+        let name = format!("breakglass-bare-name-{}", std::process::id());
+        let path = Path::new(&name);
+        let written = write_private(path, b"share");
+        let found = fs::read(path);
+        let _ = fs::remove_file(path);
+        written.unwrap();
+        assert_eq!(found.unwrap(), b"share");
     }
 
     #[test]

@@ -20,7 +20,7 @@ mod secret_file;
 mod url;
 mod watch;
 
-pub use secret_file::{read_secret, read_secret_bytes, write_secret};
+pub use secret_file::{read_secret, read_secret_bytes, too_open, write_secret};
 pub use url::{HostUrl, UrlError};
 pub use watch::Watch;
 
@@ -159,8 +159,9 @@ impl Config {
             path: path.to_owned(),
             message: e.to_string().trim_end().to_owned(),
         })?;
-        let folder = path.parent().unwrap_or(Path::new("."));
-        config.make_absolute(folder);
+        // Of a bare file name the parent is the empty path, which no system call takes.
+        let folder = path.parent().filter(|folder| *folder != Path::new(""));
+        config.make_absolute(folder.unwrap_or(Path::new(".")));
         config.check()?;
         Ok((config, Digest::of(text.as_bytes())))
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::{Answer, Light};
-use crate::config::Config;
+use crate::config::{Config, too_open};
 
 /// Below this the vault refuses to open (facts §2.2).
 const LOW_BYTES: u64 = 1 << 30;
@@ -84,7 +84,7 @@ fn modes(config: &Config) -> Answer {
     let mut open = Vec::new();
     for path in paths.into_iter().flatten() {
         match mode(&path) {
-            Some(mode) if mode & 0o077 != 0 => {
+            Some(mode) if mode & too_open(&path) != 0 => {
                 open.push(format!("{} ({mode:03o})", path.display()))
             }
             Some(_) => {}
