@@ -3,7 +3,7 @@
 //! One empty machine takes, each custodian gives on her own. The machine's one-time key lives only
 //! while `take` runs; the four words that both sides show bind the shares to that machine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -226,7 +226,11 @@ async fn take(args: &Take, out: &Output) -> Result<Exit, CliError> {
             args.out.display()
         )));
     }
+    // What could fail later fails now: once a share came, this process alone has what opens it.
     files::private_folder(&args.inbox)?;
+    let sealed = bundle.credential()?;
+    files::write_new(&args.out, |_| Ok(()))?;
+    files::remove(&args.out)?;
     let key = IncidentKey::generate().map_err(|why| CliError::failed("memory", why.to_string()))?;
     let recovery = Recovery::new(
         bundle.name.clone(),
@@ -249,7 +253,7 @@ async fn take(args: &Take, out: &Output) -> Result<Exit, CliError> {
         args.inbox.display()
     ));
     let accepted = collect(&bundle, &key, &recovery, &args.inbox, out).await?;
-    finish(args, &bundle, key, &recovery, &accepted, out)
+    finish(args, &bundle, &sealed, key, &recovery, &accepted, out)
 }
 
 /// Waits until k files in the inbox hold good shares; each bad file is named once.
@@ -263,10 +267,16 @@ async fn collect(
     let needed = usize::from(bundle.manifest.k);
     let mut accepted = BTreeMap::new();
     // By content: a file that was still being copied is looked at again when it has changed.
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
+    let mut told = BTreeSet::new();
     loop {
-        for path in inbox_files(inbox)? {
-            let bytes = files::read(&path)?;
+        let (arrived, faults) = arrived(inbox);
+        for fault in faults {
+            if told.insert(fault.clone()) {
+                out.warn(&format!("  {fault}; looking again"));
+            }
+        }
+        for (path, bytes) in arrived {
             if !seen.insert((path.clone(), Digest::of(&bytes))) {
                 continue;
             }
@@ -289,14 +299,26 @@ async fn collect(
     }
 }
 
-fn inbox_files(inbox: &Path) -> Result<Vec<PathBuf>, CliError> {
-    let listed = std::fs::read_dir(inbox).map_err(|why| files::cannot("read", inbox, &why))?;
+/// The files in the inbox that can be read, and what is wrong with the others. Nothing here ends
+/// the wait: a stick that is pulled out comes back, and what was given already must not be lost.
+fn arrived(inbox: &Path) -> (Vec<(PathBuf, Vec<u8>)>, Vec<String>) {
+    let listed = match std::fs::read_dir(inbox) {
+        Ok(listed) => listed,
+        Err(why) => return (Vec::new(), vec![files::cannot("read", inbox, &why).message]),
+    };
     let mut paths: Vec<PathBuf> = listed
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .filter(|path| path.is_file())
         .collect();
     paths.sort();
-    Ok(paths)
+    let (mut read, mut faults) = (Vec::new(), Vec::new());
+    for path in paths {
+        match files::read(&path) {
+            Ok(bytes) => read.push((path, bytes)),
+            Err(why) => faults.push(why.message),
+        }
+    }
+    (read, faults)
 }
 
 fn checked(
@@ -330,6 +352,7 @@ fn checked(
 fn finish(
     args: &Take,
     bundle: &Bundle,
+    sealed: &[u8],
     key: IncidentKey,
     recovery: &Recovery,
     accepted: &BTreeMap<u8, Vec<u8>>,
@@ -339,9 +362,8 @@ fn finish(
         .iter()
         .map(|(index, envelope)| (*index, envelope.as_slice()))
         .collect();
-    let sealed = bundle.credential()?;
     let credential = key
-        .unseal(&envelopes, recovery.label(), &bundle.keys(), &sealed)
+        .unseal(&envelopes, recovery.label(), &bundle.keys(), sealed)
         .map_err(|why| rejected(&why.to_string()))?;
     files::write_new(&args.out, |file| credential.client_secret.write_line(file))?;
     let file = args.out.display();
@@ -357,4 +379,28 @@ fn finish(
         ),
     );
     Ok(Exit::DONE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_is_named_and_the_rest_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let inbox = folder.path().join("in");
+        let (read, faults) = arrived(&inbox);
+        assert!(read.is_empty());
+        assert!(faults[0].contains("cannot read"), "{faults:?}");
+        std::fs::create_dir_all(inbox.join("folder")).unwrap();
+        std::fs::write(inbox.join("ada"), b"share").unwrap();
+        // Sparse: longer than any file that is read.
+        let large = std::fs::File::create(inbox.join("ben")).unwrap();
+        large.set_len(1 << 30).unwrap();
+        std::os::unix::fs::symlink(inbox.join("gone"), inbox.join("cleo")).unwrap();
+        let (read, faults) = arrived(&inbox);
+        assert_eq!(read, [(inbox.join("ada"), b"share".to_vec())]);
+        assert_eq!(faults.len(), 1);
+        assert!(faults[0].contains("too large"), "{faults:?}");
+    }
 }

@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import stat
 import subprocess
 
@@ -103,6 +104,19 @@ def main():
         # The host is gone; Databricks is not.
         vault.serve.kill()
         bundle = safe / "recovery"
+        # What would fail at the end fails before anybody is asked for a share.
+        for name, damage, target in (("no-credential", "credential.age", "secret.txt"),
+                                     ("no-folder", None, "nowhere/secret.txt")):
+            copy = vault.folder / name
+            shutil.copytree(bundle, copy)
+            if damage:
+                (copy / damage).unlink()
+            tried = subprocess.run(
+                [args.binary, "recover", "take", str(copy), "--inbox", str(copy / "in"),
+                 "--out", str(copy / target)], capture_output=True, text=True, timeout=30,
+                stdin=subprocess.DEVNULL, env=v.quiet_environment())
+            checks.hold(f"{name}: it ends before it shows a recipient",
+                        tried.returncode == 1 and "recipient" not in tried.stderr, tried.stderr)
         machine = Machine(args.binary, bundle, vault.folder / "empty")
         other = Machine(args.binary, bundle, vault.folder / "other")
         out = vault.folder / "given"
@@ -117,6 +131,10 @@ def main():
         machine.drops("dora", (out / "other").read_bytes())
         until("the refusal", lambda: "dora was refused" in machine.text())
         checks.hold("a share for another machine is refused by name", "unreadable" in machine.text())
+        # A file that cannot be read ends nothing: what was given already is in this process alone.
+        with (machine.inbox / "large").open("wb") as large:
+            large.truncate(1 << 30)
+        until("the word about it", lambda: "too large" in machine.text())
         machine.drops("noise", b"{}")
         until("the refusal", lambda: "noise was refused" in machine.text())
 
