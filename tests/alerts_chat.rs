@@ -174,7 +174,8 @@ async fn a_pager_goes_from_trigger_to_resolve_under_one_key_for_the_named_people
     let ben = format!("{:x<32}", "ben");
     let walk: [(&str, &[(&str, &str)]); 5] = [
         ("incident.opened", &[("trigger", KEY)]),
-        ("page.custodians", &[("trigger", &ada)]),
+        // The other one of the two has no pager here: her page goes to the service.
+        ("page.custodians", &[("trigger", &ada), ("trigger", KEY)]),
         (
             "incident.stand_down",
             &[("acknowledge", KEY), ("resolve", &ada), ("resolve", &ben)],

@@ -47,7 +47,7 @@ impl Action {
 enum Target {
     /// The service of `routing_key_file`, with its own escalation.
     Service,
-    /// The people the message is for, as far as they have a pager; the service if nobody has.
+    /// The people the message is for; the service for those among them who have no pager.
     Named,
     /// Everybody with a pager.
     Everyone,
@@ -65,9 +65,8 @@ fn plan(kind: &str, severity: Severity) -> &'static [(Action, Target)] {
         "page.fallback" | "alert.test" => &[(Trigger, Service), (Trigger, Named)],
         "incident.stand_down" => &[(Acknowledge, Service), (Resolve, Everyone)],
         "session.open" => &[(Acknowledge, Service)],
-        "incident.withdrawn" | "incident.refused" | "incident.lapsed" | "incident.closed" => {
-            &[(Resolve, Service), (Resolve, Everyone)]
-        }
+        "incident.withdrawn" | "incident.refused" | "incident.vetoed" | "incident.lapsed"
+        | "incident.closed" => &[(Resolve, Service), (Resolve, Everyone)],
         "share.reject"
         | "approve.mismatch"
         | "session.foreign_address"
@@ -132,15 +131,33 @@ impl PagerDutyChannel {
             Target::Service => vec![(self.name.as_str(), &self.service)],
             Target::Everyone => people.collect(),
             Target::Named => {
-                let named: Vec<_> = people
+                let mut named: Vec<_> = people
                     .filter(|(name, _)| message.to.iter().any(|to| to == name))
                     .collect();
-                if named.is_empty() {
-                    return self.keys(Target::Service, message);
+                let has_pager = |to: &String| self.people.contains_key(to);
+                // Nobody is left out because a colleague has a pager.
+                if message.to.is_empty() || !message.to.iter().all(has_pager) {
+                    named.extend(self.keys(Target::Service, message));
                 }
                 named
             }
         }
+    }
+
+    /// The plan with its keys; what two targets have in common is done once.
+    fn events<'a>(&'a self, message: &Message) -> Vec<(Action, &'a str, &'a SecretString)> {
+        let mut events: Vec<(Action, &str, &SecretString)> = Vec::new();
+        for (action, target) in plan(&message.kind, message.severity) {
+            for (name, key) in self.keys(*target, message) {
+                if !events
+                    .iter()
+                    .any(|(a, _, k)| a == action && std::ptr::eq(*k, key))
+                {
+                    events.push((*action, name, key));
+                }
+            }
+        }
+        events
     }
 
     /// Every event of the plan. A repetition does no harm: PagerDuty joins events by their key, so
@@ -151,18 +168,16 @@ impl PagerDutyChannel {
             refused: Vec::new(),
         };
         let mut last_refusal = None;
-        for (action, target) in plan(&message.kind, message.severity) {
-            for (name, key) in self.keys(*target, message) {
-                let request = self.client.post(self.url.clone());
-                let request = with_event(request, key, *action, message);
-                match http::deliver(&self.name, request, now_at_ms).await {
-                    Ok(_) => delivery.accepted.push(name.to_owned()),
-                    Err(SendError::Refused { channel, code }) => {
-                        delivery.refused.push((name.to_owned(), code.clone()));
-                        last_refusal = Some(SendError::Refused { channel, code });
-                    }
-                    Err(unsure) => return Err(unsure),
+        for (action, name, key) in self.events(message) {
+            let request = self.client.post(self.url.clone());
+            let request = with_event(request, key, action, message);
+            match http::deliver(&self.name, request, now_at_ms).await {
+                Ok(_) => delivery.accepted.push(name.to_owned()),
+                Err(SendError::Refused { channel, code }) => {
+                    delivery.refused.push((name.to_owned(), code.clone()));
+                    last_refusal = Some(SendError::Refused { channel, code });
                 }
+                Err(unsure) => return Err(unsure),
             }
         }
         match last_refusal {
@@ -320,6 +335,7 @@ mod tests {
             "session.open",
             "incident.stand_down",
             "incident.closed",
+            "incident.vetoed",
         ] {
             let event = event("k", Action::Resolve, &about(kind));
             assert_eq!(
@@ -328,6 +344,39 @@ mod tests {
             );
         }
         assert_ne!(key, dedup_key(&about("share.reject")));
+    }
+
+    #[test]
+    fn whoever_has_no_pager_is_paged_through_the_service_and_nobody_twice() {
+        let config = PagerDutyConfig {
+            name: "pager".into(),
+            url: "http://127.0.0.1:9/".into(),
+            routing_key_file: "pager.key".into(),
+            people: [
+                ("ada".into(), "ada.key".into()),
+                ("ben".into(), "ben.key".into()),
+            ]
+            .into(),
+            ca_file: None,
+            timeout_ms: 1_000,
+        };
+        let mut read = |_: &std::path::Path| Ok(SecretString::from("x".repeat(32)));
+        let channel = PagerDutyChannel::new(&config, &mut read).unwrap();
+        let paged = |kind: &str, to: &[&str]| {
+            let message = Message {
+                to: to.iter().map(|name| (*name).to_owned()).collect(),
+                ..about(kind)
+            };
+            let events = channel.events(&message).into_iter();
+            events
+                .map(|(_, name, _)| name.to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(paged("page.custodians", &["ada", "ben"]), ["ada", "ben"]);
+        assert_eq!(paged("page.custodians", &["ada", "cleo"]), ["ada", "pager"]);
+        assert_eq!(paged("page.custodians", &["cleo"]), ["pager"]);
+        assert_eq!(paged("page.custodians", &[]), ["pager"]);
+        assert_eq!(paged("page.fallback", &["ada", "cleo"]), ["pager", "ada"]);
     }
 
     #[test]
@@ -340,12 +389,14 @@ mod tests {
             said("incident.stand_down", Info),
             said("session.open", Alarm),
             said("incident.closed", Info),
+            said("incident.vetoed", Alarm),
         ];
         let expected: Vec<Vec<&str>> = vec![
             vec!["trigger"],
             vec!["trigger"],
             vec!["acknowledge", "resolve"],
             vec!["acknowledge"],
+            vec!["resolve", "resolve"],
             vec!["resolve", "resolve"],
         ];
         assert_eq!(words, expected);

@@ -88,7 +88,8 @@ impl Audience {
         }
     }
 
-    /// Pager names of the audience, of those who have one.
+    /// Pager names of the audience; for who has none her id, which is nobody's pager: the channel
+    /// must know that somebody is left.
     #[must_use]
     pub fn pagers(&self, roster: &Roster) -> BTreeSet<String> {
         let is_meant = |person: &Person| match self {
@@ -97,7 +98,8 @@ impl Audience {
             Self::People(people) => people.contains(&person.id),
         };
         let meant = roster.people.iter().filter(|person| is_meant(person));
-        meant.filter_map(|p| p.contacts.pager.clone()).collect()
+        let name = |p: &Person| p.contacts.pager.clone().unwrap_or_else(|| p.id.to_string());
+        meant.map(name).collect()
     }
 }
 
