@@ -31,8 +31,8 @@ pub(super) fn address(key: &str, text: &str) -> Result<reqwest::Url, String> {
 
 /// The same for an address that is itself the secret.
 #[expect(clippy::disallowed_methods, reason = "the address is what is dialled")]
-pub(super) fn secret_address(secret: &SecretString) -> Result<reqwest::Url, String> {
-    address("url_file", secret.expose_secret().trim())
+pub(super) fn secret_address(key: &str, secret: &SecretString) -> Result<reqwest::Url, String> {
+    address(key, secret.expose_secret().trim())
 }
 
 /// What stands for a secret in the policy: it changes when the secret does, and tells nothing.

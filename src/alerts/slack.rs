@@ -54,7 +54,7 @@ impl SlackChannel {
         let secret = read_secret(&config.url_file).map_err(fail)?;
         Ok(SlackChannel {
             name: config.name.clone(),
-            url: http::secret_address(&secret).map_err(fail)?,
+            url: http::secret_address("url_file", &secret).map_err(fail)?,
             client: http::client(config.ca_file.as_deref(), config.timeout_ms).map_err(fail)?,
         })
     }

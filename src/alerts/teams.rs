@@ -47,7 +47,7 @@ impl TeamsChannel {
         let secret = read_secret(&config.url_file).map_err(fail)?;
         Ok(TeamsChannel {
             name: config.name.clone(),
-            url: http::secret_address(&secret).map_err(fail)?,
+            url: http::secret_address("url_file", &secret).map_err(fail)?,
             client: http::client(config.ca_file.as_deref(), config.timeout_ms).map_err(fail)?,
         })
     }

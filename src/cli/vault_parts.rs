@@ -131,7 +131,9 @@ impl Parts {
     /// What watches from outside.
     fn watch(&self) -> Result<Watch, CliError> {
         let watch = &self.config.watch;
-        let heartbeat = watch.heartbeat_url.as_deref().map(alerts::Heartbeat::new);
+        let address = watch.heartbeat_url_file.as_deref().map(config::read_secret);
+        let address = address.transpose().map_err(|e| config_error(&e))?;
+        let heartbeat = address.as_ref().map(alerts::Heartbeat::new);
         let heartbeat = heartbeat
             .transpose()
             .map_err(|why| CliError::usage(format!("watch: {why}")))?;

@@ -9,8 +9,9 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Watch {
-    /// Called with GET every five minutes; the monitor behind it pages when it hears nothing.
-    pub heartbeat_url: Option<String>,
+    /// File with the address that is called with GET every five minutes; the monitor behind it
+    /// pages when it hears nothing. Whoever knows the address can hide the vault's silence.
+    pub heartbeat_url_file: Option<PathBuf>,
     /// People (id or name) to page when ten minutes brought too few shares; without it security
     /// and operators.
     #[serde(default)]
@@ -22,7 +23,8 @@ pub struct Watch {
 impl Watch {
     /// Reads relative paths as relative to this folder.
     pub(super) fn make_absolute(&mut self, folder: &Path) {
-        for path in self.metrics_token_file.iter_mut() {
+        let files = [&mut self.heartbeat_url_file, &mut self.metrics_token_file];
+        for path in files.into_iter().flatten() {
             *path = folder.join(&*path);
         }
     }
