@@ -23,8 +23,8 @@ use crate::config::{Config, read_secret};
 #[command(
     after_help = "Examples:\n  breakglass doctor --config breakglass.toml\n  breakglass doctor \
     --config breakglass.toml --json\n  breakglass doctor --config breakglass.toml \
-    --credential-file secret.txt\n\nExit 0 when nothing is red, 1 otherwise. Amber: works, but see \
-    to it. With --credential-file it asks Databricks what a sealed vault cannot; a secret that a \
+    --credential-file secret.txt\n\nExit 0 when nothing is red or unseen, 1 otherwise. Amber: works, \
+    but see to it. With --credential-file it asks Databricks what a sealed vault cannot; a secret that a \
     person has seen must be rotated or deleted afterwards."
 )]
 pub struct Args {
@@ -32,6 +32,9 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     credential_file: Option<PathBuf>,
 }
+
+/// What is asked about with a credential only.
+const DATABRICKS: &str = "databricks";
 
 /// How bad one answer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -130,13 +133,12 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
             answers.extend(live::answers(&config, &secret).await?);
         }
         None => answers.push(Answer::bad(
-            "databricks",
+            DATABRICKS,
             Light::Unseen,
             "a sealed vault cannot see Databricks",
             "breakglass doctor --config … --credential-file FILE asks it once",
         )),
     }
-    let worst = answers.iter().map(|a| a.light).max();
     let lines: Vec<String> = answers.iter().map(Answer::line).collect();
     let shown: Vec<_> = answers
         .iter()
@@ -144,12 +146,40 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
             json!({"about": a.about, "light": a.light.word(), "found": a.found, "mend": a.mend})
         })
         .collect();
-    let red = worst == Some(Light::Red);
+    let healthy = is_healthy(&answers);
     out.result(
-        json!({"healthy": !red, "answers": shown}),
+        json!({"healthy": healthy, "answers": shown}),
         &lines.join("\n"),
     );
-    Ok(if red { Exit::FAILED } else { Exit::DONE })
+    Ok(if healthy { Exit::DONE } else { Exit::FAILED })
+}
+
+/// Nothing is worse than amber. What only Databricks knows counts when it was asked.
+fn is_healthy(answers: &[Answer]) -> bool {
+    let not_asked = |a: &Answer| a.about == DATABRICKS && a.light == Light::Unseen;
+    answers
+        .iter()
+        .all(|a| a.light <= Light::Amber || not_asked(a))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_seen_is_not_healthy_but_databricks_need_not_be_asked() {
+        let green = Answer::green("swap", "none");
+        let bad = |about, light| vec![green.clone(), Answer::bad(about, light, "found", "mend")];
+        assert!(is_healthy(&bad("backup", Light::Amber)));
+        assert!(is_healthy(&bad(DATABRICKS, Light::Unseen)));
+        for (about, light) in [
+            ("log", Light::Unseen),
+            ("log", Light::Red),
+            (DATABRICKS, Light::Red),
+        ] {
+            assert!(!is_healthy(&bad(about, light)), "{about} {light:?}");
+        }
+    }
 }
 
 /// Every live check as lines to read, and whether one is red: for whoever holds a secret already.

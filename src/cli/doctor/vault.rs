@@ -1,33 +1,84 @@
-//! What only the running vault knows, read from its metrics: log, epoch, credential, channels,
-//! backup, and how old each measurement is.
+//! What only the running vault knows: whether it answers, and from its metrics log, epoch,
+//! credential, channels, backup, and how old each measurement is.
 
 use super::{Answer, Light};
+use crate::api::Health;
+use crate::cli::CliError;
 use crate::cli::client::Api;
 use crate::config::{Config, read_secret};
 
 const DAY_S: f64 = 86_400.0;
 
+const RUNNING: &str = "running vault";
+const METRICS: &str = "metrics";
+
 /// Everything the vault says of itself; one answer when it does not answer.
 pub(super) async fn answers(config: &Config) -> Vec<Answer> {
-    match fetch(config).await {
-        Ok(text) => judge(&text),
-        Err((why, mend)) => vec![Answer::bad("running vault", Light::Unseen, why, mend)],
+    match health(config).await {
+        Ok((health, api)) => {
+            let mut answers = vec![running(&health, config)];
+            answers.extend(measured(config, api).await);
+            answers
+        }
+        Err(why) => vec![red(RUNNING, why.message, "runbooks/vault-unreachable.md")],
     }
 }
 
-async fn fetch(config: &Config) -> Result<String, (String, &'static str)> {
-    let Some(file) = &config.watch.metrics_token_file else {
-        let mend = "set [watch] metrics_token_file";
-        return Err(("no bearer for its metrics is configured".to_owned(), mend));
-    };
-    let bearer = read_secret(file).map_err(|e| (e.to_string(), "mend the file"))?;
+fn red(about: &'static str, found: String, mend: &'static str) -> Answer {
+    Answer::bad(about, Light::Red, found, mend)
+}
+
+/// What everybody may ask, over the address that people dial.
+async fn health(config: &Config) -> Result<(Health, Api), CliError> {
     let ca = config.tls.as_ref().and_then(|tls| tls.ca_file.as_ref());
     let ca = ca.and_then(|path| std::fs::read(path).ok());
-    let not_there = |e: crate::cli::CliError| (e.message, "see runbooks/vault-unreachable.md");
-    let mut api = Api::new(&config.console.url, ca.as_deref()).map_err(not_there)?;
-    api.set_token(bearer);
-    let bytes = api.get_bytes("/metrics").await.map_err(not_there)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    let api = Api::new(&config.console.url, ca.as_deref())?;
+    Ok((api.get("/health").await?, api))
+}
+
+fn running(health: &Health, config: &Config) -> Answer {
+    let found = format!(
+        "{}, {}, version {}",
+        health.vault_phase, health.status, health.version
+    );
+    if health.vault != config.vault.as_str() {
+        let found = format!("{} answers at {}", health.vault, config.console.url);
+        return red(RUNNING, found, "mend console.url, or the name it leads to");
+    }
+    match health.status.as_str() {
+        "ok" => Answer::green(RUNNING, found),
+        "checking" => Answer::bad(
+            RUNNING,
+            Light::Amber,
+            found,
+            "wait: it hashes its whole log again after the start",
+        ),
+        _ => red(RUNNING, found, "runbooks/log-broken.md"),
+    }
+}
+
+/// The metrics, judged.
+async fn measured(config: &Config, mut api: Api) -> Vec<Answer> {
+    let Some(file) = &config.watch.metrics_token_file else {
+        return vec![Answer::bad(
+            METRICS,
+            Light::Amber,
+            "log, epoch, rotation, credential and channels were not looked at: no bearer for them",
+            "set [watch] metrics_token_file to a file with a long random text, mode 600",
+        )];
+    };
+    match read_secret(file) {
+        Err(why) => return vec![red(METRICS, why.to_string(), "mend the file")],
+        Ok(bearer) => api.set_token(bearer),
+    }
+    match api.get_bytes("/metrics").await {
+        Ok(bytes) => judge(&String::from_utf8_lossy(&bytes)),
+        Err(why) => vec![red(
+            METRICS,
+            why.message,
+            "restart the vault if the bearer was changed; runbooks/vault-unreachable.md",
+        )],
+    }
 }
 
 /// The samples of one metric: labels as they stand, and the value.
