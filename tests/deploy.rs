@@ -1,6 +1,8 @@
 //! What `deploy/` ships works: the example configurations are ones the vault accepts, the unit is
 //! as strict as the README says, and the program makes its own completions and man pages.
 
+use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -32,7 +34,7 @@ fn one_example_has_every_kind_of_channel_and_the_watch() {
     for kind in ["Smtp(", "Webhook(", "Slack(", "Teams(", "PagerDuty("] {
         assert!(text.contains(kind), "{kind}");
     }
-    assert!(config.watch.heartbeat_url.is_some() && config.watch.metrics_token_file.is_some());
+    assert!(config.watch.heartbeat_url_file.is_some() && config.watch.metrics_token_file.is_some());
 }
 
 #[test]
@@ -47,6 +49,122 @@ fn the_unit_never_restarts_by_itself_and_gives_the_way_back_its_time() {
         assert!(unit.lines().any(|l| l == line), "{line}");
     }
     assert!(unit.contains("LoadCredential=log.seed:"));
+}
+
+/// The service manager is told when the vault listens; a start may take as long as it takes.
+#[test]
+fn the_unit_waits_until_the_vault_says_that_it_is_ready() {
+    let unit = std::fs::read_to_string(deploy().join("breakglass.service")).unwrap();
+    for line in [
+        "Type=notify",
+        "NotifyAccess=main",
+        "TimeoutStartSec=infinity",
+    ] {
+        assert!(unit.lines().any(|l| l == line), "{line}");
+    }
+}
+
+#[test]
+fn the_unit_loads_exactly_the_credentials_that_its_example_names() {
+    let unit = std::fs::read_to_string(deploy().join("breakglass.service")).unwrap();
+    let example = std::fs::read_to_string(deploy().join("examples/small.toml")).unwrap();
+    let after = |text: &str, mark: &str, end: char| -> BTreeSet<String> {
+        let parts = text.split(mark).skip(1);
+        parts
+            .map(|part| part.split(end).next().unwrap().to_owned())
+            .collect()
+    };
+    let loaded = after(&unit, "\nLoadCredential=", ':');
+    assert_eq!(
+        loaded,
+        after(&example, "= \"/run/credentials/breakglass.service/", '"')
+    );
+    assert!(loaded.len() >= 5, "{loaded:?}");
+}
+
+/// A vault that is not there, with every secret as systemd hands it over: `-r--r-----`.
+fn doctor(folder: &Path, given: bool) -> (bool, Vec<serde_json::Value>) {
+    let secrets = folder.join("credentials");
+    std::fs::create_dir_all(&secrets).unwrap();
+    std::fs::create_dir_all(folder.join("data")).unwrap();
+    let private = std::fs::Permissions::from_mode(0o700);
+    std::fs::set_permissions(folder.join("data"), private).unwrap();
+    for (name, content) in [
+        ("log.seed", "00".repeat(32)),
+        ("hook.secret", format!("whsec_{}", "QUFB".repeat(8))),
+        ("chat.url", "https://chat.example.com/hook".to_owned()),
+    ] {
+        let path = secrets.join(name);
+        if !path.exists() {
+            std::fs::write(&path, content).unwrap();
+            let mode = std::fs::Permissions::from_mode(0o440);
+            std::fs::set_permissions(&path, mode).unwrap();
+        }
+    }
+    let config = folder.join("breakglass.toml");
+    let text = r#"
+        vault = "prod-eu"
+        data = "data"
+        log_seed_file = "credentials/log.seed"
+        [console]
+        listen = "127.0.0.1:1"
+        url = "http://127.0.0.1:1"
+        [proxy]
+        plain_listen = "127.0.0.1:0"
+        [databricks]
+        account_host = "http://127.0.0.1:9"
+        account_id = "11111111-2222-3333-4444-555555555555"
+        application_id = "66666666-7777-8888-9999-000000000000"
+        principal_id = 1
+        [databricks.workspaces]
+        "1" = "http://127.0.0.1:9"
+        [[channels]]
+        kind = "webhook"
+        name = "hook"
+        url = "http://127.0.0.1:9/hook"
+        secret_file = "credentials/hook.secret"
+        [[channels]]
+        kind = "slack"
+        name = "chat"
+        url_file = "credentials/chat.url"
+    "#;
+    std::fs::write(&config, text).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_breakglass"));
+    command.args(["doctor", "--json", "--config"]).arg(&config);
+    command.env_remove("CREDENTIALS_DIRECTORY");
+    if given {
+        command.env("CREDENTIALS_DIRECTORY", &secrets);
+    }
+    let done = command.output().unwrap();
+    let said: serde_json::Value = serde_json::from_slice(&done.stdout)
+        .unwrap_or_else(|why| panic!("{why}: {}", String::from_utf8_lossy(&done.stderr)));
+    let healthy = said["healthy"].as_bool().unwrap();
+    assert_eq!(done.status.success(), healthy);
+    (healthy, said["answers"].as_array().unwrap().clone())
+}
+
+fn light<'a>(answers: &'a [serde_json::Value], about: &str) -> &'a str {
+    let found = answers.iter().find(|answer| answer["about"] == about);
+    found.unwrap_or_else(|| panic!("{about}: {answers:?}"))["light"]
+        .as_str()
+        .unwrap()
+}
+
+#[test]
+fn a_credential_of_the_service_manager_may_show_its_access_list_as_group_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, answers) = doctor(folder.path(), true);
+    assert_eq!(light(&answers, "file modes"), "green", "{answers:?}");
+    let (_, answers) = doctor(folder.path(), false);
+    assert_eq!(light(&answers, "file modes"), "red", "{answers:?}");
+}
+
+#[test]
+fn a_vault_that_does_not_answer_is_not_healthy() {
+    let folder = tempfile::tempdir().unwrap();
+    let (healthy, answers) = doctor(folder.path(), true);
+    assert_eq!(light(&answers, "running vault"), "red");
+    assert!(!healthy);
 }
 
 /// The exposure that systemd computes, if this machine has systemd at all.

@@ -116,6 +116,7 @@ async fn open_store(parts: &Parts, out: &Output) -> Result<Store, CliError> {
         }
         if !std::mem::replace(&mut has_said, true) {
             out.talk("standing by: another process is active");
+            notify::standing_by();
         }
         tokio::time::sleep(STANDBY_PAUSE).await;
     };

@@ -630,7 +630,9 @@ def own_vault(vault, readme):
     roster = re.sub(r"ssh-ed25519 AAAA… (\w+)(-spare)?", key, files["roster.toml"])
     (folder / "roster.toml").write_text(roster)
     (folder / "policy.toml").write_text(files["policy.toml"])
-    for name, content in (("smtp.password", "secret"), ("webhook.secret", "whsec_" + "QUFB" * 8)):
+    for name, content in (("smtp.password", "secret"), ("webhook.secret", "whsec_" + "QUFB" * 8),
+                          ("metrics.token", "0123456789abcdef" * 2),
+                          ("heartbeat.url", "http://127.0.0.1:9/ping")):
         path = folder / name
         path.write_text(content)
         path.chmod(0o600)

@@ -4,11 +4,20 @@
 /// The vault listens.
 pub(super) fn ready() {
     tell("READY=1");
+    tell("STATUS=active: listening");
+}
+
+/// Another process is active. Standing by is what this one was started for, and may last for
+/// months: a manager that waited for more would hold up the start of its host.
+pub(super) fn standing_by() {
+    tell("READY=1");
+    tell("STATUS=standing by: another process is active");
 }
 
 /// The vault ends; closing and rotating may take minutes.
 pub(super) fn stopping() {
     tell("STOPPING=1");
+    tell("STATUS=ending: an open session is closed and rotated first");
 }
 
 #[cfg(unix)]
