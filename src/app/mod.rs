@@ -150,6 +150,8 @@ pub(crate) struct Inner {
     /// Given by the composition root, before anything is recovered.
     emergency: OnceLock<Arc<EmergencyLog>>,
     ballast: OnceLock<Ballast>,
+    /// Numbers of incidents for lists, as far as the log was read.
+    counted: look::Counted,
 }
 
 impl App {
@@ -183,6 +185,7 @@ impl App {
                 stopping: CancellationToken::new(),
                 emergency: OnceLock::new(),
                 ballast: OnceLock::new(),
+                counted: look::Counted::default(),
             }),
         })
     }

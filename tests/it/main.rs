@@ -16,6 +16,7 @@ mod extend;
 mod faults;
 mod grants;
 mod keys;
+mod numbers;
 mod opening;
 mod paging;
 #[path = "../passkey_support/mod.rs"]

@@ -29,15 +29,14 @@ async fn lines(app: &App) -> Result<Vec<Line>, AppError> {
     let mut lines = Vec::new();
     for view in app.incident_list().await?.incidents {
         let Ok(id) = view.id.parse() else { continue };
-        let story = app.story(&id).await?;
+        let numbers = app.numbers(&id).await?;
         let terms = terms_of(&view);
         let asked = terms.as_ref().map_or(Timestamp(0), |t| t.asked_ms);
-        let unsealed = story.moments.iter().find(|m| m.kind == "unseal.begin");
         lines.push(Line {
             asked,
             use_case: terms.map(|t| t.use_case).unwrap_or_default(),
-            quorum_ms: unsealed.map(|m| m.at.since_ms(asked)),
-            tally: Tally::of(&story.calls),
+            quorum_ms: numbers.unsealed_at.map(|at| at.since_ms(asked)),
+            tally: Tally::of_numbers(&numbers),
             view,
         });
     }

@@ -5,7 +5,7 @@ pub(super) mod bars;
 pub(super) mod grid;
 pub(super) mod lanes;
 
-use crate::app::look::{Call, CallEnd};
+use crate::app::look::{Call, CallEnd, Numbers};
 use crate::domain::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
 
 /// Width of a picture, in its own units.
@@ -35,7 +35,11 @@ impl Group {
         if matches!(call.end, CallEnd::Denied(_)) {
             return Self::Denied;
         }
-        match call.class.as_str() {
+        Self::of_class(&call.class)
+    }
+
+    fn of_class(class: &str) -> Self {
+        match class {
             "read" => Self::Read,
             "egress" => Self::Egress,
             "change" => Self::Change,
@@ -80,9 +84,23 @@ impl Tally {
     pub(super) fn of(calls: &[Call]) -> Self {
         let mut tally = Self::default();
         for call in calls {
-            let group = Group::of(call);
-            tally.counts[group as usize] += 1;
+            tally.counts[Group::of(call) as usize] += 1;
         }
+        tally.summed()
+    }
+
+    /// The same from what was counted already.
+    pub(super) fn of_numbers(numbers: &Numbers) -> Self {
+        let mut tally = Self::default();
+        for (class, calls) in &numbers.calls {
+            tally.counts[Group::of_class(class) as usize] += calls;
+        }
+        tally.counts[Group::Denied as usize] = numbers.denied;
+        tally.summed()
+    }
+
+    fn summed(self) -> Self {
+        let mut tally = self;
         tally.writes = tally.of_group(Group::Change) + tally.of_group(Group::Danger);
         tally.denied = tally.of_group(Group::Denied);
         tally
@@ -208,5 +226,12 @@ mod tests {
         ];
         let tally = Tally::of(&calls);
         assert_eq!((tally.calls(), tally.writes, tally.denied), (3, 2, 1));
+        let counted = ["read", "change", "privilege"].map(|class| (class.to_owned(), 1));
+        let numbers = Numbers {
+            calls: counted.into(),
+            denied: 1,
+            unsealed_at: None,
+        };
+        assert_eq!(Tally::of_numbers(&numbers), tally);
     }
 }

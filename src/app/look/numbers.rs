@@ -1,0 +1,109 @@
+//! How many calls each incident made, for lists. The log only grows, so what was counted once is
+//! kept, and a look reads only what came since.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, PoisonError};
+
+use crate::app::App;
+use crate::app::error::AppError;
+use crate::audit::entry::{Entry, parse_entry};
+use crate::domain::ids::IncidentId;
+use crate::domain::time::Timestamp;
+
+/// Entries read from the store at once.
+const PAGE: u32 = 1_000;
+
+/// What a list shows of one incident besides its state.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Numbers {
+    /// Calls that went upstream, by risk class.
+    pub calls: BTreeMap<String, usize>,
+    /// Calls that were refused here, those of a burst included.
+    pub denied: usize,
+    /// When enough shares were there and the credential was opened.
+    pub unsealed_at: Option<Timestamp>,
+}
+
+impl Numbers {
+    fn take(&mut self, entry: &Entry) {
+        match entry.kind.as_str() {
+            "call.begin" => {
+                let class = entry.text("cls").unwrap_or("-").to_owned();
+                *self.calls.entry(class).or_default() += 1;
+            }
+            "deny" => self.denied += 1,
+            "deny.burst" => {
+                let n = entry.integer("n").unwrap_or(0);
+                self.denied += usize::try_from(n).unwrap_or(0);
+            }
+            "unseal.begin" => {
+                self.unsealed_at.get_or_insert(Timestamp(entry.ts_ms));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What was counted so far of each incident: the first entry not yet read, and the numbers. Lives
+/// in this process only; the first look after a start reads everything once.
+#[derive(Debug, Default)]
+pub(in crate::app) struct Counted(Mutex<HashMap<IncidentId, (u64, Numbers)>>);
+
+impl Counted {
+    fn get(&self, id: &IncidentId) -> (u64, Numbers) {
+        let counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.get(id).cloned().unwrap_or_default()
+    }
+
+    /// Keeps what was read furthest: two looks at once both count right, and one is kept.
+    fn keep(&self, id: &IncidentId, read_to: u64, numbers: &Numbers) {
+        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = counted.entry(id.clone()).or_default();
+        if kept.0 < read_to {
+            *kept = (read_to, numbers.clone());
+        }
+    }
+}
+
+impl App {
+    /// The numbers of an incident as its log stands now.
+    ///
+    /// # Errors
+    /// The store broke, or an entry cannot be read.
+    pub async fn numbers(&self, id: &IncidentId) -> Result<Numbers, AppError> {
+        let (mut from, mut numbers) = self.inner.counted.get(id);
+        loop {
+            let store = &self.inner.store;
+            let page = store.entries_of_incident(id, from, PAGE).await?;
+            for (seq, bytes) in &page {
+                let entry =
+                    parse_entry(bytes).map_err(|e| AppError::Inconsistent(e.to_string()))?;
+                numbers.take(&entry);
+                from = seq + 1;
+            }
+            if page.len() < PAGE as usize {
+                break;
+            }
+        }
+        self.inner.counted.keep(id, from, &numbers);
+        Ok(numbers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_looks_at_once_the_one_that_read_further_is_kept() {
+        let (counted, id) = (Counted::default(), "INC-1".parse().unwrap());
+        let numbers = |denied| Numbers {
+            denied,
+            ..Numbers::default()
+        };
+        assert_eq!(counted.get(&id), (0, Numbers::default()));
+        counted.keep(&id, 20, &numbers(2));
+        counted.keep(&id, 10, &numbers(1));
+        assert_eq!(counted.get(&id), (20, numbers(2)));
+    }
+}
