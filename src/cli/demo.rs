@@ -39,6 +39,9 @@ pub struct Args {
     /// With --stage: this policy file instead of the built-in policy
     #[arg(long, requires = "stage", value_name = "FILE")]
     pub policy: Option<PathBuf>,
+    /// Keep the vault in the empty PostgreSQL database whose URL is in this file, instead of SQLite
+    #[arg(long, value_name = "FILE")]
+    pub postgres_url_file: Option<PathBuf>,
 }
 
 /// Plays the emergency.
@@ -47,7 +50,11 @@ pub struct Args {
 /// The first thing that did not go as promised.
 pub async fn run(args: Args, _globals: &Globals, out: &Output) -> Result<Exit, CliError> {
     let began = Instant::now();
-    let mut stage = Stage::set(args.dir, args.policy.as_deref(), out).await?;
+    let given = stage::Given {
+        policy: args.policy,
+        postgres_url_file: args.postgres_url_file,
+    };
+    let mut stage = Stage::set(args.dir, &given, out).await?;
     if args.stage {
         let enrolled = scene::enrol(&stage, out).await;
         stage.strike().await;

@@ -59,7 +59,7 @@ def made(checks, vault, token):
 def main():
     given = v.arguments(__doc__)
     checks = v.Checks()
-    with v.Vault(given.binary, keep=given.keep) as vault:
+    with v.Vault(given.binary, keep=given.keep, store=given.store) as vault:
         workspace = int(vault.databricks["workspace_id"])
         principal = int(vault.databricks["principal_id"])
         vault.sim("assign", "POST", {"workspace": workspace, "principal": principal})

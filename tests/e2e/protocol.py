@@ -181,12 +181,12 @@ def review(checks, vault, inc):
 def main():
     given = v.arguments(__doc__)
     checks = v.Checks()
-    with v.Vault(given.binary, given.keep, policy=POLICY) as vault:
+    with v.Vault(given.binary, given.keep, policy=POLICY, store=given.store) as vault:
         waiting_and_cooling(checks, vault)
         folder = record(checks, vault, {"incident.vetoed", "incident.cooling", "stop.asked"})
         veto_by_openssh(checks, folder)
     # Another vault: one person opens three times an hour at most.
-    with v.Vault(given.binary, given.keep, policy=POLICY) as vault:
+    with v.Vault(given.binary, given.keep, policy=POLICY, store=given.store) as vault:
         inc = mandate(checks, vault)
         displace(checks, vault, inc)
         record(checks, vault, {"approve.co", "extend.asked", "extend.signed", "session.extended",

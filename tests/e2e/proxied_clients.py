@@ -184,7 +184,7 @@ def opened(checks, vault):
 def main():
     given = v.arguments(__doc__)
     checks = v.Checks()
-    with v.Vault(given.binary, keep=given.keep) as vault:
+    with v.Vault(given.binary, keep=given.keep, store=given.store) as vault:
         incident = opened(checks, vault)
         for tls, door in ((False, "plain"), (True, "tls")):
             want, got = direct(vault, tls), proxied(vault, incident, tls)

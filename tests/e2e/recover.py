@@ -80,7 +80,7 @@ def mints(vault, client_id, secret):
 def main():
     args = v.arguments(__doc__)
     checks = v.Checks()
-    with v.Vault(args.binary, keep=args.keep) as vault:
+    with v.Vault(args.binary, keep=args.keep, store=args.store) as vault:
         safe = vault.folder / "safe"
         done = subprocess.run([args.binary, "backup", str(safe), "--config", str(vault.config), "--json"],
                               capture_output=True, text=True, timeout=60, env=v.quiet_environment())

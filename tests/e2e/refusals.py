@@ -257,7 +257,8 @@ def entries_of(checks, vault, incidents, refused, whys):
 def main():
     given = v.arguments(__doc__)
     checks, found = v.Checks(), {}
-    with v.Vault(given.binary, keep=given.keep) as vault, v.Vault(given.binary) as other:
+    with v.Vault(given.binary, keep=given.keep, store=given.store) as vault, \
+            v.Vault(given.binary, store=given.store) as other:
         aside = threading.Thread(target=deadline, args=(other, found))
         aside.start()
         files(checks, vault)

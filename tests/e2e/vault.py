@@ -20,6 +20,7 @@ import tempfile
 import time
 
 from children import Failed, HookSink, MailSink, Process, until
+from postgres import Server
 
 WORKSPACE_SCOPE = [
     "account:read", "ws:read", "ws:egress", "ws:change",
@@ -62,6 +63,8 @@ def arguments(description, more=None):
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("--binary", required=True, help="breakglass with the simulator in it")
     parser.add_argument("--keep", action="store_true", help="keep the folder, for a look")
+    parser.add_argument("--store", choices=("sqlite", "postgres"), default="sqlite",
+                        help="where the vaults keep their rows and log")
     if more:
         more(parser)
     given = parser.parse_args()
@@ -75,9 +78,9 @@ Reply = collections.namedtuple("Reply", "status headers body")
 class Vault:
     """A staged vault with its processes; a context manager."""
 
-    def __init__(self, binary, keep=False, traceable=False, sinks=True, policy=None):
+    def __init__(self, binary, keep=False, traceable=False, sinks=True, policy=None, store="sqlite"):
         self.binary, self.keep, self.traceable, self.sinks = binary, keep, traceable, sinks
-        self.policy = policy
+        self.policy, self.store, self.postgres = policy, store, None
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="breakglass-e2e-"))
         self.dir = self.folder / "stage"
         self.simulator = self.serve = self.mail = self.hook = None
@@ -96,7 +99,7 @@ class Vault:
         for process in [self.serve, self.simulator, *self.children]:
             if process and process.alive():
                 process.kill()
-        for sink in (self.mail, self.hook):
+        for sink in (self.mail, self.hook, self.postgres):
             if sink:
                 sink.stop()
         if self.keep:
@@ -108,18 +111,28 @@ class Vault:
 
     def stage(self):
         """Keys, certificates, configuration, init, everybody enrolled, custodians proved."""
-        policy = []
+        given = []
         if self.policy:
             (self.folder / "policy.toml").write_text(self.policy)
-            policy = ["--policy", str(self.folder / "policy.toml")]
+            given = ["--policy", str(self.folder / "policy.toml")]
+        if self.store == "postgres":
+            given += self.empty_database()
         done = subprocess.run(
-            [self.binary, "demo", "--stage", "--json", "-q", "--dir", str(self.dir), *policy],
+            [self.binary, "demo", "--stage", "--json", "-q", "--dir", str(self.dir), *given],
             capture_output=True, text=True, timeout=120, env=quiet_environment())
         if done.returncode != 0:
             raise Failed(f"demo --stage ended with {done.returncode}: {done.stderr[-2000:]}")
         self.info = json.loads(done.stdout)
         self.databricks = self.info["databricks"]
         self.config = self.dir / "vault" / "breakglass.toml"
+
+    def empty_database(self):
+        """The words that put the stage's vault on a new database of a server of its own."""
+        self.postgres = self.postgres or Server()
+        file = self.folder / "pg.url"
+        file.touch(0o600)
+        file.write_text(self.postgres.url())
+        return ["--postgres-url-file", str(file)]
 
     def start(self):
         """Sinks, simulator, vault."""

@@ -244,7 +244,7 @@ def main():
     seed = given.seed if given.seed is not None else random.SystemRandom().randrange(1 << 31)
     print(f"seed {seed} (repeat with --seed {seed} --first ROUND --rounds 1)", flush=True)
     checks, began, slowest, total = v.Checks(), time.monotonic(), 0.0, 0
-    vault = v.Vault(given.binary, keep=given.keep)
+    vault = v.Vault(given.binary, keep=given.keep, store=given.store)
     try:
         vault.stage()
         master = vault.folder / "master"

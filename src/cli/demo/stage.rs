@@ -43,11 +43,19 @@ pub(super) struct Stage {
     vault: Child,
 }
 
+/// What the caller brings along instead of the stage's own.
+pub(super) struct Given {
+    /// A policy file.
+    pub policy: Option<PathBuf>,
+    /// The file with the URL of an empty PostgreSQL database.
+    pub postgres_url_file: Option<PathBuf>,
+}
+
 impl Stage {
     /// Sets everything up, from an empty folder to a listening vault.
     pub(super) async fn set(
         dir: Option<PathBuf>,
-        policy: Option<&Path>,
+        given: &Given,
         out: &Output,
     ) -> Result<Self, CliError> {
         let dir = empty_folder(dir)?;
@@ -78,9 +86,12 @@ impl Stage {
             databricks["http"].as_str().unwrap_or("?")
         ));
         write_configuration(&dir, &databricks, &mail, &webhook, authority)?;
-        if let Some(policy) = policy {
+        if let Some(policy) = &given.policy {
             let to = dir.join("vault").join("policy.toml");
             std::fs::copy(policy, &to).map_err(|e| file_error(policy, &e))?;
+        }
+        if let Some(url_file) = &given.postgres_url_file {
+            on_postgres(&dir.join("vault"), url_file)?;
         }
         let genesis = init(&dir, out).await?;
         let config = text(&dir.join("vault").join("breakglass.toml"));
@@ -317,6 +328,22 @@ secret_file = "webhook.secret"
     write("breakglass.toml", &config)?;
     write("policy.toml", "use = \"built_in\"\n")?;
     write("roster.toml", &roster(dir)?)
+}
+
+/// The configuration names a server's database instead of a file.
+fn on_postgres(vault: &Path, url_file: &Path) -> Result<(), CliError> {
+    use std::io::Write as _;
+    let url = std::fs::read(url_file).map_err(|e| file_error(url_file, &e))?;
+    let url = zeroize::Zeroizing::new(url);
+    write_secret(&vault.join("pg.url"), &url)
+        .map_err(|e| CliError::failed("postgres", e.to_string()))?;
+    let config = vault.join("breakglass.toml");
+    let table = b"\n[store]\npostgres_url_file = \"pg.url\"\n";
+    std::fs::File::options()
+        .append(true)
+        .open(&config)
+        .and_then(|mut file| file.write_all(table))
+        .map_err(|e| file_error(&config, &e))
 }
 
 fn roster(dir: &Path) -> Result<String, CliError> {
