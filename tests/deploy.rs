@@ -38,6 +38,15 @@ fn one_example_has_every_kind_of_channel_and_the_watch() {
 }
 
 #[test]
+fn one_example_is_a_node_of_two_on_postgresql() {
+    let (config, _) = Config::read(&deploy().join("examples/two-nodes.toml")).unwrap();
+    let store = config.store();
+    assert!(store.sqlite.is_none());
+    let url_file = store.postgres_url_file.unwrap();
+    assert_eq!(url_file.data, config.data, "this node's own files");
+}
+
+#[test]
 fn the_unit_never_restarts_by_itself_and_gives_the_way_back_its_time() {
     let unit = std::fs::read_to_string(deploy().join("breakglass.service")).unwrap();
     for line in [

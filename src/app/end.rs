@@ -86,6 +86,14 @@ impl App {
         }
     }
 
+    /// Waits until the log cannot be written any more, whoever finds out, and ends everything then:
+    /// where another process took the vault over, this one must not keep a secret until somebody
+    /// asks for it.
+    pub async fn follow_writer(&self) {
+        self.inner.store.until_unwritable().await;
+        self.log_is_lost("its writer has ended, or another process writes it");
+    }
+
     /// The log cannot be written: cut, do what the emergency log can take, wipe, exit; the restart
     /// finds a rotation owed (PROTOCOL §11).
     pub(super) fn log_is_lost(&self, why: &str) {

@@ -13,9 +13,12 @@ use crate::store::{self, BackupStamp};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  breakglass backup /mnt/safe/2026-11-22 --config breakglass.toml\n\n\
-    Writes DIR/breakglass.db (put it back on the host it came from) and DIR/recovery (opened by k \
-    custodians on any machine: breakglass recover). Neither opens by itself; neither holds the log's \
-    key. Take a new one after each rotation: an old bundle opens a dead secret."
+    Writes a copy of the database and DIR/recovery (opened by k custodians on any machine: \
+    breakglass recover). Neither opens by itself; neither holds the log's key. Take a new one after \
+    each rotation: an old bundle opens a dead secret.\n\n\
+    The copy of SQLite is DIR/breakglass.db: put it back under its old name. The copy of PostgreSQL is \
+    DIR/breakglass.sql, for stock psql and an empty database:\n  \
+    psql -X -v ON_ERROR_STOP=1 -d NEW_DATABASE -f DIR/breakglass.sql"
 )]
 pub struct Args {
     /// Folder to make; it must not exist
@@ -38,14 +41,8 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
         return Err(CliError::usage(format!("{shown} exists already"))
             .hint("a backup is never written over another one: name a new folder"));
     }
-    let Some(database) = parts.config.store().sqlite else {
-        return Err(CliError::usage("this vault's database is PostgreSQL").hint(
-            "copy it with pg_dump; `breakglass backup` writes the bundle of SQLite vaults only",
-        ));
-    };
     files::private_folder(&args.dir)?;
-    let copy = args.dir.join("breakglass.db");
-    let backup = store::back_up(&database, &copy)
+    let backup = store::back_up(&parts.config.store(), &args.dir)
         .await
         .map_err(|why| store_error(&why))?;
     let bundle = args.dir.join("recovery");
@@ -62,7 +59,7 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
         .write(&BackupStamp::path(&parts.config.data))
         .map_err(|why| store_error(&why))?;
     out.result(
-        json!({"database": copy, "recovery": about}),
+        json!({"database": backup.copy, "recovery": about}),
         &format!(
             "Backed up {} entries and epoch {} of {} to {}.\n  \
              Recovery needs {} of {} custodians and no vault. Keep it off this host.\n  \

@@ -3,7 +3,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -11,25 +10,19 @@ use tokio_util::task::TaskTracker;
 
 mod check;
 mod notify;
+mod standby;
 
-use super::vault_parts::{Parts, config_error, store_error};
+use super::vault_parts::{Parts, config_error};
 use super::{CliError, Exit, Globals, Output};
 use crate::app::App;
 use crate::config::{Config, HostUrl};
 use crate::listen::{self, Bound, Handler, Hosts, Limits};
 use crate::sealed::locked::harden_process;
-use crate::store::change::RowChange;
-use crate::store::{Commit, Store, StoreError};
 use crate::{proxy, web, workers};
 
 /// Exit code of a process whose log could not be written (`EX_SOFTWARE`): the restart finds a
 /// rotation owed.
 const LOG_LOST: u8 = 70;
-
-/// How long a standby waits before it asks for the lock again.
-const STANDBY_PAUSE: Duration = Duration::from_secs(1);
-/// The fact that holds the hash of the active process's configuration.
-const CONFIGURATION: &str = "configuration_sha256";
 
 /// Arguments of `serve`.
 #[derive(Debug, clap::Args)]
@@ -64,7 +57,7 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
     if args.check {
         return check::run(&parts, out).await;
     }
-    let store = open_store(&parts, out).await?;
+    let store = standby::open_store(&parts, out).await?;
     // Behind the store: who stands by must not take the addresses of the active process.
     let listeners = Listeners::bind(&parts.config).await?;
     let app = parts.app(store.clone()).await?;
@@ -89,44 +82,6 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
     tasks.wait().await;
     store.close().await;
     Ok(exit)
-}
-
-/// Opens the store. On PostgreSQL a second process stands by for the first one's end.
-///
-/// # Errors
-/// The store's; and a standby whose configuration is not that of the active process.
-async fn open_store(parts: &Parts, out: &Output) -> Result<Store, CliError> {
-    let config = parts.config.store();
-    let ours = parts.config_sha256.hex();
-    let mut has_said = false;
-    let store = loop {
-        let clock = Arc::clone(&parts.clock);
-        match Store::open(&config, parts.log_identity()?, clock).await {
-            Err(StoreError::InUse(_)) if config.postgres_url_file.is_some() => {}
-            opened => break opened.map_err(|e| store_error(&e))?,
-        }
-        let theirs = Store::foreign_fact(&config, CONFIGURATION).await;
-        let theirs = theirs.map_err(|e| store_error(&e))?;
-        if theirs.is_some_and(|theirs| theirs != ours) {
-            return Err(CliError::failed(
-                "standby",
-                "the active process runs with another configuration than this standby",
-            )
-            .hint("give both the same breakglass.toml, then start this one again"));
-        }
-        if !std::mem::replace(&mut has_said, true) {
-            out.talk("standing by: another process is active");
-            notify::standing_by();
-        }
-        tokio::time::sleep(STANDBY_PAUSE).await;
-    };
-    let fact = RowChange::SetFact {
-        name: CONFIGURATION.to_owned(),
-        value: Some(ours),
-    };
-    let told = store.commit(Commit::control(Vec::new(), vec![fact])).await;
-    told.map_err(|e| CliError::failed("store", e.to_string()))?;
-    Ok(store)
 }
 
 /// Diagnostics for whoever runs the host, on stderr: ids and hashes, never secrets, tokens or

@@ -1,6 +1,7 @@
 //! Builds a vault from its configuration: what `serve` and `init` share. Nothing else builds.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::CliError;
@@ -10,6 +11,7 @@ use crate::app::{App, Settings, Watch};
 use crate::audit::note::NoteSigner;
 use crate::config::{self, Config, ConfigError, HostUrl};
 use crate::databricks::Client;
+use crate::domain::canonical;
 use crate::domain::ids::Digest;
 use crate::domain::time::Clock;
 use crate::store::{
@@ -19,6 +21,7 @@ use crate::store::{
 /// A configuration with what was derived from it.
 pub(super) struct Parts {
     pub config: Config,
+    path: PathBuf,
     pub config_sha256: Digest,
     pub clock: Arc<dyn Clock>,
 }
@@ -37,8 +40,14 @@ impl Parts {
     pub(super) fn read(path: &Path) -> Result<Self, CliError> {
         keep_files_private();
         let (config, config_sha256) = Config::read(path).map_err(|e| config_error(&e))?;
+        let store = config.store();
+        if let Some(url_file) = &store.postgres_url_file {
+            // The store reads it again; here only who else may read it is looked at.
+            drop(config::read_secret_bytes(&url_file.path).map_err(|e| config_error(&e))?);
+        }
         Ok(Self {
             config,
+            path: path.to_owned(),
             config_sha256,
             clock: Arc::new(SystemClock),
         })
@@ -84,6 +93,23 @@ impl Parts {
         let signer = NoteSigner::from_seed(&origin, &seed)
             .map_err(|e| CliError::failed("log_key", e.to_string()))?;
         Ok(signer.verifier_key().to_string())
+    }
+
+    /// What every node of this vault must agree on, by name: settings, channels, the log's key.
+    pub(super) fn shared(&self) -> Result<BTreeMap<String, String>, CliError> {
+        // What a standby cannot read is better found now than when it takes over.
+        let channels = alerts::build(&self.config.channels, &mut config::channel_secret);
+        drop(channels.map_err(|e| CliError::usage(e.to_string()))?);
+        let tables = config::shared_tables(&self.path).map_err(|e| config_error(&e))?;
+        let named = tables.into_iter();
+        let mut shared: BTreeMap<_, _> = named.map(|(name, hash)| (name, hash.hex())).collect();
+        // With the hashes of their secrets, as the policy has them.
+        let rules = self.config.channel_rules().map_err(|e| config_error(&e))?;
+        let rules =
+            canonical::to_bytes(&rules).map_err(|e| CliError::failed("channels", e.to_string()))?;
+        shared.insert("channels".to_owned(), Digest::of(&rules).hex());
+        shared.insert("log key".to_owned(), self.log_vkey()?);
+        Ok(shared)
     }
 
     /// The story over an open store.

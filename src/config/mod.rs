@@ -17,10 +17,12 @@ use crate::domain::policy::ChannelRule;
 use crate::store;
 
 mod secret_file;
+mod shared;
 mod url;
 mod watch;
 
 pub use secret_file::{read_secret, read_secret_bytes, too_open, write_secret};
+pub use shared::shared_tables;
 pub use url::{HostUrl, UrlError};
 pub use watch::Watch;
 
@@ -194,19 +196,17 @@ impl Config {
         if store.sqlite.is_none() && store.postgres_url_file.is_none() {
             store.sqlite = Some(data.join("vault.db"));
         }
-        let places = [&mut store.sqlite, &mut store.postgres_url_file];
-        for path in places.into_iter().flatten() {
+        if let Some(path) = &mut store.sqlite {
             *path = folder.join(&*path);
+        }
+        if let Some(url_file) = &mut store.postgres_url_file {
+            url_file.path = folder.join(&url_file.path);
+            url_file.data = data;
         }
     }
 
     fn check(&self) -> Result<(), ConfigError> {
         let value = |key, why: String| ConfigError::Value { key, why };
-        let store = self.store.as_ref();
-        if let Some(url_file) = store.and_then(|store| store.postgres_url_file.as_deref()) {
-            // The store reads it again; here only who else may read it is looked at.
-            drop(read_secret_bytes(url_file)?);
-        }
         self.databricks
             .check()
             .map_err(|e| value("databricks", e.to_string()))?;

@@ -20,6 +20,11 @@ pub(super) fn path(database: &Path) -> PathBuf {
     database.with_file_name("head.hw")
 }
 
+/// Where the mark of a server's database lies.
+pub(super) fn within(data: &Path) -> PathBuf {
+    data.join("head.hw")
+}
+
 /// The mark, if there is one: a signed note.
 pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
     match fs::read(path) {

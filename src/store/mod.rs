@@ -4,13 +4,14 @@
 //! (DESIGN §4.3). Knows SQL, files beside the database, and how domain values lie in rows;
 //! decides nothing about incidents, people or Databricks.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
 
 mod apply;
 mod backup;
@@ -20,6 +21,7 @@ mod batch;
 pub mod change;
 mod check;
 mod commit;
+mod dump;
 mod emergency;
 mod error;
 mod high_water;
@@ -64,7 +66,25 @@ pub struct Config {
     /// Path of the SQLite database; lock file and high-water mark lie beside it.
     pub sqlite: Option<PathBuf>,
     /// File with the PostgreSQL connection URL, which holds a password.
-    pub postgres_url_file: Option<PathBuf>,
+    pub postgres_url_file: Option<UrlFile>,
+}
+
+/// The file with a server's URL, and where this node keeps its own files about that server.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(from = "PathBuf")]
+pub struct UrlFile {
+    /// The file.
+    pub path: PathBuf,
+    /// Folder of the high-water mark and of copies made before migrations; beside the file unless
+    /// somebody says otherwise.
+    pub data: PathBuf,
+}
+
+impl From<PathBuf> for UrlFile {
+    fn from(path: PathBuf) -> Self {
+        let data = path.parent().map(Path::to_owned).unwrap_or_default();
+        Self { path, data }
+    }
 }
 
 /// The store of one vault. Cheap to clone.
@@ -80,6 +100,8 @@ struct Inner {
     data: mpsc::Sender<Job>,
     head: watch::Receiver<Head>,
     writable: Arc<AtomicBool>,
+    /// The lock is somebody else's.
+    lost: CancellationToken,
     node: String,
     boot: String,
     crowded_since: Mutex<Option<Instant>>,
@@ -94,7 +116,7 @@ impl Store {
         head: watch::Receiver<Head>,
         writable: Arc<AtomicBool>,
         identity: LogIdentity,
-        ended: oneshot::Receiver<()>,
+        (lost, ended): (CancellationToken, oneshot::Receiver<()>),
     ) -> Self {
         let LogIdentity { node, boot, .. } = identity;
         let crowded_since = Mutex::new(None);
@@ -105,6 +127,7 @@ impl Store {
             data,
             head,
             writable,
+            lost,
             node,
             boot,
             crowded_since,
@@ -211,10 +234,10 @@ impl Store {
     }
 
     /// Whether the last batch could be written. False after a full disk until a batch succeeds,
-    /// and for good after any other failure.
+    /// and for good after any other failure or when the lock is lost.
     #[must_use]
     pub fn is_writable(&self) -> bool {
-        self.inner.writable.load(Ordering::Acquire)
+        self.inner.writable.load(Ordering::Acquire) && !self.inner.lost.is_cancelled()
     }
 
     /// Writes what waits, then the high-water mark, and releases the lock. Reads and commits
@@ -234,6 +257,18 @@ impl Store {
             && ended.await.is_err()
         {
             tracing::error!("the writer of the log ended badly");
+        }
+    }
+
+    /// Ends when this process cannot write the log any more: its writer has stopped, or the
+    /// server gave its lock to somebody else.
+    pub async fn until_unwritable(&self) {
+        let mut heads = self.heads();
+        let lost = self.inner.lost.clone();
+        let stopped = async { while heads.changed().await.is_ok() {} };
+        tokio::select! {
+            () = stopped => {}
+            () = lost.cancelled() => {}
         }
     }
 

@@ -10,11 +10,11 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use sqlx::migrate::{Migrate as _, Migrator};
-use sqlx::postgres::PgConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
 
 use super::commit::{Commit, Genesis, Head, LogIdentity};
 use super::error::StoreError;
@@ -22,13 +22,15 @@ use super::page::{Author, Log};
 use super::query::{Pool, query_scalar};
 use super::sequencer::{CONTROL_SLOTS, DATA_SLOTS, Sequencer};
 use super::writer::{Writer, open_sqlite};
-use super::{Config, Store, check, high_water, sql};
+use super::{Config, Store, UrlFile, check, high_water, sql};
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::merkle::Edge;
 use crate::audit::note::{NoteSigner, VerifierKey};
 use crate::domain::time::Clock;
 
 mod postgres;
+
+pub(super) use postgres::connect_to;
 
 /// Migrations of SQLite.
 pub static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -100,7 +102,7 @@ impl Store {
             Place::Postgres(url_file) => {
                 let mut server = postgres::Server::take(url_file).await?;
                 if !server.has_vault().await? {
-                    return Err(StoreError::Missing(url_file.to_owned()));
+                    return Err(StoreError::Missing(url_file.path.clone()));
                 }
                 server.migrate().await?;
                 server.raise().await?;
@@ -133,12 +135,29 @@ pub(super) struct Ground {
 }
 
 /// What says that this process writes; given back when dropped.
-#[expect(dead_code, reason = "held, never looked at")]
 pub(super) enum Lock {
     /// The file beside the database.
     File(File),
     /// A lock of the server, which ends with its connection.
-    Advisory(Box<PgConnection>),
+    Advisory(postgres::Held),
+}
+
+impl Lock {
+    /// Gives it back; nobody else has it before this ends.
+    pub(super) fn release(self, runtime: &Handle) {
+        match self {
+            Self::File(file) => drop(file),
+            Self::Advisory(held) => runtime.block_on(held.release()),
+        }
+    }
+
+    /// Told when the server gave the lock to somebody else. A file's lock is never lost.
+    fn lost(&self) -> CancellationToken {
+        match self {
+            Self::File(_) => CancellationToken::new(),
+            Self::Advisory(held) => held.lost(),
+        }
+    }
 }
 
 async fn create_sqlite(path: &Path, signer: &NoteSigner) -> Result<Ground, StoreError> {
@@ -161,11 +180,11 @@ async fn create_sqlite(path: &Path, signer: &NoteSigner) -> Result<Ground, Store
     file_ground(path, lock, connection, readers, 0).await
 }
 
-async fn create_postgres(url_file: &Path, signer: &NoteSigner) -> Result<Ground, StoreError> {
+async fn create_postgres(url_file: &UrlFile, signer: &NoteSigner) -> Result<Ground, StoreError> {
     let mut server = postgres::Server::take(url_file).await?;
-    let mark = high_water::path(url_file);
+    let mark = high_water::within(&url_file.data);
     if server.has_vault().await? || mark.try_exists().map_err(at(&mark))? {
-        return Err(StoreError::NotEmpty(url_file.to_owned()));
+        return Err(StoreError::NotEmpty(url_file.path.clone()));
     }
     server.migrate().await?;
     server.insert_empty_head(empty_head(signer)?).await?;
@@ -255,6 +274,7 @@ async fn start(
     let writable = Arc::new(AtomicBool::new(true));
     let high_water = tokio::spawn(high_water::follow(mark, head.clone()));
     let (ended, end) = oneshot::channel();
+    let lost = lock.lost();
     let sequencer = Sequencer {
         writer,
         log,
@@ -271,6 +291,7 @@ async fn start(
         high_water,
         lock,
         owes_fold: false,
+        lost: lost.clone(),
         runtime: Handle::current(),
         ended,
     };
@@ -279,7 +300,13 @@ async fn start(
         .spawn(move || sequencer.run())
         .map_err(|why| StoreError::Writer(why.to_string()))?;
     Ok(Store::assembled(
-        readers, control, data, head, writable, identity, end,
+        readers,
+        control,
+        data,
+        head,
+        writable,
+        identity,
+        (lost, end),
     ))
 }
 
@@ -289,13 +316,15 @@ fn signer(log: &LogIdentity) -> Result<NoteSigner, StoreError> {
 }
 
 /// Where the rows are.
-enum Place<'c> {
+pub(super) enum Place<'c> {
+    /// The database's file.
     Sqlite(&'c Path),
     /// File of the server's address.
-    Postgres(&'c Path),
+    Postgres(&'c UrlFile),
 }
 
-fn place(config: &Config) -> Result<Place<'_>, StoreError> {
+/// The one place a configuration names.
+pub(super) fn place(config: &Config) -> Result<Place<'_>, StoreError> {
     match (&config.sqlite, &config.postgres_url_file) {
         (Some(path), None) => Ok(Place::Sqlite(path)),
         (None, Some(url_file)) => Ok(Place::Postgres(url_file)),

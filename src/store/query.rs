@@ -2,11 +2,25 @@
 //!
 //! The only file that knows there are two kinds of pools.
 
-use sqlx::postgres::{PgPool, PgRow, Postgres};
-use sqlx::sqlite::{SqlitePool, SqliteRow};
-use sqlx::{Decode, Row as _, Sqlite, Type};
+use sqlx::postgres::{PgConnection, PgPool, PgRow, Postgres};
+use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
+use sqlx::{Connection as _, Decode, Row as _, Sqlite, Type};
 
 use super::step::Bound;
+
+/// Binds values to a statement of either database.
+macro_rules! bound {
+    ($text:expr, $values:expr) => {
+        $values
+            .into_iter()
+            .fold(sqlx::query($text), |query, value| match value {
+                Bound::Text(text) => query.bind(text),
+                Bound::Number(number) => query.bind(number),
+                Bound::Bytes(bytes) => query.bind(bytes),
+            })
+    };
+}
+pub(super) use bound;
 
 /// The connections that read.
 #[derive(Debug, Clone)]
@@ -23,6 +37,44 @@ impl Pool {
         match self {
             Self::Sqlite(pool) => pool.close().await,
             Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+/// One connection of its own, for who asks more than once about the same moment.
+#[derive(Debug)]
+pub(super) enum One {
+    /// Of a file.
+    Sqlite(SqliteConnection),
+    /// Of a server.
+    Postgres(Box<PgConnection>),
+}
+
+impl One {
+    /// All rows.
+    pub(super) async fn all(&mut self, query: Query) -> sqlx::Result<Vec<Row>> {
+        Ok(match self {
+            Self::Sqlite(connection) => {
+                let asked = bound!(query.text, query.values).fetch_all(connection);
+                asked.await?.into_iter().map(Row::Sqlite).collect()
+            }
+            Self::Postgres(connection) => {
+                let asked = bound!(query.text, query.values).fetch_all(&mut **connection);
+                asked.await?.into_iter().map(Row::Postgres).collect()
+            }
+        })
+    }
+
+    /// The row, if there is one.
+    pub(super) async fn optional(&mut self, query: Query) -> sqlx::Result<Option<Row>> {
+        Ok(self.all(query).await?.into_iter().next())
+    }
+
+    /// Ends it.
+    pub(super) async fn close(self) -> sqlx::Result<()> {
+        match self {
+            Self::Sqlite(connection) => connection.close().await,
+            Self::Postgres(connection) => connection.close().await,
         }
     }
 }
@@ -78,20 +130,6 @@ pub(super) fn query(text: &'static str) -> Query {
         values: Vec::new(),
     }
 }
-
-/// Binds values to a statement of either database.
-macro_rules! bound {
-    ($text:expr, $values:expr) => {
-        $values
-            .into_iter()
-            .fold(sqlx::query($text), |query, value| match value {
-                Bound::Text(text) => query.bind(text),
-                Bound::Number(number) => query.bind(number),
-                Bound::Bytes(bytes) => query.bind(bytes),
-            })
-    };
-}
-pub(super) use bound;
 
 impl Query {
     /// Adds the next value.

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::batch::Fault;
 use super::change::RowChange;
@@ -70,6 +71,8 @@ pub(super) struct Sequencer {
     pub lock: Lock,
     /// Something was erased whose former pages are still in the write-ahead log.
     pub owes_fold: bool,
+    /// The lock is somebody else's.
+    pub lost: CancellationToken,
     /// Lets the thread wait for the queues, which belong to the callers' runtime.
     pub runtime: Handle,
     /// Told when everything else is done.
@@ -96,6 +99,8 @@ impl Sequencer {
     async fn collect(&mut self, batch: &mut Vec<Job>) -> bool {
         tokio::select! {
             biased;
+            // Whoever has the lock now writes this log.
+            () = self.lost.cancelled() => return true,
             message = self.control.recv() => match message {
                 Some(Message::Commit(job)) => batch.push(*job),
                 Some(Message::Close) | None => return true,
@@ -202,7 +207,7 @@ impl Sequencer {
                 "the database did not close cleanly; it recovers at the next start"
             );
         }
-        drop(lock);
+        lock.release(&runtime);
         // Nobody waits for it when the store was thrown away without being closed.
         let _nobody_waits = ended.send(());
     }

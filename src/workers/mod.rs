@@ -21,6 +21,7 @@ const MONITOR: Duration = Duration::from_secs(300);
 /// Starts every loop.
 pub fn start(app: &App, stop: &CancellationToken, tasks: &TaskTracker) {
     tasks.spawn(check(app.clone(), stop.clone()));
+    tasks.spawn(writer(app.clone(), stop.clone()));
     tasks.spawn(time(app.clone(), stop.clone()));
     tasks.spawn(outbox(app.clone(), stop.clone()));
     tasks.spawn(heartbeat(app.clone(), stop.clone()));
@@ -31,6 +32,14 @@ pub fn start(app: &App, stop: &CancellationToken, tasks: &TaskTracker) {
 async fn check(app: App, stop: CancellationToken) {
     tokio::select! {
         () = app.check_whole_log() => {}
+        () = stop.cancelled() => {}
+    }
+}
+
+/// A writer that stops while nobody writes is noticed all the same.
+async fn writer(app: App, stop: CancellationToken) {
+    tokio::select! {
+        () = app.follow_writer() => {}
         () = stop.cancelled() => {}
     }
 }

@@ -281,7 +281,7 @@ def signs_out(console):
 def main():
     given = arguments(__doc__, more)
     checks = Checks()
-    with Vault(given.binary, given.keep) as vault:
+    with Vault(given.binary, given.keep, store=given.store) as vault:
         console = Console(vault, checks, given)
         with console.browser as browser:
             signs_in_by_code(console)

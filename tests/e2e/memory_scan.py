@@ -139,7 +139,7 @@ def hashes(vault):
 def main():
     given = v.arguments(__doc__)
     checks = v.Checks()
-    with v.Vault(given.binary, keep=given.keep, traceable=True) as vault:
+    with v.Vault(given.binary, keep=given.keep, traceable=True, store=given.store) as vault:
         first = (vault.dir / "first-secret.txt").read_bytes().strip()
         needles = {"first secret raw": first}
         for name in ("ada", "ben", "cleo"):

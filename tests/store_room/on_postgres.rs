@@ -54,7 +54,7 @@ impl Server {
     fn config(&self) -> Config {
         Config {
             sqlite: None,
-            postgres_url_file: Some(self.url_file()),
+            postgres_url_file: Some(self.url_file().into()),
         }
     }
 

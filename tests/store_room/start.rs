@@ -138,7 +138,7 @@ async fn an_empty_folder_a_lone_mark_and_a_wrong_address_each_get_their_sentence
     let mut config = vault.config();
     let url_file = vault.folder.path().join("url");
     std::fs::write(&url_file, "mysql://ada:canary@127.0.0.1/x").unwrap();
-    config.postgres_url_file = Some(url_file);
+    config.postgres_url_file = Some(url_file.into());
     let said = async |config: Config| {
         let opened = Store::open(&config, identity(), vault.clock.clone()).await;
         opened.unwrap_err().to_string()

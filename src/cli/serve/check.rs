@@ -33,6 +33,7 @@ pub(super) async fn run(parts: &Parts, out: &Output) -> Result<Exit, CliError> {
             )
         }
         Err(StoreError::InUse(_)) => {
+            super::standby::check(parts).await?;
             let live = peek::live_incidents(&config).await;
             (true, live.map_err(|e| store_error(&e))?)
         }

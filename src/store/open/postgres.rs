@@ -4,11 +4,11 @@
 //! The vault is the schema that the URL leads to. The lock says who may write; the writer epoch,
 //! checked in every commit, makes sure of it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr as _;
 
 use sqlx::migrate::Migrate as _;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions, PgSslMode};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 use tokio::runtime::Handle;
 
@@ -16,42 +16,42 @@ use super::{Ground, Lock, POSTGRES, READERS};
 use crate::store::error::StoreError;
 use crate::store::query::Pool;
 use crate::store::writer::Writer;
-use crate::store::{high_water, sql};
+use crate::store::{UrlFile, dump, high_water, sql};
 
-/// A host that is gone loses its lock after about six seconds, a statement that hangs ends.
+mod held;
+mod settings;
+
+pub(super) use held::Held;
+
+/// A host that is gone loses its connections after about six seconds, a statement that hangs ends,
+/// and a process that stands still in a transaction loses it before it loses the lock.
 const SESSION: &str = "SET tcp_keepalives_idle = 3; SET tcp_keepalives_interval = 1; \
      SET tcp_keepalives_count = 3; SET lock_timeout = '5s'; SET statement_timeout = '30s'; \
-     SET client_min_messages = 'warning'";
+     SET idle_in_transaction_session_timeout = '4s'; SET client_min_messages = 'warning'";
 const TRY_LOCK: &str = "SELECT pg_try_advisory_lock(\
      hashtextextended('breakglass/writer/' || current_schema(), 0))";
 const HAS_TABLES: &str = "SELECT COUNT(*) FROM information_schema.tables \
      WHERE table_schema = current_schema() AND table_name = 'log_entry'";
 
-/// Settings without which an acknowledged entry may be lost, and the values that lose it.
-const DURABLE: [(&str, &str); 3] = [
-    ("fsync", "off"),
-    ("synchronous_commit", "off"),
-    ("full_page_writes", "off"),
-];
-
 /// A server whose lock is ours.
 pub(super) struct Server {
     options: PgConnectOptions,
-    url_file: PathBuf,
+    url_file: UrlFile,
     lock: PgConnection,
 }
 
 impl Server {
     /// Connects, checks the server's settings, takes the lock.
-    pub(super) async fn take(url_file: &Path) -> Result<Self, StoreError> {
-        let options = options(url_file)?;
+    pub(super) async fn take(url_file: &UrlFile) -> Result<Self, StoreError> {
+        let options = options(&url_file.path)?;
         let mut lock = connect(&options).await?;
-        refuse_forgetful(&mut lock).await?;
+        settings::refuse_forgetful(&mut lock).await?;
         let ours: bool = sqlx::query_scalar(TRY_LOCK).fetch_one(&mut lock).await?;
         if !ours {
-            return Err(StoreError::InUse(url_file.to_owned()));
+            return Err(StoreError::InUse(url_file.path.clone()));
         }
-        let url_file = url_file.to_owned();
+        settings::warn_of_replicas(&mut lock).await?;
+        let url_file = url_file.clone();
         Ok(Self {
             options,
             url_file,
@@ -73,7 +73,7 @@ impl Server {
         Ok(entries > 0)
     }
 
-    /// Refuses a newer schema, brings an older one up. The server's own backups are the copy.
+    /// Refuses a newer schema, copies the vault before changing an older one.
     pub(super) async fn migrate(&mut self) -> Result<(), StoreError> {
         self.lock
             .ensure_migrations_table(&POSTGRES.table_name)
@@ -87,7 +87,19 @@ impl Server {
         if found > known {
             return Err(StoreError::Newer { found, known });
         }
+        if found == known {
+            return Ok(());
+        }
+        // A large vault takes its time; nobody waits for this lock but a standby.
+        self.lock.execute("SET statement_timeout = 0").await?;
+        if found > 0 {
+            let name = format!("postgres.before-{}.sql", found + 1);
+            let copy = self.url_file.data.join(name);
+            dump::before_migration(&mut self.lock, &copy).await?;
+        }
+        // A crash in the middle leaves whole migrations applied; the next start goes on from there.
         POSTGRES.run_direct(None, &mut self.lock, false).await?;
+        self.lock.execute(SESSION).await?;
         Ok(())
     }
 
@@ -120,12 +132,13 @@ impl Server {
         let raise = sqlx::query(sql::log::RAISE_WRITER).bind(epoch);
         match raise.execute(&mut self.lock).await?.rows_affected() {
             1 => Ok(()),
-            _ => Err(StoreError::InUse(self.url_file.clone())),
+            _ => Err(StoreError::InUse(self.url_file.path.clone())),
         }
     }
 
-    /// The connections for everything else.
+    /// The connections for everything else; from here on the lock's own is kept alive.
     pub(super) async fn ground(self) -> Result<Ground, StoreError> {
+        let lock = Held::keep(self.lock).await?;
         let readers = PgPoolOptions::new()
             .max_connections(READERS)
             .connect_with(self.options.clone())
@@ -138,25 +151,45 @@ impl Server {
                 connection: Box::new(connection),
                 runtime,
             },
-            lock: Lock::Advisory(Box::new(self.lock)),
-            mark: high_water::path(&self.url_file),
+            lock: Lock::Advisory(lock),
+            mark: high_water::within(&self.url_file.data),
         })
     }
 }
 
-/// Never the text of the file: it holds a password.
+/// What the file says. Never its text: it holds a password.
 fn options(url_file: &Path) -> Result<PgConnectOptions, StoreError> {
     let text = std::fs::read_to_string(url_file).map_err(super::at(url_file))?;
     let wrong =
         StoreError::Config("the file of the database's address does not hold a postgres:// url");
     let text = text.trim();
     // sqlx would take any scheme.
-    match PgConnectOptions::from_str(text) {
+    let options = match PgConnectOptions::from_str(text) {
         Ok(options) if text.starts_with("postgres://") || text.starts_with("postgresql://") => {
-            Ok(options)
+            options.application_name("breakglass")
         }
-        _ => Err(wrong),
+        _ => return Err(wrong),
+    };
+    let host = options.get_host();
+    let is_here = options.get_socket().is_some()
+        || host.starts_with('/')
+        || matches!(host, "localhost" | "127.0.0.1" | "::1" | "[::1]");
+    let is_checked = matches!(
+        options.get_ssl_mode(),
+        PgSslMode::VerifyFull | PgSslMode::VerifyCa
+    );
+    if is_here || is_checked {
+        return Ok(options);
     }
+    Err(StoreError::Config(
+        "the database server is on another host: its url needs sslmode=verify-full \
+         (and sslrootcert=FILE for an authority of your own)",
+    ))
+}
+
+/// A connection on which nothing hangs for long.
+pub(in crate::store) async fn connect_to(url_file: &UrlFile) -> Result<PgConnection, StoreError> {
+    connect(&options(&url_file.path)?).await
 }
 
 async fn connect(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
@@ -165,22 +198,9 @@ async fn connect(options: &PgConnectOptions) -> Result<PgConnection, StoreError>
     Ok(connection)
 }
 
-async fn refuse_forgetful(connection: &mut PgConnection) -> Result<(), StoreError> {
-    for (name, value) in DURABLE {
-        let found: String = sqlx::query_scalar("SELECT current_setting($1)")
-            .bind(name)
-            .fetch_one(&mut *connection)
-            .await?;
-        if found == value {
-            return Err(StoreError::Forgetful { name });
-        }
-    }
-    Ok(())
-}
-
 /// A fact of a vault that another process may be writing.
-pub(super) async fn fact(url_file: &Path, name: &str) -> Result<Option<String>, StoreError> {
-    let mut connection = connect(&options(url_file)?).await?;
+pub(super) async fn fact(url_file: &UrlFile, name: &str) -> Result<Option<String>, StoreError> {
+    let mut connection = connect_to(url_file).await?;
     let found = sqlx::query_scalar(sql::people::FACT)
         .bind(name)
         .fetch_optional(&mut connection)

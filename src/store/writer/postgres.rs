@@ -1,11 +1,16 @@
 //! PostgreSQL's side of the writer: the sequencer's thread waits for each answer of the server.
 
+use std::time::Duration;
+
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection as _, Error};
 use tokio::runtime::Handle;
 
 use super::super::query::bound;
 use super::{Bound, Refused};
+
+/// Longer than the server's own limit for a statement: then it is not there any more.
+const PATIENCE: Duration = Duration::from_secs(35);
 
 pub(super) fn execute(
     connection: &mut PgConnection,
@@ -14,8 +19,12 @@ pub(super) fn execute(
     values: &[Bound],
 ) -> Result<u64, Refused> {
     let asked = bound!(text, values.iter().cloned()).execute(connection);
-    let done = runtime.block_on(asked).map_err(|error| refused(&error))?;
-    Ok(done.rows_affected())
+    let asked = async { tokio::time::timeout(PATIENCE, asked).await };
+    match runtime.block_on(asked) {
+        Ok(Ok(done)) => Ok(done.rows_affected()),
+        Ok(Err(error)) => Err(refused(&error)),
+        Err(_) => Err(Refused::Failed("the server does not answer".to_owned())),
+    }
 }
 
 pub(super) fn close(connection: PgConnection, runtime: &Handle) -> Result<(), Refused> {
