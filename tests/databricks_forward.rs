@@ -183,6 +183,30 @@ async fn a_renewal_that_fails_leaves_the_old_token_until_it_ends() {
 }
 
 #[tokio::test]
+async fn while_one_call_renews_the_token_the_others_go_on_with_the_old_one() {
+    let server = Server::start(vec![token("canary-bearer-0001", 1000), Act::json(200, "1")]).await;
+    let forwarder = forwarder(&server.url);
+    get(&forwarder, "/a", 0).await.unwrap();
+    server.then(Act::Hang);
+    let other = async {
+        // The first one's mint has arrived, and nobody answers it.
+        while server.seen().len() < 3 {
+            tokio::task::yield_now().await;
+        }
+        server.then(Act::json(200, "2"));
+        let reply = get(&forwarder, "/c", 950_000).await;
+        server.then(Act::json(200, "3"));
+        reply
+    };
+    let (one, other) = tokio::join!(get(&forwarder, "/b", 950_000), other);
+    assert_eq!(one.unwrap().token_number, 1);
+    assert_eq!(other.unwrap().token_number, 1);
+    let asked = server.seen();
+    let minted = asked.iter().filter(|ask| ask.contains("/v1/token"));
+    assert_eq!(minted.count(), 2, "{asked:?}");
+}
+
+#[tokio::test]
 async fn a_refused_token_is_replaced_once_however_many_calls_saw_it() {
     let dead = r#"{"error_code":403,"message":"JWT has expired"}"#;
     let (reply, server) = {

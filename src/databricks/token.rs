@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use hyper::header::HeaderValue;
+use hyper::header::{AUTHORIZATION, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
@@ -20,6 +20,8 @@ use crate::sealed::secret::Credential;
 /// An access token and when Databricks said it ends.
 pub struct Minted {
     bearer: SecretString,
+    /// The same as a whole `Authorization` value: made once, shared by every call.
+    header: HeaderValue,
     /// End by the service's word, unix milliseconds on our clock.
     pub expires_at_ms: i64,
     minted_at_ms: i64,
@@ -33,24 +35,13 @@ impl std::fmt::Debug for Minted {
 
 impl Minted {
     /// Adds the bearer to a control-plane request, marked sensitive.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the header is where a bearer belongs"
-    )]
     pub(super) fn authorise(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
-        request.bearer_auth(self.bearer.expose_secret())
+        request.header(AUTHORIZATION, self.header())
     }
 
     /// The whole `Authorization` value for the proxied leg, marked sensitive.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the header is where a bearer belongs"
-    )]
     pub(super) fn header(&self) -> HeaderValue {
-        let mut value = HeaderValue::try_from(format!("Bearer {}", self.bearer.expose_secret()))
-            .expect("mint refuses a token that cannot stand in a header");
-        value.set_sensitive(true);
-        value
+        self.header.clone()
     }
 
     /// A new token is due in the last tenth of the life, at most two minutes before the end.
@@ -128,9 +119,14 @@ fn minted(raw: RawToken, now_at_ms: i64) -> Option<Minted> {
         .access_token
         .bytes()
         .all(|byte| (0x21..0x7f).contains(&byte));
-    let sane = (1..=86_400).contains(&seconds) && !raw.access_token.is_empty() && visible;
-    sane.then(|| Minted {
+    if !(1..=86_400).contains(&seconds) || raw.access_token.is_empty() || !visible {
+        return None;
+    }
+    let mut header = HeaderValue::try_from(format!("Bearer {}", raw.access_token)).ok()?;
+    header.set_sensitive(true);
+    Some(Minted {
         bearer: SecretString::from(raw.access_token),
+        header,
         expires_at_ms: now_at_ms + seconds * 1000,
         minted_at_ms: now_at_ms,
     })
@@ -143,8 +139,9 @@ fn minted(raw: RawToken, now_at_ms: i64) -> Option<Minted> {
 pub struct SessionCredential {
     client: Client,
     secret: Box<dyn ExposeSecret<str> + Send + Sync>,
-    /// One lock for all upstreams: a mint in flight makes the others wait, not mint too.
-    current: tokio::sync::Mutex<HashMap<Upstream, Slot>>,
+    current: RwLock<HashMap<Upstream, Slot>>,
+    /// One hand for all upstreams: a mint in flight makes who has no token wait, not mint too.
+    minting: tokio::sync::Mutex<()>,
     needles: RwLock<Arc<Needles>>,
     tokens_dead_at_ms: AtomicI64,
 }
@@ -162,6 +159,7 @@ impl ExposeSecret<str> for Dormant {
     }
 }
 
+#[derive(Clone)]
 struct Slot {
     token: Arc<Minted>,
     number: u64,
@@ -203,31 +201,45 @@ impl SessionCredential {
         SessionCredential {
             client,
             secret,
-            current: tokio::sync::Mutex::default(),
+            current: RwLock::default(),
+            minting: tokio::sync::Mutex::default(),
             needles: RwLock::new(Arc::new(needles)),
             tokens_dead_at_ms: AtomicI64::new(0),
         }
     }
 
-    /// A token for `at` and its number, minted or renewed when due. A renewal that fails while
-    /// the old token still lives is not an error: the old one is used.
+    /// A token for `at` and its number, minted or renewed when due. While the old token lives, one
+    /// call renews it and the others go on with it; a renewal that fails then is not an error.
     pub(super) async fn token(
         &self,
         at: &Upstream,
         now_at_ms: i64,
     ) -> Result<(Arc<Minted>, u64), CallError> {
-        let mut current = self.current.lock().await;
-        let held = current
-            .get(at)
-            .map(|slot| (slot.token.clone(), slot.number));
-        match held {
-            Some((token, number)) if !token.is_stale(now_at_ms) => Ok((token, number)),
-            Some((token, number)) => match self.refill(&mut current, at, now_at_ms).await {
-                Err(_) if now_at_ms < token.expires_at_ms => Ok((token, number)),
-                outcome => outcome,
-            },
-            None => self.refill(&mut current, at, now_at_ms).await,
+        let held = self.held(at);
+        if let Some(slot) = &held
+            && !slot.token.is_stale(now_at_ms)
+        {
+            return Ok((Arc::clone(&slot.token), slot.number));
         }
+        let alive = held.filter(|slot| now_at_ms < slot.token.expires_at_ms);
+        let Some(old) = alive else {
+            let _hand = self.minting.lock().await;
+            return match self.held(at) {
+                // Somebody else minted meanwhile.
+                Some(slot) if !slot.token.is_stale(now_at_ms) => Ok((slot.token, slot.number)),
+                _ => self.refill(at, now_at_ms).await,
+            };
+        };
+        let renewed = match self.minting.try_lock() {
+            Ok(_hand) => self.refill(at, now_at_ms).await.ok(),
+            Err(_) => None,
+        };
+        Ok(renewed.unwrap_or((old.token, old.number)))
+    }
+
+    fn held(&self, at: &Upstream) -> Option<Slot> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        current.get(at).cloned()
     }
 
     /// Replaces the token with this number after Databricks refused it; does nothing when another
@@ -238,23 +250,20 @@ impl SessionCredential {
         refused_number: u64,
         now_at_ms: i64,
     ) -> Result<(), CallError> {
-        let mut current = self.current.lock().await;
-        match current.get(at) {
+        let _hand = self.minting.lock().await;
+        match self.held(at) {
             Some(slot) if slot.number != refused_number => Ok(()),
-            _ => self.refill(&mut current, at, now_at_ms).await.map(|_| ()),
+            _ => self.refill(at, now_at_ms).await.map(drop),
         }
     }
+
+    /// Mints; the caller holds the minting hand.
 
     #[expect(
         clippy::disallowed_methods,
         reason = "the patterns of the leak scan are made here"
     )]
-    async fn refill(
-        &self,
-        current: &mut HashMap<Upstream, Slot>,
-        at: &Upstream,
-        now_at_ms: i64,
-    ) -> Result<(Arc<Minted>, u64), CallError> {
+    async fn refill(&self, at: &Upstream, now_at_ms: i64) -> Result<(Arc<Minted>, u64), CallError> {
         let token = Arc::new(self.client.mint(at, &*self.secret, now_at_ms).await?);
         self.tokens_dead_at_ms
             .fetch_max(token.expires_at_ms, Ordering::SeqCst);
@@ -262,6 +271,7 @@ impl SessionCredential {
             let mut needles = self.needles.write().unwrap_or_else(PoisonError::into_inner);
             *needles = Arc::new(needles.with(token.bearer.expose_secret()));
         }
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         let number = current.get(at).map_or(1, |slot| slot.number + 1);
         current.insert(
             at.clone(),
