@@ -9,7 +9,7 @@ import { button, h, list, say, show, trouble } from "./dom.js";
 import { Person } from "./person.js";
 import * as pins from "./pins.js";
 import { parseVkey } from "./log.js";
-import { releasePage } from "./release.js";
+import { releasePage, takesShares } from "./release.js";
 import { Stop, broken } from "./stop.js";
 
 // What is done between incidents is fetched when it is done.
@@ -87,7 +87,7 @@ const signedIn = async (fragment) => {
 
 const home = async () => {
   const { incidents } = await person.api.get("/incidents");
-  const collecting = incidents.filter((view) => view.phase === "collecting");
+  const collecting = incidents.filter(takesShares);
   show("Your share",
     collecting.length
       ? list(collecting.map((view) => h("a", { href: `#${view.id}` }, `${view.id}: ${view.requester_name} asks for shares`)))

@@ -10,6 +10,10 @@ const reasons = [
   "I cannot reach the requester", "Something looks wrong",
 ];
 
+// An incident whose memory was lost asks once more, while it closes: for its rotation.
+export const takesShares = ({ phase, terms, shares_in: shares, needed }) =>
+  phase === "collecting" || (phase === "closing" && terms.purpose === "rotate" && shares < needed);
+
 const needed = (view) => `${view.shares_in} of ${view.needed}`;
 
 export const releasePage = async (person, id, run) => {
@@ -22,7 +26,7 @@ export const releasePage = async (person, id, run) => {
   if (!mine || mine.state === "excluded") {
     throw new Stop("not_yours", "There is no share of yours for this incident.", "Nothing for you to do.");
   }
-  if (own.view.phase !== "collecting") {
+  if (!takesShares(own.view)) {
     throw new Stop("not_needed", `${id} is ${own.view.phase}: no share is needed now.`, "Nothing for you to do.");
   }
   const { kind, epoch } = own.terms;
@@ -49,6 +53,7 @@ const form = (own) => {
       ["Why", terms.reason || terms.purpose],
       ["What", `${targetWords(terms.target)}: ${terms.scope.join(" ") || "nothing but rotation"}`],
       ["How long", `${terms.max_minutes} minutes, if released by ${moment(terms.expires_ms)}`],
+      ...special(terms, found.roster),
     ]),
     code ? h("p", { class: "note" }, "Can run code as the admin identity: what that code does is not logged here and may outlive the session.") : null,
     h("fieldset", null, h("legend", null, "Which words did you hear?"), options),
@@ -59,11 +64,30 @@ const form = (own) => {
       ["Incident", `${own.id}, epoch ${terms.epoch}, asked ${moment(terms.asked_ms)}`],
       ["Ticket", terms.ticket || "none"],
       ["Shares in", needed(view)],
-      ["Grants to", terms.grants_to.map((id) => nameOf(found.roster, id)).join(", ") || "nobody"],
+      ["Answers", Object.entries(terms.answers).map(([id, yes]) => `${id}=${yes ? "yes" : "no"}`).join(", ") || "none"],
       ["Gates", terms.gates.join(", ") || "none"],
       ["Terms", own.termsSha256],
     ])));
 };
+
+// What most terms do not have, and nobody should sign unseen.
+const special = (terms, roster) => {
+  const given = terms.grants_to.map((id) => {
+    const [person, keep] = id.split(":");
+    return nameOf(roster, person) + (keep ? ", who KEEPS it after the close" : " until the close");
+  });
+  return [
+    ["Admin for", given.join("; ")],
+    ["Secret", secretWords(terms.session_secret)],
+    ["Not before", terms.not_before_ms > terms.asked_ms && moment(terms.not_before_ms)],
+    ["Displaces", terms.displaces && `${terms.displaces}: it is closed, and you are asked again`],
+    ["Continues", terms.continues && `${terms.continues}, which broke`],
+  ].filter(([, value]) => value);
+};
+
+const secretWords = (odd) => odd && (odd.longer
+  ? `Databricks gives no secret as short as the session: its own would live ${Math.ceil(odd.longer.seconds / 3600)} h if the vault could not delete it`
+  : "Databricks refuses every short-lived secret: the session uses the dormant credential itself until the close replaces it");
 
 const targetWords = ({ account, workspace }) =>
   [account && "account", workspace && `workspace ${workspace}`].filter(Boolean).join(" and ") || "nothing";
