@@ -194,25 +194,55 @@ impl App {
         let (own, others): (Vec<Undo>, Vec<Undo>) = rows
             .into_iter()
             .partition(|row| row.origin == UndoOrigin::Principal);
+        let mut unseen = Vec::new();
         for row in &others {
-            self.undo_one(tokens, row).await?;
+            if self.undo_one(tokens, row).await? == "nothing" {
+                unseen.push(row);
+            }
         }
         between().await?;
+        self.look_again(tokens, &unseen).await?;
         for row in &own {
             self.undo_one(tokens, row).await?;
         }
         Ok(())
     }
 
-    async fn undo_one(&self, tokens: &Tokens, row: &Undo) -> Result<(), AppError> {
-        match self.take_away(tokens, row).await {
-            Ok((state, held)) => self.undo_ended(row, state, &held, None).await,
-            Err(error) => {
-                tracing::error!(undo = %row.id, %error, "what a session added could not be undone");
-                self.undo_ended(row, "failed", &Held::new(), Some(error.to_string()))
-                    .await
+    /// Looks once more for what was not there. A call that was cut, or whose reply was lost, may
+    /// be carried out after the first look; calls that surely did nothing have no row any more.
+    async fn look_again(&self, tokens: &Tokens, unseen: &[&Undo]) -> Result<(), AppError> {
+        if unseen.is_empty() {
+            return Ok(());
+        }
+        // A crash here: what was read stands; the next session's snapshot shows the rest.
+        pause(self.inner.databricks.config().waits.reconcile_wait_ms).await;
+        for row in unseen {
+            match self.take_away(tokens, row).await {
+                Ok(("nothing", _)) => {}
+                Ok((state, held)) => self.undo_ended(row, state, &held, None).await?,
+                Err(error) => self.undo_failed(row, &error).await?,
             }
         }
+        Ok(())
+    }
+
+    async fn undo_one(&self, tokens: &Tokens, row: &Undo) -> Result<&'static str, AppError> {
+        match self.take_away(tokens, row).await {
+            Ok((state, held)) => {
+                self.undo_ended(row, state, &held, None).await?;
+                Ok(state)
+            }
+            Err(error) => {
+                self.undo_failed(row, &error).await?;
+                Ok("failed")
+            }
+        }
+    }
+
+    async fn undo_failed(&self, row: &Undo, error: &CallError) -> Result<(), AppError> {
+        tracing::error!(undo = %row.id, %error, "what a session added could not be undone");
+        self.undo_ended(row, "failed", &Held::new(), Some(error.to_string()))
+            .await
     }
 
     /// Brings one thing back to what it was, and reads that it is.

@@ -102,7 +102,28 @@ pub enum Thing {
         /// Its name.
         name: String,
     },
+    /// A direct member of a group (`/api/2.0/identity/…`, the newer surface).
+    DirectMember {
+        /// Where.
+        at: At,
+        /// Path of the list, ending in `/direct-members`.
+        path: String,
+        /// Numeric id of the member.
+        principal: String,
+    },
+    /// A principal's assignment to a workspace with its entitlements (the newer surface).
+    Entitlements {
+        /// Where.
+        at: At,
+        /// Path of the list, ending in `/workspace-assignments` or `-details`.
+        path: String,
+        /// Numeric id of the principal.
+        principal: String,
+    },
 }
+
+/// Held by whoever is assigned to a workspace at all, beside the entitlements.
+const ASSIGNED: &str = "assigned";
 
 /// One GET.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,7 +159,10 @@ impl Thing {
     pub fn at(&self) -> At {
         match self {
             Self::Assignment { .. } => At::Account,
-            Self::Values { at, .. } | Self::RuleSet { at, .. } => *at,
+            Self::Values { at, .. }
+            | Self::RuleSet { at, .. }
+            | Self::DirectMember { at, .. }
+            | Self::Entitlements { at, .. } => *at,
             _ => At::Workspace,
         }
     }
@@ -166,6 +190,12 @@ impl Thing {
                 vec![("scope", scope.clone()), ("principal", principal.clone())],
             ),
             Self::App { name } => (format!("{APPS}/{name}"), Vec::new()),
+            Self::DirectMember {
+                path, principal, ..
+            }
+            | Self::Entitlements {
+                path, principal, ..
+            } => (format!("{path}/{principal}"), Vec::new()),
         };
         Read {
             at: self.at(),
@@ -219,6 +249,11 @@ impl Thing {
                 .into_iter()
                 .collect(),
             Self::App { .. } => Held::from(["exists".to_owned()]),
+            Self::DirectMember { .. } => Held::from(["member".to_owned()]),
+            Self::Entitlements { .. } => {
+                let own = texts(&reply["entitlements"]).into_iter();
+                own.chain([ASSIGNED.to_owned()]).collect()
+            }
         }
     }
 
@@ -284,6 +319,28 @@ impl Thing {
                 ),
             },
             Self::App { name } => ("DELETE", format!("{APPS}/{name}"), None),
+            Self::DirectMember {
+                path, principal, ..
+            } => ("DELETE", format!("{path}/{principal}"), None),
+            Self::Entitlements {
+                path, principal, ..
+            } if before.is_empty() => ("DELETE", format!("{path}/{principal}"), None),
+            Self::Entitlements {
+                path, principal, ..
+            } => {
+                // What somebody took away meanwhile stays away: only what was there before and
+                // still is.
+                let now = self.held(reply);
+                let kept: Vec<&String> = now
+                    .intersection(before)
+                    .filter(|one| *one != ASSIGNED)
+                    .collect();
+                (
+                    "PATCH",
+                    format!("{path}/{principal}?update_mask=entitlements"),
+                    Some(json!({ "entitlements": kept })),
+                )
+            }
         };
         Some(Write {
             at: self.at(),
@@ -299,7 +356,9 @@ impl Thing {
         match self {
             Self::Assignment { principal, .. }
             | Self::Grant { principal, .. }
-            | Self::SecretAcl { principal, .. } => vec![principal],
+            | Self::SecretAcl { principal, .. }
+            | Self::DirectMember { principal, .. }
+            | Self::Entitlements { principal, .. } => vec![principal],
             Self::Values {
                 attribute, asked, ..
             } if attribute == "members" => asked.iter().flatten().map(String::as_str).collect(),
@@ -332,6 +391,21 @@ impl Thing {
             Self::RuleSet { name, .. } => format!("rule set {name}"),
             Self::SecretAcl { scope, .. } => format!("access to secret scope {scope}"),
             Self::App { name } => format!("app {name}"),
+            Self::DirectMember { path, .. } => {
+                format!(
+                    "a member of group {}",
+                    path.rsplit('/').nth(1).unwrap_or("?")
+                )
+            }
+            Self::Entitlements {
+                path, principal, ..
+            } => {
+                let place = after(path, "/workspaces/").split('/').next();
+                let place = place.filter(|id| id.bytes().all(|b| b.is_ascii_digit()));
+                let place =
+                    place.map_or("the workspace".to_owned(), |id| format!("workspace {id}"));
+                format!("assignment of principal {principal} to {place}")
+            }
         }
     }
 }

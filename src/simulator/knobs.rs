@@ -18,6 +18,11 @@ pub struct Knobs {
     pub lost_reply_on_create: u32,
     /// Secret creates that are applied and answered 500.
     pub error_after_apply_on_create: u32,
+    /// Assignments to a workspace whose reply is lost and which are carried out late: when the
+    /// assignments have been read as often as the next knob says.
+    pub late_assignments: u32,
+    /// Reads after which a late assignment is carried out; 0 = not yet.
+    pub late_after_reads: u32,
     /// Secret creates answered 400, not applied.
     pub reject_create: u32,
     /// Calls answered 429.

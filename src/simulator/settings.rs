@@ -27,6 +27,8 @@ pub struct Settings {
     pub secret_scopes: BTreeMap<String, BTreeMap<String, String>>,
     /// Whatever else was created: kind → objects.
     pub created: BTreeMap<String, Vec<Value>>,
+    /// Assignments that will be carried out late: workspace, principal, level.
+    pub late_assignments: Vec<(u64, u64, String)>,
     /// Privileges in the catalog by securable.
     pub privileges: BTreeMap<String, Vec<Value>>,
 }

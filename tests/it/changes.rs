@@ -128,6 +128,38 @@ fn a_custodian_joins_by_k_signatures_and_is_dealt_to_by_a_rotation_that_the_vaul
 }
 
 #[test]
+fn a_successor_is_acknowledged_by_those_it_was_dealt_to_whatever_the_roster_became() {
+    let vault = TestVault::new();
+    let (incident, _) = vault.opened();
+    // As if the approvals of this incident had been given a hundred days ago.
+    vault.sql("UPDATE unlocker SET at_ms = at_ms - 101 * 86400000");
+    vault.close(&incident).unwrap();
+    vault.wait_for_entry("rotate.waits_for_proofs");
+    // Epoch 2 is dealt. Now somebody joins, before everybody else: every index would be another.
+    let gus = Person::new("gus", &[Role::Custodian]);
+    let next = roster(&vault, |r| r.people.insert(0, gus.entry()));
+    let people = &vault.people;
+    propose(&vault, &people.otto, &next, as_roster).unwrap();
+    let sha256 = next.sha256().unwrap();
+    for person in [&people.ada, &people.ben, &people.cleo] {
+        sign(&vault, person, as_roster(sha256)).unwrap();
+    }
+    assert_eq!(vault.app().roster().sha256().unwrap(), sha256);
+    for person in [&people.ada, &people.ben, &people.cleo] {
+        prove(&vault, person);
+    }
+    vault.settle();
+    let acked = vault.last_entry("rotate.acked").unwrap();
+    assert_eq!(
+        acked.members["indexes"],
+        serde_json::json!([1, 2, 3]),
+        "their places in the roster that was dealt to"
+    );
+    let phase = vault.incident(&incident.id).phase;
+    assert!(matches!(phase, Phase::InReview(_)), "{phase:?}");
+}
+
+#[test]
 fn nobody_but_the_people_named_can_bring_a_version_into_force() {
     let vault = TestVault::new();
     let people = &vault.people;

@@ -252,6 +252,29 @@ fn a_grant_whose_reply_is_lost_is_found_by_reading() {
 }
 
 #[test]
+fn a_grant_that_is_carried_out_after_the_first_look_is_undone_by_the_second() {
+    let vault = TestVault::new();
+    let incident = opened(&vault, &["ada"]);
+    vault.knobs(|knobs| knobs.late_assignments = 1);
+    grant(&vault, &incident, "ada", Right::WorkspaceAdmin).unwrap_err();
+    assert_eq!(
+        vault.level_of(ADA),
+        None,
+        "its reply is lost, and it is not done yet"
+    );
+    // Done as soon as the way back has looked and found nothing.
+    vault.knobs(|knobs| knobs.late_after_reads = 1);
+    vault.close(&incident).unwrap();
+    vault.settle();
+    assert_eq!(vault.level_of(ADA), None);
+    assert_eq!(
+        (vault.count("undo.nothing"), vault.count("undo.done")),
+        (1, 1)
+    );
+    all_is_well(&vault);
+}
+
+#[test]
 fn the_principal_is_admin_of_the_workspace_only_while_a_session_is_open() {
     let vault = TestVault::new();
     let own = vault.principal();

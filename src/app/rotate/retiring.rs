@@ -10,6 +10,7 @@ use crate::app::secrets::pause;
 use crate::domain::alert;
 use crate::domain::ids::PersonId;
 use crate::domain::manifest::Kind;
+use crate::domain::roster::Roster;
 use crate::domain::rotation::{Cause, Event, Proof};
 use crate::domain::time::DAY_MS;
 use crate::sealed::secret::Credential;
@@ -76,8 +77,7 @@ impl App {
         let mut told = false;
         loop {
             let waiting = self.inner.custody_changed.notified();
-            let (roster, _) =
-                crate::app::facts::approved_roster(&self.inner.store, &self.inner.settings).await?;
+            let roster = self.dealt_roster().await?;
             let mut indexes = Vec::new();
             for (index, person) in roster.custodians() {
                 if self.proved_lately(&person.id, &person.unlockers).await? {
@@ -109,6 +109,23 @@ impl App {
             }
             self.unless_stopping(waiting).await?;
         }
+    }
+
+    /// The roster that the successor's shares were dealt to. A later version may have added people
+    /// who hold no share of it, or taken unlockers away to which it was encrypted.
+    async fn dealt_roster(&self) -> Result<Roster, AppError> {
+        let store = &self.inner.store;
+        let newest = store.highest_epoch(Kind::Live).await?;
+        let dealt = store.epoch(Kind::Live, newest).await?;
+        let dealt = dealt.ok_or_else(|| AppError::NotFound(format!("epoch {newest}")))?;
+        let sha256 = dealt.manifest.roster_sha256;
+        let versions = crate::app::versions::approved(store, &self.inner.settings)
+            .await?
+            .versions;
+        let roster = versions.roster_of(&sha256).cloned();
+        roster.ok_or_else(|| {
+            AppError::Inconsistent(format!("epoch {newest} was dealt to no approved roster"))
+        })
     }
 
     async fn proved_lately(

@@ -61,27 +61,57 @@ impl Files {
     }
 }
 
+/// Everybody besides rio, with her role.
+const OTHERS: [(&str, Role); 6] = [
+    ("ada", Role::Custodian),
+    ("ben", Role::Custodian),
+    ("cleo", Role::Custodian),
+    ("vera", Role::Auditor),
+    ("tess", Role::Auditor),
+    ("otto", Role::Operator),
+];
+
+fn person(id: &str, role: Role, key: &LoadedKey) -> Person {
+    let text = key.public().text().to_owned();
+    let spare = LoadedKey::generate_ed25519("spare").unwrap();
+    Person {
+        id: id.parse().unwrap(),
+        name: id.into(),
+        roles: vec![role],
+        time_zone: "UTC".into(),
+        contacts: Contacts {
+            mail: format!("{id}@example.org"),
+            pager: None,
+        },
+        login_keys: vec![text.clone()],
+        unlockers: match role {
+            Role::Custodian => vec![text, spare.public().text().to_owned()],
+            _ => vec![],
+        },
+        single_unlocker: None,
+    }
+}
+
 fn roster(key: &LoadedKey) -> Roster {
+    roster_of(key, &BTreeMap::new())
+}
+
+/// Rio's key, and those of whoever signs; the others have keys that nobody keeps.
+fn roster_of(rio: &LoadedKey, kept: &BTreeMap<&str, LoadedKey>) -> Roster {
+    let others = OTHERS.iter().map(|(id, role)| match kept.get(id) {
+        Some(key) => person(id, *role, key),
+        None => person(id, *role, &LoadedKey::generate_ed25519(id).unwrap()),
+    });
+    let mut people = vec![person("rio", Role::Responder, rio)];
+    people.extend(others);
     Roster {
         v: VERSION.into(),
         vault: "prod-eu".parse().unwrap(),
         seq: 1,
         prev_sha256: None,
         k: 2,
-        n: 2,
-        people: vec![Person {
-            id: "rio".parse().unwrap(),
-            name: "Rio".into(),
-            roles: vec![Role::Responder],
-            time_zone: "UTC".into(),
-            contacts: Contacts {
-                mail: "rio@example.org".into(),
-                pager: None,
-            },
-            login_keys: vec![key.public().text().to_owned()],
-            unlockers: vec![],
-            single_unlocker: None,
-        }],
+        n: 3,
+        people,
         auditor_recipients: vec![],
     }
 }
@@ -109,22 +139,117 @@ fn export() -> (Files, LoadedKey, LoadedKey) {
     let rio = LoadedKey::generate_ed25519("rio").unwrap();
     let claim = LoadedKey::generate_ed25519("claim").unwrap();
     let mut files = Files::default();
-    let roster = canonical::to_bytes(&roster(&rio)).unwrap();
-    let sha256 = Digest::of(&roster).hex();
-    files.0.insert(format!("roster/{sha256}.json"), roster);
-    let draft = Draft {
-        kind: "log.genesis".into(),
-        members: json!({"roster_sha256": sha256})
-            .as_object()
-            .unwrap()
-            .clone(),
-    };
-    let mut line = stamp(&draft, 0, 1, "n1", "00c0ffee").unwrap();
-    line.push(b'\n');
-    files.0.insert("entries.ndjson".into(), line);
+    files.begin(&roster(&rio));
     files.add_act(&rio, "rio", opening(&claim));
     files.add_act(&claim, "rio", Deed::Claim {});
     (files, rio, claim)
+}
+
+impl Files {
+    /// `log.genesis` with roster 1 and policy 1.
+    fn begin(&mut self, roster: &Roster) {
+        let rule = |name: &str| crate::domain::policy::ChannelRule {
+            name: name.into(),
+            kind: "smtp".into(),
+            destination: "relay.example".into(),
+        };
+        let rules = vec![rule("mail"), rule("hook")];
+        let policy = crate::domain::policy::Policy::built_in(roster.vault.clone(), rules);
+        let members = json!({
+            "roster_sha256": self.put("roster", &canonical::to_bytes(roster).unwrap()),
+            "policy_sha256": self.put("policy", &canonical::to_bytes(&policy).unwrap()),
+        });
+        self.entry("log.genesis", 0, &members);
+    }
+
+    fn put(&mut self, folder: &str, bytes: &[u8]) -> String {
+        let sha256 = Digest::of(bytes).hex();
+        let path = format!("{folder}/{sha256}.json");
+        self.0.insert(path, bytes.to_vec());
+        sha256
+    }
+
+    fn entry(&mut self, kind: &str, seq: u64, members: &serde_json::Value) {
+        let draft = Draft {
+            kind: kind.into(),
+            members: members.as_object().unwrap().clone(),
+        };
+        let mut line = stamp(&draft, seq, 1, "n1", "00c0ffee").unwrap();
+        line.push(b'\n');
+        let entries = self.0.entry("entries.ndjson".into()).or_default();
+        entries.extend_from_slice(&line);
+    }
+}
+
+/// An export whose second roster lowers k and bears these signatures; who did not sign her own
+/// name is left out of the entry.
+fn changed(signers: &[&str], named: usize) -> ActsReport {
+    let rio = LoadedKey::generate_ed25519("rio").unwrap();
+    let kept: BTreeMap<&str, LoadedKey> = ["ada", "ben", "vera", "otto"]
+        .into_iter()
+        .map(|id| (id, LoadedKey::generate_ed25519(id).unwrap()))
+        .collect();
+    let before = roster_of(&rio, &kept);
+    let mut files = Files::default();
+    files.begin(&before);
+    let after = Roster {
+        seq: 2,
+        prev_sha256: Some(before.sha256().unwrap()),
+        k: 3,
+        ..before
+    };
+    let sha256 = files.put("roster", &canonical::to_bytes(&after).unwrap());
+    let deed = || Deed::Roster {
+        roster_sha256: sha256.parse().unwrap(),
+    };
+    let stems: Vec<String> = signers
+        .iter()
+        .map(|id| files.add_act(&kept[id], id, deed()))
+        .collect();
+    let acts: Vec<&str> = stems
+        .iter()
+        .take(named)
+        .filter_map(|stem| stem.strip_prefix("acts/"))
+        .collect();
+    let members = json!({"roster_sha256": sha256, "acts": acts});
+    files.entry("roster.changed", 1, &members);
+    check(&files)
+}
+
+#[test]
+fn a_roster_that_k_custodians_signed_stands() {
+    let report = changed(&["ada", "ben"], 2);
+    assert_eq!(report.outcome, Outcome::Passed, "{report:?}");
+}
+
+#[test]
+fn a_roster_that_too_few_of_the_right_people_signed_fails_with_its_entry() {
+    let too_few = [
+        (vec![], 0),
+        (vec!["ada"], 1),
+        // Two signed, the entry names one: what the log does not name does not count.
+        (vec!["ada", "ben"], 1),
+        (vec!["ada", "otto"], 2),
+        (vec!["vera", "otto"], 2),
+    ];
+    for (signers, named) in too_few {
+        let report = changed(&signers, named);
+        assert_eq!(report.outcome, Outcome::Failed, "{signers:?} {named}");
+        let reason = report.reason.unwrap();
+        assert!(
+            reason.starts_with("entry 1: this roster does not stand: it needs 2 custodians"),
+            "{reason}"
+        );
+    }
+}
+
+#[test]
+fn a_version_whose_act_is_not_in_the_export_fails() {
+    let (mut files, ..) = export();
+    let nobody = Digest::of(b"nothing").hex();
+    let members = json!({"roster_sha256": nobody, "acts": [nobody]});
+    files.entry("roster.changed", 1, &members);
+    assert!(check(&files).reason.unwrap().starts_with("entry 1: acts/"));
 }
 
 #[test]

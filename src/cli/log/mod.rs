@@ -5,6 +5,7 @@ mod export;
 mod folder;
 mod follow;
 mod verify;
+mod versions;
 
 use std::path::PathBuf;
 

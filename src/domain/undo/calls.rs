@@ -46,6 +46,9 @@ pub fn additions(
             scope: text_of(&body["scope"]),
             principal: text_of(&body["principal"]),
         }],
+        ("POST" | "PATCH", _) if template.starts_with("/api/2/identity/") => {
+            newer(at, template, &path, body).into_iter().collect()
+        }
         ("POST", "/api/2/apps") => app(body).into_iter().collect(),
         _ => Vec::new(),
     }
@@ -57,6 +60,32 @@ fn assignment(path: &str) -> Option<Thing> {
         path: list.to_owned(),
         principal: principal.to_owned(),
     })
+}
+
+/// Rights given through the newer identity surface: a POST names its principal in the body, a PATCH
+/// in its path.
+fn newer(at: At, template: &str, path: &str, body: &Value) -> Option<Thing> {
+    let (list, principal) = match path.rsplit_once('/') {
+        Some((list, last)) if template.ends_with("/{principal_id}") => (list, last.to_owned()),
+        _ => (path, text_of(&body["principal_id"])),
+    };
+    let digits = !principal.is_empty() && principal.bytes().all(|b| b.is_ascii_digit());
+    let (path, kind) = (list.to_owned(), list.rsplit('/').next()?);
+    match kind {
+        "direct-members" if digits => Some(Thing::DirectMember {
+            at,
+            path,
+            principal,
+        }),
+        "workspace-assignments" | "workspace-assignment-details" if digits => {
+            Some(Thing::Entitlements {
+                at,
+                path,
+                principal,
+            })
+        }
+        _ => None,
+    }
 }
 
 /// A name that cannot change the path it is put into.

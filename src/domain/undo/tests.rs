@@ -149,3 +149,60 @@ fn things_survive_their_row_and_their_words_name_no_person() {
     assert_eq!(serde_json::from_str::<Thing>(&text).unwrap(), thing);
     assert_eq!(thing.words(), "permission on jobs/7");
 }
+
+#[test]
+fn a_direct_member_of_the_newer_surface_is_found_and_deleted_only_when_she_was_none_before() {
+    let lists = [
+        "/api/2.0/identity/groups/7/direct-members",
+        "/api/2.0/identity/accounts/acc/groups/7/direct-members",
+    ];
+    for list in lists {
+        let thing = only("POST", list, &json!({"principal_id": 42}));
+        assert_eq!(thing.people(), ["42"]);
+        assert_eq!(thing.read().path, format!("{list}/42"));
+        assert_eq!(thing.words(), "a member of group 7");
+        let reply = json!({"group_id": 7, "principal_id": 42});
+        let write = thing.undo(&held(&[]), Some(&reply)).unwrap();
+        assert_eq!(
+            (write.method, write.path, write.body),
+            ("DELETE", format!("{list}/42"), None)
+        );
+        assert_eq!(thing.undo(&held(&["member"]), Some(&reply)), None);
+        assert_eq!(thing.undo(&held(&[]), None), None, "gone already");
+    }
+}
+
+#[test]
+fn an_assignment_of_the_newer_surface_goes_or_loses_what_was_added() {
+    let list = "/api/2.0/identity/accounts/acc/workspaces/9/workspace-assignments";
+    let asked = json!({"principal_id": "42", "entitlements": ["WORKSPACE_ADMIN"]});
+    let given = only("POST", list, &asked);
+    let one = format!("{list}/42");
+    let changed = only("PATCH", &one, &json!({"entitlements": ["WORKSPACE_ADMIN"]}));
+    assert_eq!(given, changed);
+    assert_eq!(given.words(), "assignment of principal 42 to workspace 9");
+    let reply = json!({"entitlements": ["WORKSPACE_ADMIN", "WORKSPACE_ACCESS"]});
+    assert_eq!(
+        given.undo(&held(&[]), Some(&reply)).unwrap().method,
+        "DELETE"
+    );
+    // She had two; one was taken away by somebody else and stays away.
+    let before = held(&["assigned", "WORKSPACE_ACCESS", "DATABRICKS_SQL_ACCESS"]);
+    let write = given.undo(&before, Some(&reply)).unwrap();
+    assert_eq!(write.method, "PATCH");
+    assert_eq!(write.path, format!("{one}?update_mask=entitlements"));
+    assert_eq!(
+        write.body,
+        Some(json!({"entitlements": ["WORKSPACE_ACCESS"]}))
+    );
+    let all = held(&["assigned", "WORKSPACE_ACCESS", "WORKSPACE_ADMIN"]);
+    assert_eq!(given.undo(&all, Some(&reply)), None);
+}
+
+#[test]
+fn a_principal_that_is_no_number_makes_no_path() {
+    let list = "/api/2.0/identity/groups/7/direct-members";
+    for id in [json!("4/../2"), json!(""), json!(null)] {
+        assert!(found("POST", list, &json!({"principal_id": id})).is_empty());
+    }
+}
