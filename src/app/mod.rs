@@ -86,6 +86,7 @@ pub use answer::epoch_keys;
 pub use error::AppError;
 use facts::FactsCell;
 use memory::Memory;
+pub use secrets::{MEASURED, Measured};
 
 /// What the composition root tells the story about this installation.
 #[derive(Debug, Clone)]

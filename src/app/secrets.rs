@@ -18,7 +18,7 @@ use crate::sealed::secret::Credential;
 use crate::store::change::{RowChange, SecretPost, SecretUse};
 
 /// Name of the fact that holds what was measured.
-pub(super) const MEASURED: &str = "measured";
+pub const MEASURED: &str = "measured";
 /// First and longest pause between tries of a call that must succeed in the end, milliseconds.
 const FIRST_PAUSE_MS: u64 = 1_000;
 const LAST_PAUSE_MS: u64 = 30_000;

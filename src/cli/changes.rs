@@ -112,6 +112,13 @@ pub(super) fn policy_lines(old: &Policy, new: &Policy) -> Vec<String> {
             escape::line(&case.scope.join(" "))
         ));
     }
+    if old.access_details != new.access_details {
+        // As the responder will read it: this is its preview.
+        lines.push(match &new.access_details {
+            Some(text) => format!("  ~ read when a session opens: {}", escape::line(text)),
+            None => "  − nothing is read when a session opens".to_owned(),
+        });
+    }
     let differs = [
         ("decision tree", old.tree != new.tree),
         ("office hours", old.office_hours != new.office_hours),

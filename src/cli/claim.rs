@@ -6,6 +6,7 @@
 use serde_json::json;
 
 use super::client::{Client, KeptSession, typed};
+use super::escape::line;
 use super::{CliError, Exit, Globals, Output, terms_check};
 use crate::api::{ClaimReply, IncidentView};
 use crate::domain::ids::IncidentId;
@@ -29,7 +30,10 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
     let mut client = Client::open(globals)?;
     let view = client.incident(&args.incident).await?;
     let session = claim(&mut client, &args.incident, &view).await?;
-    say(&session, out);
+    // The session is there whatever becomes of the policy; what it says is a help only.
+    let documents = client.documents().await;
+    let details = documents.ok().and_then(|all| all.policy.access_details);
+    say(&session, details.as_deref(), out);
     Ok(Exit::DONE)
 }
 
@@ -67,19 +71,21 @@ pub(super) async fn claim(
     Ok(session)
 }
 
-/// Says what to do with the session; never the token.
-pub(super) fn say(session: &KeptSession, out: &Output) {
+/// Says what to do with the session and what the policy wants its responder to know; never the
+/// token.
+pub(super) fn say(session: &KeptSession, details: Option<&str>, out: &Output) {
     let KeptSession { incident, reply } = session;
     let until = Timestamp(reply.exp_ms).clock_utc();
+    let told = details.map_or(String::new(), |text| format!("\nRead:   {}", line(text)));
     out.result(
         json!({"incident": incident, "session": reply.session, "exp_ms": reply.exp_ms,
             "proxy_url": reply.proxy_url, "account_proxy_url": reply.account_proxy_url,
             "plain_url": reply.plain_url, "workspace": reply.workspace,
-            "account_id": reply.account_id}),
+            "account_id": reply.account_id, "access_details": details}),
         &format!(
             "{incident} is OPEN until {until}. Every call is logged.\n\
              Work:   breakglass run {incident} -- databricks current-user me\n\
-             End it: breakglass close {incident}"
+             End it: breakglass close {incident}{told}"
         ),
     );
 }

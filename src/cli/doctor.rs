@@ -7,6 +7,8 @@
 
 mod host;
 mod live;
+mod places;
+mod standing;
 mod vault;
 
 use std::path::PathBuf;
@@ -126,6 +128,7 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
     })?;
     let (config, _) = Config::read(&path).map_err(|e| config_error(&e))?;
     let mut answers = host::answers(&config);
+    answers.extend(standing::answers(&config).await);
     answers.extend(vault::answers(&config).await);
     match &args.credential_file {
         Some(file) => {

@@ -84,6 +84,10 @@ async fn show(client: &mut Client, out: &Output) -> Result<Exit, CliError> {
             escape::line(to)
         ));
     }
+    if let Some(details) = &policy.access_details {
+        let details = escape::line(details);
+        text.push_str(&format!("\n  read when a session opens: {details}"));
+    }
     let (waits, waiting) = proposals::shown(client, &documents, What::Policy).await?;
     text.push_str(&waits);
     let object = json!({"version": policy.seq, "sha256": documents.policy_sha256,

@@ -64,6 +64,7 @@ fn policy() -> Policy {
         channels: vec![],
         review_questions: vec![],
         review_due_hours: 72,
+        access_details: None,
     }
 }
 

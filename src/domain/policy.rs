@@ -10,6 +10,7 @@ use super::canonical::{self, CanonicalError};
 use super::ids::{Digest, VaultId};
 use super::roster::Role;
 use super::scope::{Scope, ScopeError};
+use super::terms::is_plain_text;
 use super::time::{DAY_MS, HOUR_MS, Timestamp};
 
 mod built_in;
@@ -27,6 +28,8 @@ pub const MAX_REVIEW_DUE_HOURS: u32 = 14 * 24;
 /// Longest wait before an opening, minutes: three days. What may wait longer needs no emergency
 /// access, and terms that nobody remembers should not come due.
 pub const MAX_DELAY_MINUTES: u32 = 3 * 24 * 60;
+/// Longest access details, characters.
+pub const MAX_DETAILS_CHARS: usize = 400;
 /// Most questions in a tree; a tree that people walk at night is short.
 pub const MAX_QUESTIONS: usize = 30;
 
@@ -160,6 +163,10 @@ pub struct Policy {
     pub review_questions: Vec<ReviewQuestion>,
     /// Hours from InReview until a review is overdue.
     pub review_due_hours: u32,
+    /// What a responder reads when her session opens: where to begin, what not to touch. Never a
+    /// secret: everybody who logs in can read the policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_details: Option<String>,
 }
 
 /// Why a policy is not acceptable.
@@ -200,6 +207,11 @@ pub enum PolicyError {
         /// What is allowed.
         limit: u32,
     },
+    /// Access details that are empty, too long, or could steer a terminal.
+    #[error(
+        "access_details must be 1 to {MAX_DETAILS_CHARS} characters without control or bidirectional ones"
+    )]
+    Details,
     /// An id that could be no member of a signed document.
     #[error("{what} id {id:?} is not of the form {rule}")]
     Id {
@@ -328,6 +340,12 @@ impl Policy {
             self.review_due_hours,
             MAX_REVIEW_DUE_HOURS,
         )?;
+        let fits = |text: &String| {
+            (1..=MAX_DETAILS_CHARS).contains(&text.chars().count()) && is_plain_text(text)
+        };
+        if !self.access_details.as_ref().is_none_or(fits) {
+            return Err(PolicyError::Details);
+        }
         let hours = &self.office_hours;
         let days = hours.days.iter().all(|d| (1..=7).contains(d));
         if hours.from_hour >= hours.to_hour || hours.to_hour > 24 || !days {

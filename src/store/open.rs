@@ -41,7 +41,7 @@ const READERS: u32 = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// What every connection that writes sets. `fullfsync` matters on macOS only. `secure_delete`:
 /// erased rows are overwritten. `synchronous=FULL`: an answered commit survives power loss.
-const PRAGMAS: [(&str, &str); 5] = [
+pub(super) const PRAGMAS: [(&str, &str); 5] = [
     ("synchronous", "FULL"),
     ("foreign_keys", "ON"),
     ("fullfsync", "ON"),

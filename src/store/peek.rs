@@ -1,12 +1,12 @@
-//! A look at a vault that another process is running: which incidents are alive. Takes no lock,
-//! writes nothing, checks nothing.
+//! A look at a vault that another process is running: which incidents are alive, how durable its
+//! database is, what was measured. Takes no lock, writes nothing, checks nothing.
 
 use sqlx::ConnectOptions as _;
 use sqlx::sqlite::SqliteConnectOptions;
 
 use super::error::StoreError;
-use super::open::{Place, connect_to, place};
-use super::query::{One, query};
+use super::open::{PRAGMAS, Place, connect_to, place};
+use super::query::{One, Row, query};
 use super::{Config, rows, sql};
 use crate::domain::incident::Incident;
 
@@ -34,3 +34,60 @@ pub(super) async fn reader(config: &Config) -> Result<One, StoreError> {
         Place::Postgres(url_file) => One::Postgres(Box::new(connect_to(url_file).await?)),
     })
 }
+
+/// What `doctor` wants to know of a database.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Settings that durability hangs on, as they are in force.
+    pub settings: Vec<(String, String)>,
+    /// A fact that was asked for.
+    pub fact: Option<String>,
+    /// The roster in force, its exact bytes; unchecked.
+    pub roster: Option<Vec<u8>>,
+}
+
+/// Settings of the database, one fact by name, and the roster in force.
+///
+/// # Errors
+/// A database that is not there or cannot be read.
+pub async fn standing(config: &Config, fact: &str) -> Result<Standing, StoreError> {
+    let mut connection = reader(config).await?;
+    let settings = settings(&mut connection).await?;
+    let asked = query(sql::people::FACT).bind(fact.to_owned());
+    let found = connection.optional(asked).await?;
+    let fact = found.map(|row| row.try_get("value")).transpose()?;
+    let asked = query(sql::people::CURRENT).bind("roster".to_owned());
+    let found = connection.optional(asked).await?;
+    let hash: Option<String> = found.map(|row| row.try_get("sha256")).transpose()?;
+    let asked = query(sql::incident::DOCUMENT)
+        .bind("roster".to_owned())
+        .bind(hash.unwrap_or_default());
+    let found = connection.optional(asked).await?;
+    let roster = found.map(|row| row.try_get("bytes")).transpose()?;
+    connection.close().await?;
+    Ok(Standing {
+        settings,
+        fact,
+        roster,
+    })
+}
+
+/// SQLite: the journal's mode stands in the file. The other settings belong to a connection: those
+/// of the writer are set at each start, and no other process can see them.
+async fn settings(connection: &mut One) -> Result<Vec<(String, String)>, StoreError> {
+    let on_file = matches!(connection, One::Sqlite(_));
+    if on_file {
+        let row = connection.optional(query("PRAGMA journal_mode")).await?;
+        let journal: Option<String> = row.map(|row| row.try_get("journal_mode")).transpose()?;
+        let set = PRAGMAS.iter().copied();
+        let set = set.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let first = ("journal_mode".to_owned(), journal.unwrap_or_default());
+        return Ok(std::iter::once(first).chain(set).collect());
+    }
+    let rows = connection.all(query(DURABILITY_OF_A_SERVER)).await?;
+    let pair = |row: &Row| Ok((row.try_get("name")?, row.try_get("setting")?));
+    rows.iter().map(pair).collect()
+}
+
+const DURABILITY_OF_A_SERVER: &str = "SELECT name, setting FROM pg_settings WHERE name IN \
+     ('fsync', 'synchronous_commit', 'full_page_writes', 'synchronous_standby_names') ORDER BY name";

@@ -42,6 +42,7 @@ PAGES = {
     "log-broken": ("vera", "closed"),
     "vault-unreachable": ("rio", "listening"),
     "operator": ("otto", "listening"),
+    "real-account": ("otto", "bare"),
     "nobody-answers": ("rio", "collecting"),
     "stop-a-bad-session": ("ada", "open"),
     "rotation-stuck": ("otto", "bare"),
@@ -553,7 +554,9 @@ def run_page(report, name, text, binary):
         try:
             vault.prepare(before)
             shell = Shell(vault, folder)
-            cwd = own_vault(vault, text) if name == "README" else None
+            # These two make a vault of their own, from the files that stand in the README.
+            own = name in ("README", "real-account")
+            cwd = own_vault(vault, (ROOT / "README.md").read_text()) if own else None
             for block, expected in scripts(blocks(text)):
                 run_block(report, f"{name}:{block.line}", block, expected, person, shell, cwd)
         finally:

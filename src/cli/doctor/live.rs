@@ -1,14 +1,14 @@
 //! What only Databricks knows, asked once with a credential given for it: does the secret mint, is
-//! the principal who it should be, what may it do, how many secrets live, how far the clocks are
-//! apart. Reads only.
+//! the principal who it should be, what may it do, how many secrets live and how long, how far the
+//! clocks are apart; account and workspaces: `places`. Reads only.
 
 use secrecy::SecretString;
 
-use super::{Answer, Light};
+use super::{Answer, Light, places};
 use crate::cli::{CliError, clock};
 use crate::config::Config;
 use crate::databricks::{CallError, Client, Minted, Upstream};
-use crate::domain::time::SECOND_MS;
+use crate::domain::time::{DAY_MS, MINUTE_MS, SECOND_MS};
 
 /// A clock further away than this opens nothing (PROTOCOL §11).
 const CLOCK_MS: i64 = 60 * SECOND_MS;
@@ -26,28 +26,38 @@ pub(super) async fn answers(
     let client =
         Client::new(&config.databricks).map_err(|e| CliError::usage(format!("databricks: {e}")))?;
     let mut answers = vec![clocks(&client).await];
-    match client
-        .mint(&Upstream::Account, secret, clock::now().0)
-        .await
-    {
+    let minted = client.mint(&Upstream::Account, secret, clock::now().0);
+    let account = match minted.await {
         Ok(bearer) => {
-            answers.push(Answer::green("secret", "mints a token at the account"));
+            let minutes = (bearer.expires_at_ms - clock::now().0 + SECOND_MS) / MINUTE_MS;
+            let words = format!("mints a token at the account; a token lives {minutes} minutes");
+            answers.push(Answer::green("secret", words));
             answers.push(principal(&client, &bearer).await);
             answers.push(secrets(&client, &bearer).await);
+            answers.extend(places::account(config, &client, &bearer).await);
+            bearer
         }
-        Err(why) => answers.push(failed("secret", &why)),
-    }
+        Err(why) => {
+            answers.push(failed("secret", &why));
+            // A dead secret is asked for nothing else: every workspace would say the same.
+            return Ok(answers);
+        }
+    };
     for id in config.databricks.workspaces.keys() {
         let at = Upstream::Workspace(id.clone());
-        answers.push(match client.mint(&at, secret, clock::now().0).await {
-            Ok(bearer) => workspace(&client, &at, id, &bearer).await,
-            Err(why) => failed("workspace", &why),
-        });
+        match client.mint(&at, secret, clock::now().0).await {
+            Ok(bearer) => {
+                answers.push(workspace(&client, &at, id, &bearer).await);
+                answers.extend(places::workspace(config, &client, &at, &bearer).await);
+                answers.push(places::federation(config, &client, id, &account).await);
+            }
+            Err(why) => answers.push(failed("workspace", &why)),
+        }
     }
     Ok(answers)
 }
 
-fn failed(about: &'static str, why: &CallError) -> Answer {
+pub(super) fn failed(about: &'static str, why: &CallError) -> Answer {
     let mend = if why.is_invalid_client() {
         "the secret is dead or belongs to another principal"
     } else {
@@ -102,7 +112,17 @@ async fn secrets(client: &Client, bearer: &Minted) -> Answer {
         Ok(all) => {
             let now = clock::now().0;
             let live = all.iter().filter(|s| s.is_live(now)).count();
-            let words = format!("{live} of at most 5 are alive");
+            let ends = all.iter().filter(|s| s.is_live(now));
+            let ends: Vec<String> = ends
+                .map(|s| match s.expire_at_ms {
+                    Some(end) => format!("{} days", (end - now) / DAY_MS),
+                    None => "never".to_owned(),
+                })
+                .collect();
+            let words = format!(
+                "{live} of at most 5 are alive; they end in {}",
+                ends.join(", ")
+            );
             if live > ROOM {
                 let mend = "delete the ones nobody needs: a rotation needs room for two";
                 return Answer::bad("secrets", Light::Red, words, mend);

@@ -166,6 +166,7 @@ mod tests {
             channels: vec![],
             review_questions: vec![],
             review_due_hours: 72,
+            access_details: None,
         }
     }
 

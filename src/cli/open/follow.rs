@@ -37,7 +37,7 @@ pub(super) async fn to_the_end(
         let moved = |view: &IncidentView| view.terms_sha256 != known || is_settled(view, rotation);
         let view = wait::until(client, out, &wait, view, moved).await?;
         if is_settled(&view, rotation) {
-            return settled(client, &id, &view, out).await;
+            return settled(client, documents, &id, &view, out).await;
         }
         // Asked again after a restart: other terms, another phrase, checked like the first ones.
         case = terms_check::check_view(client, documents, view, &id).await?;
@@ -57,6 +57,7 @@ fn is_settled(view: &IncidentView, rotation: bool) -> bool {
 
 async fn settled(
     client: &mut Client,
+    documents: &Documents,
     id: &IncidentId,
     view: &IncidentView,
     out: &Output,
@@ -64,7 +65,8 @@ async fn settled(
     match view.phase.as_str() {
         "open" => {
             let session = claim::claim(client, id, view).await?;
-            claim::say(&session, out);
+            let details = documents.policy.access_details.as_deref();
+            claim::say(&session, details, out);
             Ok(Exit::DONE)
         }
         "reviewed" => {

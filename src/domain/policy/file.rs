@@ -45,6 +45,8 @@ pub struct PolicyFile {
     pub review_questions: Option<Vec<ReviewQuestion>>,
     /// Replaces the hours until a review is overdue.
     pub review_due_hours: Option<u32>,
+    /// What a responder reads when her session opens.
+    pub access_details: Option<String>,
     /// Changes to single use cases, by id.
     #[serde(default)]
     pub change: BTreeMap<String, Change>,
@@ -126,6 +128,7 @@ impl PolicyFile {
                 .review_due_hours
                 .or(base.and_then(|b| b.review_due_hours))
                 .ok_or_else(|| part("review_due_hours"))?,
+            access_details: self.access_details,
         })
     }
 }

@@ -139,6 +139,15 @@ fn every_rule_of_the_policy_is_refused_with_its_own_sentence() {
         ),
         (|p| p.review_due_hours = 337, "review_due_hours is 337"),
         (
+            |p| p.access_details = Some("x".repeat(401)),
+            "access_details must be 1 to 400",
+        ),
+        (
+            |p| p.access_details = Some("a\u{1b}[2Jb".into()),
+            "access_details must be",
+        ),
+        (|p| p.access_details = Some(String::new()), "access_details"),
+        (
             |p| p.tree[0].yes = Next::Question("gone".into()),
             "leads to gone",
         ),
@@ -223,4 +232,25 @@ fn a_policy_file_is_refused_for_unknown_keys_missing_parts_and_broken_rules() {
         made(long),
         Err(PolicyFileError::Rule(PolicyError::Limit { .. }))
     ));
+}
+
+#[test]
+fn access_details_are_part_of_the_signed_document_and_of_nothing_else() {
+    let text =
+        "use = \"built_in\"\naccess_details = \"begin at the runbook of the platform team\"\n";
+    let vault: VaultId = "prod-eu".parse().unwrap();
+    let file = PolicyFile::parse(text).unwrap();
+    let with = file.into_policy(vault.clone(), policy().channels).unwrap();
+    let without = Policy {
+        access_details: None,
+        ..with.clone()
+    };
+    assert_ne!(with.sha256().unwrap(), without.sha256().unwrap());
+    let bytes = crate::domain::canonical::to_bytes(&without).unwrap();
+    assert!(!String::from_utf8(bytes).unwrap().contains("access_details"));
+    assert_eq!(
+        super::change::loosened(&without, &with),
+        ["access_details differs"],
+        "k custodians sign what a responder is told"
+    );
 }
