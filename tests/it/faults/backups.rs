@@ -9,7 +9,7 @@ use crate::support::TestVault;
 /// What `breakglass backup` does on the host: copy, then stamp.
 fn backup(vault: &TestVault, name: &str) {
     let copy = vault.folder().join(name);
-    let made = vault.outside(back_up(&vault.folder().join("vault.db"), &copy));
+    let made = vault.outside(back_up(&vault.store_config(), &copy));
     let made = made.unwrap();
     let epoch = made.epoch.manifest.epoch;
     BackupStamp::new(vault.id(), vault.now(), epoch, made.size)

@@ -179,7 +179,7 @@ impl TestVault {
         "night-watch".parse().unwrap()
     }
 
-    fn store_config(&self) -> Config {
+    pub fn store_config(&self) -> Config {
         Config {
             sqlite: Some(self.folder.path().join("vault.db")),
             postgres_url_file: None,
