@@ -9,9 +9,10 @@ pub(super) fn ready() {
 
 /// Another process is active. Standing by is what this one was started for, and may last for
 /// months: a manager that waited for more would hold up the start of its host.
-pub(super) fn standing_by() {
+pub(super) fn standing_by(why: &str) {
     tell("READY=1");
-    tell("STATUS=standing by: another process is active");
+    // One line: what follows a line end would be read as another assignment.
+    tell(&format!("STATUS={}", why.replace('\n', " ")));
 }
 
 /// The vault ends; closing and rotating may take minutes.

@@ -39,7 +39,7 @@ pub(super) async fn open_store(parts: &Parts, out: &Output) -> Result<Store, Cli
         };
         if said != waits {
             out.talk(&waits);
-            notify::standing_by();
+            notify::standing_by(&waits);
             said = waits;
         }
         tokio::time::sleep(PAUSE).await;
