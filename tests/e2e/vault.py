@@ -121,7 +121,9 @@ class Vault:
             [self.binary, "demo", "--stage", "--json", "-q", "--dir", str(self.dir), *given],
             capture_output=True, text=True, timeout=120, env=quiet_environment())
         if done.returncode != 0:
-            raise Failed(f"demo --stage ended with {done.returncode}: {done.stderr[-2000:]}")
+            init = self.dir / "init.log"
+            said = init.read_text()[-1000:] if init.exists() else ""
+            raise Failed(f"demo --stage ended with {done.returncode}: {done.stderr[-2000:]} {said}")
         self.info = json.loads(done.stdout)
         self.databricks = self.info["databricks"]
         self.config = self.dir / "vault" / "breakglass.toml"

@@ -28,6 +28,8 @@ LIMIT_S = 5.0
 class Round:
     """One incident, one kill, one recovery."""
 
+    patience_s = 30
+
     def __init__(self, vault, seed, clients, timeline_s):
         self.vault, self.random = vault, random.Random(seed)
         self.clients, self.timeline_s = clients, timeline_s
@@ -126,7 +128,7 @@ class Round:
         self.vault.start_serve()
         if again:
             self.second_kill()
-        v.until("the way home", self.is_home, 30)
+        v.until("the way home", self.is_home, self.patience_s)
         return time.monotonic() - began
 
     def second_kill(self):

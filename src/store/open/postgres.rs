@@ -27,7 +27,7 @@ pub(super) use held::Held;
 /// and a process that stands still in a transaction loses it before it loses the lock.
 const SESSION: &str = "SET tcp_keepalives_idle = 3; SET tcp_keepalives_interval = 1; \
      SET tcp_keepalives_count = 3; SET lock_timeout = '5s'; SET statement_timeout = '30s'; \
-     SET idle_in_transaction_session_timeout = '4s'; SET client_min_messages = 'warning'";
+     SET idle_in_transaction_session_timeout = '10s'; SET client_min_messages = 'warning'";
 const TRY_LOCK: &str = "SELECT pg_try_advisory_lock(\
      hashtextextended('breakglass/writer/' || current_schema(), 0))";
 const HAS_TABLES: &str = "SELECT COUNT(*) FROM information_schema.tables \

@@ -17,9 +17,10 @@ use crate::store::error::StoreError;
 /// How often the connection is used.
 const BEAT: Duration = Duration::from_secs(1);
 /// An answer that takes longer is none.
-const PATIENCE: Duration = Duration::from_secs(4);
-/// How long the server lets the lock's connection stand still.
-const STILL: &str = "SET idle_session_timeout = '6s'";
+const PATIENCE: Duration = Duration::from_secs(8);
+/// How long the server lets the lock's connection stand still: long enough for a host that is
+/// merely busy. A process that ends loses it at once.
+const STILL: &str = "SET idle_session_timeout = '12s'";
 
 /// A lock that is ours until it is released or lost.
 pub(in crate::store) struct Held {
