@@ -101,10 +101,13 @@ async fn look_around(stage: &Stage, out: &Output) {
     out.talk(&format!(
         "\nThe vault stays up until Ctrl-C. Look around as vera, an auditor:\n  \
          breakglass --config {vera} --state {state} status\n  \
-         breakglass --config {vera} --state {state} review list\n\nThe export is in {export}; \
+         breakglass --config {vera} --state {state} review list\n\nIts console is {console}/; sign in \
+         with the code that this prints:\n  \
+         breakglass --config {vera} --state {state} login --page\n\nThe export is in {export}; \
          anyone can check it:\n  python3 {export}/verify.py {export}",
         vera = stage.person("vera").join("config").display(),
         state = stage.person("vera").join("state").display(),
+        console = stage.console_url(),
         export = stage.export_dir().display(),
     ));
     // Without the handler Ctrl-C ends the process, which is what was asked.

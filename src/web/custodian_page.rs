@@ -51,7 +51,7 @@ macro_rules! page_file {
 }
 
 /// All files: what another machine serves, too.
-pub static FILES: [PageFile; 7] = [
+pub static FILES: [PageFile; 8] = [
     page_file!("index.html", "text/html; charset=utf-8"),
     page_file!("custodian.js", "text/javascript; charset=utf-8"),
     page_file!("chunk.js", "text/javascript; charset=utf-8"),
@@ -64,7 +64,8 @@ pub static FILES: [PageFile; 7] = [
         bytes: include_bytes!("assets/SHA256SUMS"),
         packed: None,
     },
-    // The console's sign-in page loads this one; the custodian's page does not.
+    // The console's pages load these; the custodian's page does not.
+    page_file!("acts.js", "text/javascript; charset=utf-8"),
     page_file!("sign-in.js", "text/javascript; charset=utf-8"),
 ];
 

@@ -94,7 +94,7 @@ class Browser:
 
     def text(self):
         """What the page shows."""
-        return self.driver.find_element(By.ID, "page").text
+        return self.driver.find_element(By.TAG_NAME, "main").text
 
     def title(self):
         """The heading."""

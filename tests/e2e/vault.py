@@ -164,7 +164,9 @@ class Vault:
             command.append("--traceable")
         self.serve = Process(command, self.dir / "vault.log")
         ready = self.serve.ready
-        self.console, self.plain = ready["console_address"], ready["plain_address"]
+        # By its name: passkeys belong to a name, and the vault answers to no other.
+        self.console = ready["console_address"].replace("127.0.0.1", "localhost")
+        self.plain = ready["plain_address"]
         self.proxy = ready["proxy_address"]
 
     # People

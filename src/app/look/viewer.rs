@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::app::acts::Caller;
 use crate::app::error::AppError;
 use crate::domain::ids::PersonId;
-use crate::domain::roster::Role;
+use crate::domain::roster::{Role, passkey_parts};
 
 /// A person of the roster who looks at the console.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Viewer {
     pub roles: Vec<Role>,
     /// IANA time zone in which she reads times.
     pub time_zone: String,
+    /// Whether the roster has a passkey of hers, by which pages can sign.
+    pub passkey: bool,
 }
 
 impl Viewer {
@@ -44,6 +46,10 @@ impl App {
             name: person.name.clone(),
             roles: person.roles.clone(),
             time_zone: person.time_zone.clone(),
+            passkey: person
+                .login_keys
+                .iter()
+                .any(|key| passkey_parts(key).is_some()),
         })
     }
 }

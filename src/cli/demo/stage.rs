@@ -119,6 +119,14 @@ impl Stage {
         self.dir.join("export")
     }
 
+    /// Address of the vault's console.
+    pub(super) fn console_url(&self) -> String {
+        // Every enrolment line begins with it.
+        let line = self.genesis["people"][0]["link"].as_str();
+        let origin = line.and_then(|line| line.split_once("/#"));
+        origin.map_or_else(String::new, |(origin, _)| origin.to_owned())
+    }
+
     /// Base URL of the simulator.
     pub(super) fn databricks_url(&self) -> String {
         format!(
@@ -267,7 +275,7 @@ ballast_mib = 8
 
 [console]
 listen = "127.0.0.1:{console}"
-url = "http://127.0.0.1:{console}"
+url = "http://localhost:{console}"
 
 [proxy]
 listen = "127.0.0.1:{proxy}"

@@ -3,6 +3,7 @@
 
 mod ask;
 mod follow;
+mod page;
 mod resource;
 
 use serde_json::json;
@@ -26,6 +27,7 @@ use crate::sealed::loaded_key::LoadedKey;
   breakglass open --because catastrophic-outage --workspace 1234 --for 60m \\
       --answers harm_within_hour=yes,admin_can_sign_in=no,rollback_elsewhere=no,platform_down=yes \\
       --ticket OPS-8812 \"IdP change locked out all workspace admins\"
+  breakglass open --page --workspace 1234
   breakglass open --purpose rotate \"rotation owed since last night\"")]
 pub struct Args {
     /// Why, in one sentence; custodians read it
@@ -67,6 +69,9 @@ pub struct Args {
     /// What the shares are for
     #[arg(long, value_enum, default_value_t)]
     purpose: PurposeArg,
+    /// Print the address of the page on which your passkey signs the opening; claim here afterwards
+    #[arg(long, conflicts_with_all = ["because", "scope", "resources", "grants", "displace", "continues", "purpose", "no_wait"])]
+    page: bool,
     /// Return once custodians are asked
     #[arg(long)]
     no_wait: bool,
@@ -112,6 +117,9 @@ impl From<PurposeArg> for Purpose {
 /// # Errors
 /// [`CliError`]; refused with the other door to take when the tree says so.
 pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, CliError> {
+    if args.page {
+        return page::address(&args, globals, out);
+    }
     let mut client = Client::open(globals)?;
     let documents = client.documents().await?;
     let opening = opening(&args, &mut client, &documents, out).await?;

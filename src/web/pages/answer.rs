@@ -133,6 +133,11 @@ pub(super) async fn stop(
         @if view.phase == "open" {
             p { (words::STOP_MEANS) }
             @if may {
+                (parts::by_passkey("stop", &view.id, &viewer, (words::STOP_PASSKEY, "stop"), &html! {
+                    label for="reason" { (words::STOP_WHY) }
+                    input #reason type="text" name="reason" maxlength="300" value=(words::STOP_REASON);
+                }))
+                h2 { (words::WITH_COMMAND) }
                 (parts::command("stop", &command))
             } @else {
                 p { (words::STOP_WHO) }
@@ -144,5 +149,6 @@ pub(super) async fn stop(
     };
     Ok(Page::new(words::STOP, body)
         .seen_by(&viewer, Here::Incidents)
+        .signing(&viewer)
         .into_response())
 }

@@ -16,6 +16,7 @@ use crate::app::look::Viewer;
 use crate::domain::policy::{Leaf, Policy, Question, UseCase};
 use crate::domain::terms::{MAX_REASON_CHARS, is_plain_text};
 use crate::web::words::ask as words;
+use crate::web::words::parts as parts_words;
 
 /// What was typed, by field; answers of the tree have the ids of their questions.
 type Typed = BTreeMap<String, String>;
@@ -29,7 +30,7 @@ pub(super) async fn page(
 ) -> PageResult {
     let policy = app.policy();
     let answers = answers(&policy, &typed);
-    let body = step(&policy, &answers, &typed, &[]);
+    let body = step(&policy, &answers, &typed, &[], &viewer);
     shown(&app, &viewer, &body, StatusCode::OK).await
 }
 
@@ -51,7 +52,7 @@ pub(super) async fn opening(
             shown(&app, &viewer, &body, StatusCode::OK).await
         }
         _ => {
-            let body = step(&policy, &answers, &typed, &faults);
+            let body = step(&policy, &answers, &typed, &faults, &viewer);
             shown(&app, &viewer, &body, StatusCode::UNPROCESSABLE_ENTITY).await
         }
     }
@@ -61,6 +62,7 @@ async fn shown(app: &App, viewer: &Viewer, body: &Markup, status: StatusCode) ->
     let body = html! { (body) (who_is_asked(app, viewer).await?) };
     Ok(Page::new(words::TITLE, body)
         .seen_by(viewer, Here::Ask)
+        .signing(viewer)
         .status(status)
         .error(status != StatusCode::OK)
         .into_response())
@@ -79,11 +81,19 @@ fn answers(policy: &Policy, typed: &Typed) -> Answers {
     known.collect()
 }
 
-fn step(policy: &Policy, answers: &Answers, typed: &Typed, faults: &[Fault]) -> Markup {
+fn step(
+    policy: &Policy,
+    answers: &Answers,
+    typed: &Typed,
+    faults: &[Fault],
+    viewer: &Viewer,
+) -> Markup {
     match policy.walk(answers) {
         Some(Leaf::Unanswered(question)) => asked(question, answers),
         Some(Leaf::Door(sentence)) => door(sentence),
-        Some(Leaf::UseCase(case)) => form(case, answers, typed, faults),
+        Some(Leaf::UseCase(case)) => {
+            form(case, answers, typed, faults, &touch(case, answers, viewer))
+        }
         None => html! { h1 { (words::TITLE) } p { (words::BROKEN_TREE) } },
     }
 }
@@ -160,7 +170,30 @@ fn faults(case: &UseCase, typed: &Typed) -> Vec<Fault> {
     faults
 }
 
-fn form(case: &UseCase, answers: &Answers, typed: &Typed, faults: &[Fault]) -> Markup {
+/// The opening by a touch, in the form whose fields it signs.
+fn touch(case: &UseCase, answers: &Answers, viewer: &Viewer) -> Markup {
+    // Booleans by name: JSON without a case in which it fails.
+    let given = serde_json::to_string(answers).unwrap_or_default();
+    html! {
+        @if viewer.passkey {
+            div .by-passkey data-act="open" data-vault=(viewer.vault) data-person=(viewer.person)
+                data-answers=(given) data-use-case=(case.id) {
+                div .actions {
+                    button type="button" data-sign data-busy=(parts_words::TOUCH) { (words::TOUCH) }
+                }
+                p .hint { (words::TOUCH_KEY) }
+            }
+        }
+    }
+}
+
+fn form(
+    case: &UseCase,
+    answers: &Answers,
+    typed: &Typed,
+    faults: &[Fault],
+    touch: &Markup,
+) -> Markup {
     let text = |name: &str| typed.get(name).map_or("", String::as_str);
     let minutes = typed.get("minutes").cloned();
     let minutes = minutes.unwrap_or_else(|| case.max_minutes.to_string());
@@ -187,7 +220,8 @@ fn form(case: &UseCase, answers: &Answers, typed: &Typed, faults: &[Fault]) -> M
             (label("ticket", words::TICKET, faults))
             input #ticket type="text" name="ticket" autocomplete="off" value=(text("ticket"))
                 aria-invalid=[invalid("ticket", faults)];
-            div .actions { button type="submit" { (words::GO_ON) } }
+            (touch)
+            div .actions { button type="submit" .quiet[!touch.0.is_empty()] { (words::GO_ON) } }
         }
         details { summary { (words::SCOPE) } ul { @for pattern in &case.scope { li { code { (pattern) } } } } }
         @if case.delay_minutes > 0 { p .hint { (words::delay(case.delay_minutes)) } }
@@ -350,7 +384,7 @@ mod tests {
         let faults = faults(case, &typed);
         let fields: Vec<_> = faults.iter().map(|f| f.field).collect();
         assert_eq!(fields, ["reason", "workspace", "minutes"]);
-        let page = form(case, &answers, &typed, &faults).into_string();
+        let page = form(case, &answers, &typed, &faults, &html! {}).into_string();
         for kept in [
             "12x",
             "999",

@@ -102,6 +102,15 @@ impl<'a> Page<'a> {
         self
     }
 
+    /// Acts on it can be signed by a touch, if this person has a passkey.
+    pub(in crate::web) fn signing(self, viewer: &Viewer) -> Self {
+        if viewer.passkey {
+            self.script(super::parts::SIGNING)
+        } else {
+            self
+        }
+    }
+
     fn markup(&self) -> Markup {
         let title = if self.error {
             words::error_title(&self.title)

@@ -89,6 +89,7 @@ fn shown(
     Page::new(words::title(&view.id), body)
         .seen_by(viewer, Here::Incidents)
         .live(format!("/i/{}/live", view.id), now)
+        .signing(viewer)
         .error(failed.is_some())
         .into_response()
 }
@@ -163,16 +164,23 @@ fn actions(view: &IncidentView, viewer: &Viewer) -> Markup {
         }
         @if mine && collecting {
             h2 { (words::PHRASE) }
-            p { (words::PHRASE_WHERE) }
-            (parts::command("phrase-command", &format!("breakglass status {id}")))
+            @if viewer.passkey {
+                p #phrase .large data-phrase data-incident=(id) data-vault=(viewer.vault)
+                    data-person=(viewer.person) {}
+            }
+            div .by-command {
+                p { (words::PHRASE_WHERE) }
+                (parts::command("phrase-command", &format!("breakglass status {id}")))
+            }
             p { (words::PHRASE_WHY) }
-            details { summary { (words::NOBODY_ANSWERS) } (nobody_answers(id)) }
+            details { summary { (words::NOBODY_ANSWERS) } (nobody_answers(id, viewer)) }
         }
         @if mine && view.phase == "open" {
             h2 { (words::WORK) }
             (parts::command("run", &format!("breakglass run {id} -- databricks current-user me")))
             p { (words::WORK_NOTE) }
             (parts::command("close", &format!("breakglass close {id}")))
+            (parts::by_passkey("close", id, viewer, (words::CLOSE, "quiet"), &html! {}))
         }
         @if view.phase == "open" {
             div .actions { a .button.stop href=(format!("/i/{id}/stop")) { (words::TO_STOP) } }
@@ -180,13 +188,14 @@ fn actions(view: &IncidentView, viewer: &Viewer) -> Markup {
     }
 }
 
-fn nobody_answers(id: &str) -> Markup {
+fn nobody_answers(id: &str, viewer: &Viewer) -> Markup {
     html! {
         ul {
             @for line in words::NOBODY_ANSWERS_DO { li { (line) } }
         }
         p { (words::TAKE_BACK) }
         (parts::command("take-back", &format!("breakglass withdraw {id}")))
+        (parts::by_passkey("withdraw", id, viewer, (words::WITHDRAW, "quiet"), &html! {}))
     }
 }
 
@@ -217,7 +226,8 @@ fn alerts(alerts: &[AlertLine], viewer: &Viewer) -> Markup {
     html! {
         h2 { (words::ALERTS) }
         @if alerts.is_empty() { p { (words::NO_ALERTS) } }
-        @else {
+        @else { details data-fold="alerts" {
+            summary { (words::alerts(alerts.len(), alerts.iter().filter(|a| a.sent_at.is_none()).count())) }
             div .scroll tabindex="0" role="region" aria-label=(words::ALERTS) {
                 table {
                     caption { (words::ALERTS_CAPTION) }
@@ -238,7 +248,7 @@ fn alerts(alerts: &[AlertLine], viewer: &Viewer) -> Markup {
                     } }
                 }
             }
-        }
+        } }
     }
 }
 

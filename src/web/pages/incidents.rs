@@ -1,9 +1,10 @@
 //! S9, the incidents: one line each, and the same as CSV.
 
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use hyper::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use maud::{Markup, html};
+use serde::Deserialize;
 
 use super::facts::terms_of;
 use super::frame::{Here, Page};
@@ -25,9 +26,19 @@ struct Line {
     tally: Tally,
 }
 
-async fn lines(app: &App) -> Result<Vec<Line>, AppError> {
+/// Incidents on one page: each of them has its entries counted.
+const PAGE: usize = 10;
+
+/// Which page, from 0.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Asked {
+    #[serde(default)]
+    page: String,
+}
+
+async fn lines(app: &App, views: &[IncidentView]) -> Result<Vec<Line>, AppError> {
     let mut lines = Vec::new();
-    for view in app.incident_list().await?.incidents {
+    for view in views.iter().cloned() {
         let Ok(id) = view.id.parse() else { continue };
         let numbers = app.numbers(&id).await?;
         let terms = terms_of(&view);
@@ -44,23 +55,38 @@ async fn lines(app: &App) -> Result<Vec<Line>, AppError> {
 }
 
 /// The table.
-pub(super) async fn page(State(app): State<App>, Seen(viewer, _): Seen) -> PageResult {
-    let lines = lines(&app).await?;
+pub(super) async fn page(
+    State(app): State<App>,
+    Seen(viewer, _): Seen,
+    Query(asked): Query<Asked>,
+) -> PageResult {
+    let views = app.incident_list().await?.incidents;
+    let number: usize = asked.page.parse().unwrap_or(0);
+    let from = number.saturating_mul(PAGE).min(views.len());
+    let to = from.saturating_add(PAGE).min(views.len());
+    let lines = lines(&app, &views[from..to]).await?;
     let body = html! {
         h1 { (words::LIST) }
         @if lines.is_empty() { p { (words::NONE) } }
-        @else { (table(&lines, &viewer)) p { a href="/incidents.csv" { (words::AS_CSV) } } }
+        @else {
+            (table(&lines, &viewer, &words::list_caption(from + 1, to, views.len())))
+            p .actions {
+                @if number > 0 { a .button.quiet href=(format!("/incidents?page={}", number - 1)) { (words::NEWER) } }
+                @if to < views.len() { a .button.quiet href=(format!("/incidents?page={}", number + 1)) { (words::OLDER) } }
+            }
+            p { a href="/incidents.csv" { (words::AS_CSV) } }
+        }
     };
     Ok(Page::new(words::LIST, body)
         .seen_by(&viewer, Here::Incidents)
         .into_response())
 }
 
-fn table(lines: &[Line], viewer: &Viewer) -> Markup {
+fn table(lines: &[Line], viewer: &Viewer, caption: &str) -> Markup {
     html! {
         div .scroll tabindex="0" role="region" aria-label=(words::LIST) {
             table {
-                caption { (words::LIST_CAPTION) }
+                caption { (caption) }
                 thead { tr {
                     @for heading in [words::INCIDENT, words::STANDS, words::ASKED_UTC, words::BY, words::REASON] {
                         th scope="col" { (heading) }
@@ -103,7 +129,8 @@ pub(super) async fn csv(State(app): State<App>, Seen(..): Seen) -> PageResult {
     let mut text = String::from(
         "incident,phase,asked_utc,by,use_case,shares_in,needed,ms_to_quorum,calls,writes,refused\r\n",
     );
-    for line in lines(&app).await? {
+    let views = app.incident_list().await?.incidents;
+    for line in lines(&app, &views).await? {
         let fields = [
             line.view.id.clone(),
             line.view.phase.clone(),

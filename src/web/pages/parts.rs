@@ -2,7 +2,11 @@
 
 use maud::{Markup, html};
 
+use crate::app::look::Viewer;
 use crate::web::words::parts as words;
+
+/// The script that signs what a page shows.
+pub(super) const SIGNING: &str = "/custodian/acts.js";
 
 /// A command to run, with a button that copies it where there is script.
 pub(super) fn command(id: &str, text: &str) -> Markup {
@@ -10,6 +14,28 @@ pub(super) fn command(id: &str, text: &str) -> Markup {
         div .command {
             pre #(id) tabindex="0" role="group" aria-label=(words::COMMAND) { code { (text) } }
             button type="button" .quiet data-copy=(id) hidden { (words::COPY) }
+        }
+    }
+}
+
+/// An act by a touch, for who has a passkey; where no script runs it stays away, and the command
+/// beside it does the same. `kind` is the button's class.
+pub(super) fn by_passkey(
+    act: &str,
+    incident: &str,
+    viewer: &Viewer,
+    (label, kind): (&str, &str),
+    inner: &Markup,
+) -> Markup {
+    html! {
+        @if viewer.passkey {
+            div .by-passkey data-act=(act) data-incident=(incident) data-vault=(viewer.vault)
+                data-person=(viewer.person) {
+                (inner)
+                div .actions {
+                    button type="button" class=(kind) data-sign data-busy=(words::TOUCH) { (label) }
+                }
+            }
         }
     }
 }

@@ -212,6 +212,7 @@ fn shown(desk: &Desk, viewer: &Viewer) -> Response {
     };
     Page::new(words::title(&desk.view.id), body)
         .seen_by(viewer, Here::Reviews)
+        .signing(viewer)
         .error(desk.failed.is_some())
         .into_response()
 }
@@ -258,7 +259,7 @@ fn findings(desk: &Desk) -> Markup {
             h2 { (words::FINDINGS) }
             @if desk.findings.is_empty() { p { (words::NO_FINDINGS) } }
             ul { @for finding in &desk.findings {
-                li { strong { (words::severity(finding.severity)) } ": " (finding.text) }
+                li { strong { (words::severity(finding.severity)) } ": " span data-finding { (finding.text) } }
             } }
             form method="post" action=(format!("/reviews/{}/findings", desk.view.id)) {
                 label for="severity" { (words::SEVERITY) }
@@ -275,7 +276,6 @@ fn findings(desk: &Desk) -> Markup {
 
 /// Who may sign, and how.
 fn sign(desk: &Desk, viewer: &Viewer) -> Markup {
-    let id = &desk.view.id;
     let took_part = desk
         .review
         .participants
@@ -288,7 +288,39 @@ fn sign(desk: &Desk, viewer: &Viewer) -> Markup {
                 div .box.warn { p { (words::PARTICIPANT) } }
             } @else if !viewer.is(Role::Auditor) {
                 div .box { p { (words::NOT_AUDITOR) } }
-            } @else if desk.open() > 0 {
+            } @else {
+                (by_passkey(desk, viewer))
+                (by_command(desk))
+            }
+            (record(desk))
+        }
+    }
+}
+
+/// One press is the verdict, and a touch signs it with the answers as they stand in their fields.
+fn by_passkey(desk: &Desk, viewer: &Viewer) -> Markup {
+    html! {
+        @if viewer.passkey {
+            div .by-passkey data-act="review" data-incident=(desk.view.id)
+                data-vault=(viewer.vault) data-person=(viewer.person) {
+                h3 { (words::VERDICT) }
+                p { (words::SIGN_TOUCH) }
+                div .actions {
+                    @for (word, text) in words::VERDICT_WORDS {
+                        button type="button" .quiet data-sign data-verdict=(word)
+                            data-busy=(crate::web::words::parts::TOUCH) { (text) }
+                    }
+                }
+                h3 { (words::SIGN_COMMAND) }
+            }
+        }
+    }
+}
+
+fn by_command(desk: &Desk) -> Markup {
+    let id = &desk.view.id;
+    html! {
+            @if desk.open() > 0 {
                 div .box.warn { p { (words::open(desk.open(), desk.wanted().len())) } p { (words::ANSWER_FIRST) } }
             } @else {
                 p { (words::SIGN_LEAD) }
@@ -301,8 +333,6 @@ fn sign(desk: &Desk, viewer: &Viewer) -> Markup {
                 }
                 p .hint { (words::VERDICTS) }
             }
-            (record(desk))
-        }
     }
 }
 
@@ -332,7 +362,7 @@ fn record(desk: &Desk) -> Markup {
         details {
             summary { (words::RECORD) }
             p .hint { (words::RECORD_HASH) " " code { (desk.review.record_sha256) } }
-            pre tabindex="0" role="group" aria-label=(words::RECORD) { (text) }
+            pre tabindex="0" role="group" aria-label=(words::RECORD) data-record { (text) }
         }
     }
 }

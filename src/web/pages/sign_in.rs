@@ -82,7 +82,6 @@ fn own_path(next: &str) -> String {
 fn shown(next: &str, failed: bool) -> Response {
     Page::new(words::TITLE, body(next, failed))
         .script("/custodian/sign-in.js")
-        .script("/custodian/sign-in.js")
         .error(failed)
         .status(if failed {
             StatusCode::UNAUTHORIZED

@@ -61,6 +61,7 @@ const only = ([file]) => Buffer.from(file.contents);
 const parts = await bundled("src/main.js", { splitting: true, entryNames: "custodian", chunkNames: "[name]" });
 const files = {
   ...Object.fromEntries(parts.map((part) => [basename(part.path), Buffer.from(part.contents)])),
+  "acts.js": only(await bundled("src/acts.js")),
   "sign-in.js": only(await bundled("src/sign-in.js")),
   "custodian.css": readFileSync(join(here, "src/custodian.css")),
   "index.html": readFileSync(join(here, "src/index.html")),

@@ -71,15 +71,34 @@
     };
     request.send();
   };
+  const reachable = (part) => [...part.querySelectorAll("a, button, summary, [tabindex]")];
+  const foldName = (fold) => fold.dataset.fold ?? fold.querySelector("summary")?.textContent;
+  // What somebody has unfolded stays so.
+  const keepFolds = (part, node) => {
+    const was = new Map([...part.querySelectorAll("details")].map((fold) => [foldName(fold), fold.open]));
+    for (const fold of node.querySelectorAll("details")) fold.open = was.get(foldName(fold)) ?? fold.open;
+    const boxes = part.querySelectorAll(".scroll");
+    node.querySelectorAll(".scroll").forEach((box, place) => {
+      const left = boxes[place]?.scrollLeft;
+      if (left) requestAnimationFrame(() => (box.scrollLeft = left));
+    });
+  };
   const putInPlace = (fresh) => {
     for (const part of document.querySelectorAll("[data-part]")) {
       const other = fresh.querySelector(`[data-part="${CSS.escape(part.dataset.part)}"]`);
-      // Nobody's typing or focus is taken away.
-      if (!other || part.contains(document.activeElement) || part.isEqualNode(other)) continue;
+      const focused = part.contains(document.activeElement) ? document.activeElement : null;
+      // Nobody's typing is taken away, and no act that waits for a touch.
+      if (!other || focused?.matches("input, textarea, select, [data-sign]")) continue;
       const node = document.importNode(other, true);
       prepare(node);
+      keepFolds(part, node);
+      part.classList.remove("fresh");
+      if (!part.classList.length) part.removeAttribute("class");
+      if (part.isEqualNode(node)) continue;
+      const place = focused ? reachable(part).indexOf(focused) : -1;
       part.replaceWith(node);
       node.classList.add("fresh");
+      reachable(node)[place]?.focus({ preventScroll: true });
     }
     say(fresh.querySelector("[data-say]")?.dataset.say);
     document.title = fresh.title;

@@ -63,3 +63,6 @@ pub(in crate::web) fn needed(k: u8) -> String {
         "{k} of these people are needed; each closed gate, such as an overdue review, adds one."
     )
 }
+
+pub(in crate::web) const TOUCH: &str = "Ask now, with your passkey";
+pub(in crate::web) const TOUCH_KEY: &str = "Come here by the address that `breakglass open --page` prints: it holds the key that will claim the session.";

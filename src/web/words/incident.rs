@@ -27,6 +27,8 @@ pub(in crate::web) const NOBODY_ANSWERS_DO: [&str; 4] = [
 ];
 pub(in crate::web) const TAKE_BACK: &str =
     "Not needed any more? Take it back, so that nobody is woken for nothing:";
+pub(in crate::web) const CLOSE: &str = "Close with your passkey";
+pub(in crate::web) const WITHDRAW: &str = "Take it back with your passkey";
 pub(in crate::web) const WORK: &str = "Work";
 pub(in crate::web) const WORK_NOTE: &str = "Every call is logged before it happens. Write down what you do and why. When you are done, close: that replaces the secret.";
 pub(in crate::web) const CUSTODIANS: &str = "Custodians";
@@ -52,7 +54,6 @@ pub(in crate::web) const NOTE_FAILED_NOW: &str =
 // The list.
 pub(in crate::web) const LIST: &str = "Incidents";
 pub(in crate::web) const NONE: &str = "There has been no incident.";
-pub(in crate::web) const LIST_CAPTION: &str = "The newest fifty; times in UTC.";
 pub(in crate::web) const INCIDENT: &str = "Incident";
 pub(in crate::web) const ASKED_UTC: &str = "Asked (UTC)";
 pub(in crate::web) const BY: &str = "By";
@@ -154,4 +155,20 @@ pub(in crate::web) fn event(kind: &str) -> String {
 
 pub(in crate::web) fn note_failed(why: &str) -> String {
     format!("The note was not taken: {why}.")
+}
+
+pub(in crate::web) fn alerts(all: usize, waiting: usize) -> String {
+    match waiting {
+        0 => format!("{all} alerts, all taken"),
+        _ => format!("{all} alerts, {waiting} not taken yet"),
+    }
+}
+
+pub(in crate::web) const OLDER: &str = "Older incidents";
+pub(in crate::web) const NEWER: &str = "Newer incidents";
+
+pub(in crate::web) fn list_caption(from: usize, to: usize, all: usize) -> String {
+    format!(
+        "{from} to {to} of the newest {all}; times in UTC. ≥ means that the calls were not all counted."
+    )
 }

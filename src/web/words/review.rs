@@ -27,6 +27,14 @@ pub(in crate::web) const NOT_AUDITOR: &str =
 pub(in crate::web) const ANSWER_FIRST: &str = "Answer and save them first.";
 pub(in crate::web) const SIGN_LEAD: &str =
     "Everything is answered. The signature covers your answers and the record below, by its hash.";
+pub(in crate::web) const SIGN_TOUCH: &str = "Press one. Your touch signs it with the answers as they stand above, the findings, and the record below.";
+pub(in crate::web) const VERDICT: &str = "Your verdict, signed with your passkey";
+pub(in crate::web) const VERDICT_WORDS: [(&str, &str); 3] = [
+    ("justified", "It was justified"),
+    ("findings", "Something is to be mended"),
+    ("unjustified", "It should not have been opened"),
+];
+pub(in crate::web) const SIGN_COMMAND: &str = "Or by command";
 pub(in crate::web) const DOWNLOAD: &str = "Download your answers as a file";
 pub(in crate::web) const SIGN_RUN: &str =
     "On the machine that has your key, where the file is, run:";

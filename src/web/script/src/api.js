@@ -4,15 +4,17 @@ import { Stop } from "./stop.js";
 export class Api {
   #token = null;
 
-  // `server` is the origin to dial; this page's own when it is empty.
-  constructor(server) {
+  // `server` is the origin to dial; this page's own when it is empty. The console's pages are let in
+  // by their cookie, this one by its bearer alone.
+  constructor(server, credentials = "omit") {
     this.origin = server || location.origin;
+    this.credentials = credentials;
   }
 
   async #send(method, path, body) {
     const headers = this.#token ? { authorization: `Bearer ${this.#token}` } : {};
     if (body !== undefined) headers["content-type"] = "application/json";
-    const options = { method, headers, body: body && JSON.stringify(body), cache: "no-store", credentials: "omit", redirect: "error" };
+    const options = { method, headers, body: body && JSON.stringify(body), cache: "no-store", credentials: this.credentials, redirect: "error" };
     let reply;
     try {
       reply = await fetch(`${this.origin}/api/v1${path}`, options);

@@ -1,5 +1,5 @@
 // What a touch signs, and what of it may leave the page.
-import { base64url, canonical, sha256, utf8 } from "./bytes.js";
+import { base64url, canonical, sha256, unbase64url, utf8 } from "./bytes.js";
 
 // What a passkey signs for a document (PROTOCOL §4).
 export const challengeOf = (word, document) => sha256(utf8(`breakglass/${word}/v1\n${document}`));
@@ -16,10 +16,11 @@ export const assertionOf = (credential) => {
   });
 };
 
-// Signs a document with any passkey of this host, and nothing else.
-export const signOnly = async (word, document) => {
+// Signs a document with one passkey, or any of this host, and nothing else.
+export const signOnly = async (word, document, id = null) => {
   const credential = await navigator.credentials.get({
-    publicKey: { challenge: await challengeOf(word, document), rpId: location.hostname, userVerification: "required" },
+    publicKey: { challenge: await challengeOf(word, document), rpId: location.hostname, userVerification: "required",
+      allowCredentials: id ? [{ type: "public-key", id: unbase64url(id) }] : [] },
   });
   return { document, signature: assertionOf(credential) };
 };

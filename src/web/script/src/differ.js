@@ -28,8 +28,12 @@ const ofLists = (before, after, path) => {
 
 // What a new item says, member by member.
 const lists = (path, item) =>
-  Object.entries(item).filter(([member]) => !["id", "name"].includes(member))
-    .map(([member, value]) => `+ ${path}, ${member}: ${[value].flat().map((each) => brief(shown(each))).join(", ")}`);
+  Object.entries(item).filter(([member, value]) => !["id", "name"].includes(member) && [value].flat().length)
+    .flatMap(([member, value]) => {
+      const where = `${path}, ${member.replaceAll("_", " ")}`;
+      if (isObject(value) && !Array.isArray(value)) return lists(where, value);
+      return [`+ ${where}: ${[value].flat().map((each) => brief(shown(each))).join(", ")}`];
+    });
 
 export const differences = (before, after, path = "") => {
   const lines = [];

@@ -9,7 +9,7 @@ import { genesis, step } from "./versions.js";
 const version = "breakglass/1";
 const clocksApartMs = 10 * 60_000;
 
-const termsHash = async (terms) =>
+export const termsHash = async (terms) =>
   hex(await sha256(concat(utf8("breakglass/terms/v1\n"), utf8(canonical(terms)))));
 
 const checkManifest = (manifest, pins, kind) => {

@@ -1,51 +1,18 @@
 // The page's pure parts without a browser: proofs, other people's signatures, possession keys.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { createHash, generateKeyPairSync, sign as nodeSign } from "node:crypto";
+import { generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Decrypter, Encrypter, generateX25519Identity, identityToRecipient } from "age-encryption";
-import { base64, canonical, ed25519Verify, hex, unbase64url, unhex } from "../src/bytes.js";
+import { base64, canonical, ed25519Verify, hex, unhex } from "../src/bytes.js";
 import * as log from "../src/log.js";
 import { openShare, possessionKey, release } from "../src/share.js";
 import { parseAct, verify } from "../src/signatures.js";
+import { name, note, path, root, sha, subproof, vkey } from "./log.mjs";
 
-const sha = (...parts) => {
-  const hash = createHash("sha256");
-  for (const part of parts) hash.update(Array.isArray(part) ? Buffer.from(part) : part);
-  return hash.digest();
-};
-
-// RFC 6962 §2.1, straight from its recursion.
-const split = (n) => { let k = 1; while (k * 2 < n) k *= 2; return k; };
-const root = (leaves) => leaves.length === 1 ? leaves[0]
-  : sha([1], root(leaves.slice(0, split(leaves.length))), root(leaves.slice(split(leaves.length))));
-const path = (m, leaves) => {
-  if (leaves.length === 1) return [];
-  const k = split(leaves.length);
-  return m < k ? [...path(m, leaves.slice(0, k)), root(leaves.slice(k))]
-    : [...path(m - k, leaves.slice(k)), root(leaves.slice(0, k))];
-};
-const subproof = (m, leaves, whole) => {
-  if (m === leaves.length) return whole ? [] : [root(leaves)];
-  const k = split(leaves.length);
-  return m <= k ? [...subproof(m, leaves.slice(0, k), whole), root(leaves.slice(k))]
-    : [...subproof(m - k, leaves.slice(k), false), root(leaves.slice(0, k))];
-};
-
-const { privateKey, publicKey } = generateKeyPairSync("ed25519");
-const name = "vault.example/log/prod-eu/e1";
-const raw = unbase64url(publicKey.export({ format: "jwk" }).x);
-const keyBytes = Buffer.concat([Buffer.from([1]), raw]);
-const id = sha(`${name}\n`, keyBytes).subarray(0, 4);
-const vkey = `${name}+${id.toString("hex")}+${keyBytes.toString("base64")}`;
-const note = (size, rootHash, by = privateKey) => {
-  const text = `${name}\n${size}\n${base64(rootHash)}\n`;
-  const line = Buffer.concat([id, nodeSign(null, Buffer.from(text), by)]).toString("base64");
-  return `${text}\n\u2014 ${name} ${line}\n`;
-};
 const entries = Array.from({ length: 19 }, (_, seq) => canonical({ seq, t: "x" }));
 const leaves = entries.map((entry) => sha([0], entry));
 

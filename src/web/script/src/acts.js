@@ -1,0 +1,200 @@
+// Acts on the console's pages, signed by a passkey: stop, close, withdraw, open, a review; and the
+// phrase for who asked. What is signed is made here, from what the page shows and from documents
+// checked against this device's pins; pages work without it, by command (PROTOCOL §4).
+import { signOnly } from "./assertion.js";
+import { Api } from "./api.js";
+import { canonical, hashOf, hex } from "./bytes.js";
+import { h } from "./dom.js";
+import * as pins from "./pins.js";
+import { Stop, broken } from "./stop.js";
+import { documents, terms, termsHash } from "./vault.js";
+import { phrase } from "./words.js";
+
+// Who sits here, with the vault's documents as they were just checked.
+let desk = null;
+let turn = 0;
+
+const prepare = async (box) => {
+  const { vault, person } = box.dataset;
+  const kept = pins.load(vault);
+  if (!kept) {
+    throw new Stop("not_enrolled", "This device does not know the vault yet.",
+      "Open your enrol link once on this device, or use the command below.", "Nothing was signed.");
+  }
+  if (kept.person !== person) {
+    throw new Stop("other_person", "This device is enrolled for another person.", "Use your own device.", "Nothing was signed.");
+  }
+  const api = new Api("", "same-origin");
+  const found = await documents(api, kept);
+  const keys = found.person.login_keys.filter((key) => key.startsWith(`passkey ${location.hostname}/`));
+  if (!keys.length) {
+    throw new Stop("no_passkey", "The roster has no passkey of yours for this address.", "Use the command below.", "Nothing was signed.");
+  }
+  // What was just checked is what the next look must extend.
+  const { head: { origin, root, size }, roster_sha256: newest_roster, policy_sha256: newest_policy } = found;
+  pins.save({ ...kept, newest_roster, newest_policy, checkpoint: { origin, root, size } });
+  desk = { kept, api, found, keys };
+  return desk;
+};
+
+// Terms as the vault shows them, with the hash made here.
+const termsOf = async (api, id) => {
+  const view = await api.get(`/incidents/${id}`);
+  const hash = await termsHash(view.terms);
+  if (view.terms_sha256 !== hash || view.terms.incident !== id) {
+    throw broken("The vault shows terms and a hash that do not belong together.");
+  }
+  return hash;
+};
+
+const sign = async ({ kept, found, keys }, word, about, deed) => {
+  const key = keys[turn % keys.length];
+  const { origin, root, size } = found.head;
+  const act = {
+    v: "breakglass/1", act: word, vault: kept.vault, person: kept.person, key, at_ms: Date.now(),
+    cp: { origin, root, size }, ...about, ...deed,
+  };
+  try {
+    return await signOnly(word, canonical(act), key.split("/")[1]);
+  } catch {
+    turn += 1;
+    throw new Stop("not_confirmed", "Your device did not confirm that it was you.",
+      keys.length > 1 ? "Press again: your other key is asked for then." : "Try again, or use the command below.",
+      "Nothing was signed.");
+  }
+};
+
+const value = (box, name) => box.querySelector(`[name="${name}"]`)?.value.trim() ?? "";
+const missing = (field, what) => {
+  field?.focus();
+  return new Stop("missing", what, "Fill it in and press again.", "Nothing was signed.");
+};
+
+const said = async (word, box, deed) => {
+  const id = box.dataset.incident;
+  const at = desk ?? await prepare(box);
+  const signed = await sign(at, word, { incident: id, terms_sha256: await termsOf(at.api, id) }, deed);
+  await at.api.post(`/incidents/${id}/${word}`, signed);
+  location.assign(`/i/${id}`);
+};
+
+// The opening: the fields of this page and a claim key whose other half is in the command line.
+const open = async (box) => {
+  const form = box.closest("form");
+  const { answers, useCase } = box.dataset;
+  const claimKey = new URLSearchParams(location.hash.slice(1)).get("claim");
+  if (!/^ssh-ed25519 [A-Za-z0-9+/=]{68}$/.test(claimKey ?? "")) {
+    throw new Stop("no_claim_key", "This page has no claim key: without one nobody could use the session.",
+      "Run breakglass open --page, and open the address it prints.", "Nothing was signed.");
+  }
+  const reason = value(form, "reason");
+  if (!reason) throw missing(form.querySelector("[name=reason]"), "The reason is missing.");
+  const minutes = Number(value(form, "minutes"));
+  const target = { account: form.querySelector("[name=account]").checked, workspace: value(form, "workspace") || null };
+  if (!target.account && !target.workspace) throw missing(form.querySelector("[name=workspace]"), "The target is missing.");
+  const deed = {
+    purpose: "incident", use_case: useCase, answers: JSON.parse(answers), reason, ticket: value(form, "ticket"), target,
+    scope: [], grants_to: [], max_minutes: minutes, claim_key: claimKey,
+    client_nonce: hex(crypto.getRandomValues(new Uint8Array(16))),
+  };
+  const at = desk ?? await prepare(box);
+  const view = await at.api.post("/incidents", await sign(at, "open", {}, deed));
+  location.assign(`/i/${view.id}`);
+};
+
+// A review: the record as it stands on this page, the answers as they stand in its fields.
+const review = async (box, button) => {
+  const id = box.dataset.incident;
+  const record = JSON.parse(document.querySelector("[data-record]").textContent);
+  const answers = {};
+  for (const field of document.querySelectorAll("#questions textarea")) {
+    const text = field.value.trim();
+    if (!text) throw missing(field, "An answer is missing.");
+    answers[field.name] = text;
+  }
+  const { verdict } = button.dataset;
+  const at = desk ?? await prepare(box);
+  const view = await at.api.get(`/reviews/${id}`);
+  const hash = await hashOf(record);
+  if (hash !== view.record_sha256) {
+    throw new Stop("record_changed", "The record has changed since this page was loaded.",
+      "Save your answers, load the page again and look.", "Nothing was signed.");
+  }
+  const shown = [...document.querySelectorAll("[data-finding]")].map((each) => each.textContent);
+  if (canonical(shown) !== canonical(view.findings.map((each) => each.text))) {
+    throw new Stop("findings_changed", "The findings have changed since this page was loaded.",
+      "Save your answers, load the page again and look.", "Nothing was signed.");
+  }
+  const deed = { answers, findings: view.findings, record_sha256: hash, verdict };
+  const signed = await sign(at, "review", { incident: id, terms_sha256: await termsOf(at.api, id) }, deed);
+  await at.api.post(`/reviews/${id}/sign`, signed);
+  location.assign(`/reviews/${id}`);
+};
+
+const acts = {
+  stop: (box) => said("stop", box, { reason: value(box, "reason") || box.dataset.reason }),
+  close: (box) => said("close", box, {}),
+  withdraw: (box) => said("withdraw", box, {}),
+  open,
+  review,
+};
+
+const tell = (box, error) => {
+  const stop = error instanceof Stop ? error
+    : new Stop("failed", "Something on this page broke.", "Use the command below.", "Nothing was signed.");
+  box.querySelector(".box.bad")?.remove();
+  const told = h("div", { class: "box bad", role: "alert", tabindex: "-1", "data-code": stop.code },
+    h("p", null, stop.what), h("p", null, h("strong", null, stop.released)), h("p", null, stop.now));
+  box.prepend(told);
+  if (stop.code !== "missing") told.focus();
+};
+
+let busy = false;
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest?.("[data-sign]");
+  if (!button || busy) return;
+  event.preventDefault();
+  const box = button.closest("[data-act]");
+  busy = true;
+  const word = button.textContent;
+  button.textContent = button.dataset.busy;
+  try {
+    await acts[box.dataset.act](box, button);
+  } catch (error) {
+    button.textContent = word;
+    tell(box, error);
+  }
+  busy = false;
+});
+
+// The words of an incident, for who asked: made here, from terms checked here.
+const showPhrase = async () => {
+  const place = document.querySelector("[data-phrase]");
+  if (!place || place.textContent) return;
+  const { api, kept, found } = desk ?? await prepare(place);
+  const checked = await terms(api, kept, found, place.dataset.incident);
+  place.textContent = phrase(checked.termsSha256);
+  document.documentElement.classList.add("has-phrase");
+};
+// Terms that are not as they must be are no reason to be silent.
+const phraseOrWhy = () => showPhrase().catch((error) => {
+  const place = document.querySelector("[data-phrase]");
+  if (place && ["log_broken", "terms_refused"].includes(error.code)) tell(place.parentElement, error);
+});
+
+if (window.PublicKeyCredential) {
+  document.documentElement.classList.add("passkeys");
+  // The key of the claim stands after the #, which forms would lose.
+  if (location.hash.startsWith("#claim=")) {
+    for (const form of document.querySelectorAll("form[action='/ask']")) form.action += location.hash;
+  }
+  const box = document.querySelector("[data-act]");
+  // Checked before anything is pressed, so that a press is answered at once.
+  if (box) prepare(box).catch(() => {});
+  phraseOrWhy();
+  // A part that was put in place anew has lost its words.
+  new MutationObserver(() => {
+    const place = document.querySelector("[data-phrase]");
+    if (place && !place.textContent && desk) phraseOrWhy();
+  }).observe(document.body, { childList: true, subtree: true });
+}

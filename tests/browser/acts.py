@@ -1,0 +1,176 @@
+"""The console's acts by passkey: signing in, asking, stopping, closing, reviewing. Nobody uses a
+command where a touch will do; only the claim stays with the machine that works.
+"""
+
+from children import until
+from selenium.webdriver.common.by import By
+from vault import ANSWERS, call
+
+PEOPLE = ("rio", "tess")
+
+
+def at_console(browser, css):
+    """The first visible element of the console's page."""
+    return browser.wait(css, lambda: next(
+        (e for e in browser.driver.find_elements(By.CSS_SELECTOR, css) if e.is_displayed()), None))
+
+
+def press(browser, css):
+    """Presses it; counted."""
+    found = at_console(browser, css)
+    browser.acts.append(f"press {found.text or css}")
+    found.click()
+
+
+def fill(browser, css, text):
+    """Types into a field; counted."""
+    field = at_console(browser, css)
+    browser.acts.append(f"type into {css}")
+    field.clear()
+    field.send_keys(text)
+
+
+def path(browser):
+    """Where the browser is."""
+    return browser.driver.execute_script("return location.pathname")
+
+
+def said(browser):
+    """What the console's page shows."""
+    return browser.driver.find_element(By.TAG_NAME, "main").text
+
+
+def arrives(browser, where):
+    """Waits for a path; what a box says ends the wait."""
+    def look():
+        boxes = browser.driver.find_elements(By.CSS_SELECTOR, ".box.bad[data-code]")
+        if boxes:
+            raise AssertionError(f"{browser.name}: {boxes[0].text} {browser.complaints()}")
+        return path(browser) == where
+    browser.wait(f"the page {where}", look)
+
+
+def count(browser):
+    """Acts since `browser.acts` was emptied, touches included."""
+    return len(browser.acts) + browser.touches() - browser.touched
+
+
+def begin(browser):
+    """From here acts are counted."""
+    browser.acts, browser.touched = [], browser.touches()
+    browser.traffic(), browser.complaints()
+
+
+def enrol(browser, vault, page):
+    """Somebody who keeps no share: her device learns the vault by her link."""
+    browser.take(0)
+    browser.open(f"{page}#{vault.lines()[browser.name].split('#', 1)[1]}")
+    browser.until_title("Enrolled")
+
+
+def signs_in(checks, vault, browser, looks=None):
+    """By passkey, at the console."""
+    begin(browser)
+    browser.open(f"{vault.console_url}/sign-in")
+    at_console(browser, "[data-passkey=sign-in]")
+    if looks:
+        looks.inspect(browser, "sign-in-passkey")
+    press(browser, "[data-passkey=sign-in]")
+    arrives(browser, "/")
+    cookie = next(c for c in browser.cdp("Network.getAllCookies")["cookies"] if c["name"] == "__Host-breakglass")
+    checks.hold(f"{browser.name} signed in by passkey; no script can read her cookie",
+                cookie["httpOnly"] and cookie["secure"] and f"Signed in as {browser.name}" in
+                browser.driver.find_element(By.TAG_NAME, "footer").text, cookie)
+    foreign = [url for _, url, _, _ in browser.traffic() if not url.startswith((vault.console_url, "about:", "data:", "chrome:"))]
+    checks.equal(f"{browser.name}: signing in asks no other origin", foreign, [])
+
+
+def page_text(vault, browser, where):
+    """The page as the server sends it, before any script."""
+    cookie = next(c for c in browser.cdp("Network.getAllCookies")["cookies"] if c["name"] == "__Host-breakglass")
+    host = vault.console_url.split("//")[1]
+    reply = call(vault.console, "GET", where, {"host": host, "cookie": f"__Host-breakglass={cookie['value']}"})
+    return reply.body.decode()
+
+
+def asks(checks, vault, rio, looks):
+    """rio asks on the page; her own machine keeps the claim key."""
+    words = ["open", "--page", "--answers", ANSWERS, "--workspace", vault.databricks["workspace_id"],
+             "--account", "--for", "30m"]
+    url = vault.does("rio", *words)["url"]
+    begin(rio)
+    rio.open(url)
+    looks.inspect(rio, "ask-passkey")
+    fill(rio, "#reason", "nobody can sign in")
+    press(rio, "[data-act=open] [data-sign]")
+    rio.wait("the incident", lambda: path(rio).startswith("/i/INC-"))
+    acts, incident = count(rio), path(rio).rsplit("/", 1)[1]
+    checks.hold(f"rio asked in {acts} acts, at most 4", acts <= 4, rio.acts)
+    sent = [body for method, where, body, _ in rio.traffic() if method == "POST"]
+    checks.hold("what was signed names the page's facts", any("nobody can sign in" in body for body in sent), sent)
+    phrase = rio.wait("the phrase", lambda: rio.driver.find_element(By.ID, "phrase").text)
+    looks.inspect(rio, "incident-phrase")
+    theirs = vault.does("rio", "status", incident)["phrase"]
+    theirs = " ".join(theirs.replace("\u00b7", " ").split())
+    checks.equal("the page's phrase is the command line's", phrase, theirs)
+    html = page_text(vault, rio, f"/i/{incident}")
+    checks.hold("the server's page does not have it", phrase not in html and 'id="phrase"' in html)
+    checks.equal("rio: no violation of the content policy", rio.complaints(), [])
+    return incident, phrase
+
+
+def closes(checks, vault, rio, incident):
+    """One button and a touch."""
+    rio.open(f"{vault.console_url}/i/{incident}")
+    begin(rio)
+    press(rio, "[data-act=close] [data-sign]")
+    until("the review", lambda: vault.phase(incident) == "in_review")
+    checks.hold("rio closed with one button and a touch", count(rio) == 2, rio.acts)
+
+
+def stops(checks, vault, browser, incident, looks):
+    """One button and a touch, by a custodian."""
+    browser.open(f"{vault.console_url}/i/{incident}/stop")
+    looks.inspect(browser, "stop-passkey")
+    begin(browser)
+    press(browser, "[data-act=stop] [data-sign]")
+    until("the end of the session", lambda: vault.phase(incident) in ("closing", "in_review"))
+    checks.hold(f"{browser.name} stopped it with one button and a touch", count(browser) == 2, browser.acts)
+    cause = vault.view(incident)["close_cause"]
+    checks.hold("its end says stopped", "stop" in str(cause), cause)
+
+
+def reviews(checks, vault, tess, incident, looks):
+    """Five questions, one press, one touch; nothing is left out by accident."""
+    where = f"/reviews/{incident}"
+    begin(tess)
+    tess.open(vault.console_url + where)
+    fields = tess.driver.find_elements(By.CSS_SELECTOR, "#questions textarea")
+    for field in fields:
+        fill(tess, f"#{field.get_attribute('id')}", "looked at; nothing to say against it")
+    press(tess, "[data-verdict=justified]")
+    until("the signature", lambda: vault.phase(incident) == "reviewed")
+    acts = count(tess)
+    checks.hold(f"tess reviewed in {acts} acts, at most 8", acts <= 8, tess.acts)
+    checks.equal("tess: no violation of the content policy", tess.complaints(), [])
+
+
+def forgets_an_answer(checks, vault, tess, incident, looks):
+    """Nothing is signed, and the field that lacks an answer has the focus."""
+    tess.open(f"{vault.console_url}/reviews/{incident}")
+    looks.inspect(tess, "review-passkey")
+    press(tess, "[data-verdict=findings]")
+    at_console(tess, ".box.bad[data-code=missing]")
+    focused = tess.driver.execute_script("return document.activeElement.tagName")
+    checks.hold("a missing answer is asked for before any touch",
+                focused == "TEXTAREA" and vault.phase(incident) == "in_review", focused)
+
+
+def strangers_device(checks, vault, browser, incident):
+    """Signed in on a device that never saw the enrol link: no act, and it says why."""
+    browser.driver.execute_script("localStorage.clear()")
+    browser.open(f"{vault.console_url}/i/{incident}/stop")
+    press(browser, "[data-act=stop] [data-sign]")
+    box = at_console(browser, ".box.bad[data-code=not_enrolled]")
+    checks.hold("a device without pins signs nothing", "Nothing was signed" in box.text, box.text)
+    checks.equal("and the session goes on", vault.phase(incident), "open")
