@@ -631,6 +631,10 @@ pub struct Health {
     pub vault_phase: String,
     /// Entries in the log.
     pub log_size: u64,
+    /// Alert channels that are configured.
+    pub channels: u64,
+    /// Those of them with a message that failed and still waits.
+    pub channels_failing: u64,
     /// Server version.
     pub version: String,
 }

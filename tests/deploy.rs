@@ -52,6 +52,8 @@ fn the_unit_never_restarts_by_itself_and_gives_the_way_back_its_time() {
     for line in [
         "Restart=no",
         "TimeoutStopSec=300",
+        "Type=notify",
+        "TimeoutStartSec=infinity",
         "LimitCORE=0",
         "NoNewPrivileges=yes",
     ] {

@@ -125,6 +125,7 @@ impl App {
     async fn locked_out_since(&self, locked: bool) -> Result<(), AppError> {
         if locked {
             self.reload_facts().await?;
+            self.cut_if_responder_left().await?;
             self.ask_collecting_again(None).await;
         }
         Ok(())
@@ -245,6 +246,7 @@ impl App {
         self.record(vec![entry], rows, alerts, None).await?;
         // In force and durable. If we stop here, the restart reads it from the log.
         self.reload_facts().await?;
+        self.cut_if_responder_left().await?;
         self.inner.custody_changed.notify_waiters();
         self.ask_collecting_again(None).await;
         let view = self.view(&approved, &proposal)?;

@@ -4,6 +4,7 @@
 //! carries a code, and only a code that somebody typed back proves the whole way.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -24,6 +25,8 @@ use crate::store::change::RowChange;
 const TESTS: &str = "alert_tests";
 /// Kind of a test's message.
 const TEST: &str = "alert.test";
+/// How often the outside monitor hears of us (DESIGN §10).
+const MONITOR: Duration = Duration::from_secs(300);
 /// A code is good for this long.
 const CODE_MS: i64 = DAY_MS;
 
@@ -145,6 +148,12 @@ impl App {
         Ok(parsed
             .map_err(|e| AppError::Inconsistent(format!("{TESTS}: {e}")))?
             .unwrap_or_default())
+    }
+
+    /// How long to wait between two calls of the outside monitor.
+    #[must_use]
+    pub fn heartbeat_pause(&self) -> Duration {
+        self.inner.settings.watch.heartbeat_pause.unwrap_or(MONITOR)
     }
 
     /// Calls the outside monitor, if there is one and the log can be written: a vault that cannot

@@ -94,6 +94,22 @@ impl App {
         self.log_is_lost("its writer has ended, or another process writes it");
     }
 
+    /// Ends the session of a responder who may not act any more: locked out on an operator's word,
+    /// or no longer in the roster (PROTOCOL §1). A crash before this ends the session as well.
+    ///
+    /// # Errors
+    /// Only when the log cannot be written.
+    pub(super) async fn cut_if_responder_left(&self) -> Result<(), AppError> {
+        let Some(session) = self.inner.memory.session() else {
+            return Ok(());
+        };
+        let facts = self.inner.facts.get();
+        if facts.roster.person(&session.actor).is_some() {
+            return Ok(());
+        }
+        self.cut(&session.incident, CloseCause::ResponderLeft).await
+    }
+
     /// The log cannot be written: cut, do what the emergency log can take, wipe, exit; the restart
     /// finds a rotation owed (PROTOCOL §11).
     pub(super) fn log_is_lost(&self, why: &str) {

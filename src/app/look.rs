@@ -135,6 +135,8 @@ impl App {
         let live = store.live_incidents().await;
         let healthy = live.is_ok() && store.is_writable() && !self.is_disk_full();
         let live = live.unwrap_or_default();
+        let list = self.channel_list().await;
+        let failing = list.map_or(0, |l| l.channels.iter().filter(|c| c.failing > 0).count());
         Health {
             status: if healthy {
                 self.check_word()
@@ -145,9 +147,15 @@ impl App {
             vault: self.inner.settings.vault.to_string(),
             vault_phase: vault_phase(live.iter().map(|(incident, _)| &incident.phase)).to_owned(),
             log_size: store.head().size,
+            channels: count(self.inner.channels.len()),
+            channels_failing: count(failing),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }
+}
+
+fn count(things: usize) -> u64 {
+    u64::try_from(things).unwrap_or(u64::MAX)
 }
 
 fn version_view(version: &VersionEntry) -> VersionView {

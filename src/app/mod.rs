@@ -68,6 +68,7 @@ pub mod tick;
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -120,6 +121,8 @@ pub struct Watch {
     pub fallback: Vec<String>,
     /// Called every five minutes.
     pub heartbeat: Option<Arc<Heartbeat>>,
+    /// How often instead, where the configuration says so.
+    pub heartbeat_pause: Option<Duration>,
     /// SHA-256 of the bearer that may read metrics.
     pub metrics_token_sha256: Option<Digest>,
     /// Where `backup` leaves word of the newest backup.

@@ -1,6 +1,8 @@
 //! Paging: the waves of `domain::paging` as durable rows, worked off by the tick. A restart loses
 //! no wave and sends none twice: the row goes in the transaction that queues its messages.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::App;
@@ -71,7 +73,12 @@ impl App {
     /// A store that cannot be read, or a log that cannot be written.
     pub(super) async fn page_due(&self) -> Result<(), AppError> {
         let now = self.now();
+        let mut paged = BTreeSet::new();
         for (id, wave) in self.inner.store.due_pages(now).await? {
+            // One wave at a time: sending a late one has put off those after it.
+            if !paged.insert(id.clone()) {
+                continue;
+            }
             let Some((incident, _)) = self.inner.store.incident(&id).await? else {
                 continue;
             };
@@ -101,16 +108,17 @@ impl App {
             .filter(|id| facts.roster.person(id).is_some() && !answered(id))
             .cloned()
             .collect();
-        let done = RowChange::DropPage {
+        let mut done = vec![RowChange::DropPage {
             incident: incident.id.clone(),
             number: wave.number,
-        };
+        }];
         if people.is_empty() {
             return self
-                .record(Vec::new(), vec![done], Vec::new(), None)
+                .record(Vec::new(), done, Vec::new(), None)
                 .await
                 .map(drop);
         }
+        done.extend(self.put_off(incident, wave, now).await?);
         let console = &self.inner.settings.console_url;
         let message = alert::for_page(
             incident,
@@ -131,12 +139,31 @@ impl App {
         );
         // Another tick that came first has taken the row: the conflict means that it has paged.
         match self
-            .record(vec![entry], vec![done], vec![message], Some(incident))
+            .record(vec![entry], done, vec![message], Some(incident))
             .await
         {
             Ok(_) | Err(AppError::Inconsistent(_)) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+}
+
+impl App {
+    /// Rows that put off the waves after a late one.
+    async fn put_off(
+        &self,
+        incident: &Incident,
+        sent: &Wave,
+        now: Timestamp,
+    ) -> Result<Vec<RowChange>, AppError> {
+        let all = self.inner.store.due_pages(Timestamp(i64::MAX)).await?;
+        let following = all.into_iter().filter(|(id, _)| *id == incident.id);
+        let put_off = paging::put_off(sent, following.map(|(_, wave)| wave).collect(), now);
+        let row = |wave| RowChange::PutPage {
+            incident: incident.id.clone(),
+            wave,
+        };
+        Ok(put_off.into_iter().map(row).collect())
     }
 }
 

@@ -16,6 +16,8 @@ impl App {
     /// A store that cannot be read, or a log that cannot be written.
     pub async fn tick(&self) -> Result<(), AppError> {
         self.end_overdue_session().await?;
+        // Whoever was locked out while the session was being opened.
+        self.cut_if_responder_left().await?;
         let live = self.inner.store.live_incidents().await?;
         for (incident, _) in &live {
             // One that cannot go on holds up nobody else's time.

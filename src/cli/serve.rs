@@ -76,6 +76,7 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
         &format!("listening: {}", parts.config.console.url),
     );
     notify::ready();
+    tasks.spawn(watchdog(app.clone(), stop.clone()));
     let exit = wait(&app, out).await;
     stop.cancel();
     tasks.close();
@@ -122,6 +123,22 @@ fn ready(addresses: &Addresses, config: &Config) -> serde_json::Value {
         "plain_address": addresses.plain.map(|a| a.to_string()),
         "process_id": std::process::id(),
     })
+}
+
+/// Tells the service manager that the process works, for as long as the store answers.
+async fn watchdog(app: App, stop: CancellationToken) {
+    let Some(pause) = notify::watchdog_pause() else {
+        return;
+    };
+    while stop
+        .run_until_cancelled(tokio::time::sleep(pause))
+        .await
+        .is_some()
+    {
+        // A store that hangs holds this up; one that answers badly has said so elsewhere.
+        drop(app.health().await);
+        notify::alive();
+    }
 }
 
 async fn wait(app: &App, out: &Output) -> Exit {

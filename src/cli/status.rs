@@ -5,8 +5,8 @@
 use serde_json::{Value, json};
 
 use super::client::{Client, Documents};
-use super::{CliError, Exit, Globals, Output, clock, escape, phrase, show, terms_check};
-use crate::api::{Health, IncidentView, VaultView};
+use super::{CliError, Exit, Globals, Output, alert, clock, escape, phrase, show, terms_check};
+use crate::api::{ChannelList, Health, IncidentView, VaultView};
 use crate::domain::due::BACKUP_OLD_MS;
 use crate::domain::ids::IncidentId;
 use crate::domain::incident::extend::extended_sha256;
@@ -63,6 +63,8 @@ async fn board(client: &mut Client, documents: &Documents, out: &Output) -> Resu
     }
     let ready = readiness(documents);
     text.push_str(&format!("\n{}\n{}", ready.text, backup_line(view, now)));
+    let channels: ChannelList = client.get_again("/alerts").await?;
+    text.push_str(&channel_lines(&channels, now));
     if let Some(why) = &view.epoch_owed {
         text.push_str(&format!(
             "\n! A new epoch is needed: {}.",
@@ -86,10 +88,42 @@ async fn board(client: &mut Client, documents: &Documents, out: &Output) -> Resu
         "backup_epoch": view.backup_epoch, "can_approve": ready.people,
         "quorum_night_percent": ready.night, "quorum_day_percent": ready.day,
         "log_size": documents.head.size, "version": view.version,
-        "custodian_page_sha256": view.custodian_page_sha256, "incidents": shown,
+        "custodian_page_sha256": view.custodian_page_sha256, "channels": channels.channels,
+        "incidents": shown,
         "at_ms": now.0});
     out.result(object, &text);
     Ok(Exit::DONE)
+}
+
+/// Which ways to people work: one line where all do, one more for each that does not.
+fn channel_lines(list: &ChannelList, now: Timestamp) -> String {
+    let mut text = String::from("\nChannels:");
+    for (at, channel) in list.channels.iter().enumerate() {
+        let mark = if channel.failing > 0 { "✗" } else { "✓" };
+        let comma = if at == 0 { "" } else { "," };
+        text.push_str(&format!(
+            "{comma} {} {mark} (delivered {}, confirmed {})",
+            escape::line(&channel.name),
+            alert::ago(channel.delivered_at_ms, now.0),
+            alert::ago(channel.confirmed_at_ms, now.0)
+        ));
+    }
+    text.push('.');
+    for channel in list.channels.iter().filter(|c| c.failing > 0) {
+        text.push_str(&format!(
+            "\n! {} does not deliver, {} message(s) wait: {}. Operators: breakglass alert test {}",
+            escape::line(&channel.name),
+            channel.waiting,
+            escape::line(
+                channel
+                    .last_error
+                    .as_deref()
+                    .unwrap_or("no reason is known")
+            ),
+            escape::line(&channel.name)
+        ));
+    }
+    text
 }
 
 /// How old the newest backup is, and whether it holds the epoch in force.
@@ -222,4 +256,30 @@ fn with_phrase(view: &IncidentView, phrase: Option<String>) -> Result<Value, Cli
         members.insert("phrase".to_owned(), phrase.into());
     }
     Ok(object)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::ChannelState;
+
+    #[test]
+    fn the_channels_are_named_with_their_age_and_one_that_fails_has_its_own_line() {
+        let channel = |name: &str, failing| ChannelState {
+            name: name.into(),
+            kind: "smtp".into(),
+            delivered_at_ms: Some(0),
+            waiting: failing,
+            failing,
+            last_error: (failing > 0).then(|| "refused".into()),
+            tested_at_ms: None,
+            confirmed_at_ms: None,
+        };
+        let list = ChannelList {
+            channels: vec![channel("mail", 0), channel("hook", 2)],
+        };
+        let said = channel_lines(&list, Timestamp(4 * DAY_MS));
+        assert!(said.contains("mail ✓ (delivered 4 d ago, confirmed never), hook ✗"));
+        assert!(said.contains("\n! hook does not deliver, 2 message(s) wait: refused."));
+    }
 }

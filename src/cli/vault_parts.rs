@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::CliError;
 use crate::alerts;
@@ -171,6 +172,9 @@ impl Parts {
         Ok(Watch {
             fallback: watch.fallback.clone(),
             heartbeat: heartbeat.map(Arc::new),
+            heartbeat_pause: watch
+                .heartbeat_every_s
+                .map(|every| Duration::from_secs(u64::from(every.get()))),
             metrics_token_sha256: bearer.map(|bytes| Digest::of(bytes.trim_ascii())),
             backup_stamp: Some(BackupStamp::path(&self.config.data)),
         })

@@ -1,6 +1,7 @@
 //! `[watch]`: who is called when custodians do not answer, and what notices that the vault is
 //! silent.
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -12,6 +13,8 @@ pub struct Watch {
     /// File with the address that is called with GET every five minutes; the monitor behind it
     /// pages when it hears nothing. Whoever knows the address can hide the vault's silence.
     pub heartbeat_url_file: Option<PathBuf>,
+    /// How often it is called, seconds; 300 when missing.
+    pub heartbeat_every_s: Option<NonZeroU32>,
     /// People (id or name) to page when ten minutes brought too few shares; without it security
     /// and operators.
     #[serde(default)]

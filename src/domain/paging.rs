@@ -41,6 +41,28 @@ pub struct Wave {
     pub fallback: bool,
 }
 
+/// Later than this, the waves after a late one are put off: people get the time that the first were
+/// to have.
+const LATE_MS: i64 = MINUTE_MS;
+
+/// The waves that still follow one which is sent `now`. When that one is late, because enough shares
+/// were in for a while or the vault was away, they keep their distance from it instead of falling
+/// due together.
+#[must_use]
+pub fn put_off(sent: &Wave, following: Vec<Wave>, now: Timestamp) -> Vec<Wave> {
+    let late_ms = now.since_ms(sent.due_ms);
+    if late_ms < LATE_MS {
+        return Vec::new();
+    }
+    let later = following.into_iter().filter(|w| w.number > sent.number);
+    later
+        .map(|wave| Wave {
+            due_ms: wave.due_ms.plus_ms(late_ms),
+            ..wave
+        })
+        .collect()
+}
+
 /// How well a local hour suits: 0 by day, 1 at the edges, 2 in the night.
 #[must_use]
 pub fn discomfort(hour: u32) -> u8 {
@@ -190,6 +212,20 @@ mod tests {
         );
         let numbers: Vec<u8> = waves.iter().map(|w| w.number).collect();
         assert_eq!(numbers, [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn waves_after_a_late_one_keep_their_distance_from_it() {
+        let people: Vec<PersonId> = (1..=9).map(person).collect();
+        let all = waves(&people, 3, &[person(20)], NIGHT);
+        let on_time = NIGHT.plus_ms(MINUTE_MS - 1);
+        assert!(put_off(&all[0], all.clone(), on_time).is_empty());
+        let late = put_off(&all[1], all.clone(), NIGHT.plus_ms(60 * MINUTE_MS));
+        let seen: Vec<(u8, i64)> = late
+            .iter()
+            .map(|w| (w.number, w.due_ms.since_ms(NIGHT) / MINUTE_MS))
+            .collect();
+        assert_eq!(seen, [(2, 62), (3, 67)]);
     }
 
     #[test]

@@ -15,9 +15,6 @@ const OUTBOX: Duration = Duration::from_secs(1);
 /// How often the log gets a sign of life while nothing else happens.
 const HEARTBEAT: Duration = Duration::from_secs(3_600);
 
-/// How often the outside monitor hears of us (DESIGN §10).
-const MONITOR: Duration = Duration::from_secs(300);
-
 /// Starts every loop.
 pub fn start(app: &App, stop: &CancellationToken, tasks: &TaskTracker) {
     tasks.spawn(check(app.clone(), stop.clone()));
@@ -89,7 +86,7 @@ async fn monitor(app: App, stop: CancellationToken) {
             tracing::warn!(%error, "the outside monitor was not reached");
         }
         tokio::select! {
-            () = tokio::time::sleep(MONITOR) => {}
+            () = tokio::time::sleep(app.heartbeat_pause()) => {}
             () = stop.cancelled() => return,
         }
     }

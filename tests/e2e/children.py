@@ -1,18 +1,23 @@
 """Child processes and sinks of the scripts: a process that says one JSON line when it is ready, a
 real SMTP server, and a webhook receiver that checks signatures. Must not know: a vault."""
 
+import ctypes
 import email
 import email.policy
 import http.server
 import json
+import os
 import pathlib
 import queue
 import signal
 import subprocess
+import sys
 import threading
 import time
 
 PATIENCE_S = 30
+# <sys/prctl.h>
+PR_SET_PDEATHSIG = 1
 
 
 class Failed(Exception):
@@ -31,14 +36,31 @@ def until(what, ask, seconds=PATIENCE_S):
         time.sleep(0.01)
 
 
+def tied():
+    """What a child does first, on Linux: it asks to be killed when this script ends, however that
+    comes about. Tied to the thread that starts it, so only the main one may ask."""
+    if not sys.platform.startswith("linux"):
+        return None
+    if threading.current_thread() is not threading.main_thread():
+        return None
+    libc, parent = ctypes.CDLL(None, use_errno=True), os.getpid()
+
+    def tie():
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return tie
+
+
 class Process:
     """A child that says one JSON line when it is ready."""
 
-    def __init__(self, command, log):
+    def __init__(self, command, log, environment=None):
         self.log = pathlib.Path(log)
         self.talk = open(self.log, "ab")
         self.child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                      stderr=self.talk)
+                                      stderr=self.talk, env=environment, preexec_fn=tied())
         lines = queue.Queue()
         self.reader = threading.Thread(target=self._read, args=(lines,), daemon=True)
         self.reader.start()

@@ -20,7 +20,7 @@ use crate::restart::all_is_well;
 use crate::support::{Person, TestVault, rotation_opening};
 
 /// The next version of the roster, changed.
-fn roster(vault: &TestVault, change: impl FnOnce(&mut Roster)) -> Roster {
+pub fn roster(vault: &TestVault, change: impl FnOnce(&mut Roster)) -> Roster {
     let before = vault.app().roster();
     let mut after = Roster {
         seq: before.seq + 1,
@@ -44,7 +44,7 @@ fn policy(vault: &TestVault, change: impl FnOnce(&mut Policy)) -> Policy {
     after
 }
 
-fn propose(
+pub fn propose(
     vault: &TestVault,
     person: &Person,
     document: &impl serde::Serialize,
@@ -58,7 +58,7 @@ fn propose(
     vault.block(vault.app().propose(&request, &person.caller(vault)))
 }
 
-fn as_roster(roster_sha256: Digest) -> Deed {
+pub fn as_roster(roster_sha256: Digest) -> Deed {
     Deed::Roster { roster_sha256 }
 }
 
@@ -66,7 +66,7 @@ fn as_policy(policy_sha256: Digest) -> Deed {
     Deed::Policy { policy_sha256 }
 }
 
-fn sign(vault: &TestVault, person: &Person, deed: Deed) -> Result<ProposalView, AppError> {
+pub fn sign(vault: &TestVault, person: &Person, deed: Deed) -> Result<ProposalView, AppError> {
     let signed = person.sign(vault, deed);
     vault.block(vault.app().sign_version(&signed, &person.caller(vault)))
 }

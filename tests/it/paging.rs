@@ -4,7 +4,7 @@ use breakglass::alerts::Message;
 use breakglass::domain::act::Deed;
 use breakglass::domain::time::MINUTE_MS;
 
-use crate::support::{Mode, TestVault};
+use crate::support::{Mode, Plan, TestVault};
 
 /// Pages that arrived by mail, oldest first.
 fn pages(vault: &TestVault) -> Vec<Message> {
@@ -64,6 +64,56 @@ fn a_restart_loses_no_wave_and_sends_none_twice() {
     vault.pass_ms(3 * MINUTE_MS);
     vault.tick();
     assert_eq!(counts(&vault), [4, 4, 1]);
+}
+
+#[test]
+fn after_a_long_wait_the_waves_are_counted_from_its_end() {
+    let vault = TestVault::new();
+    let (incident, _) = vault.open_case("compliance-mandate");
+    vault.tick();
+    assert_eq!(counts(&vault), [0_usize; 0], "nobody is asked yet");
+    vault.pass_ms(24 * 60 * MINUTE_MS);
+    vault.tick();
+    vault.tick();
+    assert!(vault.incident(&incident.id).is_collecting());
+    assert_eq!(counts(&vault), [4], "not everybody at once");
+    vault.pass_ms(3 * MINUTE_MS);
+    vault.tick();
+    assert_eq!(counts(&vault), [4, 1]);
+}
+
+#[test]
+fn when_a_share_is_taken_back_late_the_waves_do_not_fall_due_together() {
+    let vault = TestVault::planned(Plan {
+        policy: Box::new(|policy| policy.office_hours.days.clear()),
+        ..Plan::default()
+    });
+    let (incident, _) = vault.open_case("blocked-recovery-path");
+    vault.tick();
+    assert_eq!(counts(&vault), [4]);
+    vault.deliver();
+    vault.approve_by_three(&incident.id);
+    vault.settle();
+    // Enough while it cools; then ada takes hers back, a minute before the window ends.
+    vault.pass_ms(9 * MINUTE_MS);
+    vault.tick();
+    let ada = &vault.people.ada;
+    let act = ada.sign_about(&vault, &vault.incident(&incident.id), Deed::Withdraw {});
+    let caller = ada.caller(&vault);
+    let answer = vault.app().answer(&incident.id, &act, &caller, "withdraw");
+    vault.block(answer).unwrap();
+    vault.tick();
+    vault.pass_ms(2 * MINUTE_MS);
+    vault.tick();
+    assert_eq!(counts(&vault), [4, 1], "the next wave, and no other");
+    vault.pass_ms(5 * MINUTE_MS);
+    vault.tick();
+    let all = pages(&vault);
+    assert_eq!(all.len(), 3);
+    assert_eq!(
+        all[2].kind, "page.fallback",
+        "seven minutes after the wave before"
+    );
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Tells the service manager how the process stands (sd_notify, one datagram each). Without a
 //! manager nothing happens.
 
+use std::time::Duration;
+
 /// The vault listens.
 pub(super) fn ready() {
     tell("READY=1");
@@ -19,6 +21,20 @@ pub(super) fn standing_by(why: &str) {
 pub(super) fn stopping() {
     tell("STOPPING=1");
     tell("STATUS=ending: an open session is closed and rotated first");
+}
+
+/// How often the service manager wants a sign of life: twice within `WATCHDOG_USEC`. `None` where
+/// it wants none, or wants it from another process.
+pub(super) fn watchdog_pause() -> Option<Duration> {
+    let number = |name| std::env::var_os(name)?.to_str()?.parse::<u64>().ok();
+    let ours = number("WATCHDOG_PID").is_none_or(|id| id == u64::from(std::process::id()));
+    let limit_us = number("WATCHDOG_USEC").filter(|limit_us| *limit_us > 0)?;
+    ours.then(|| Duration::from_micros(limit_us / 2))
+}
+
+/// The process still works.
+pub(super) fn alive() {
+    tell("WATCHDOG=1");
 }
 
 #[cfg(unix)]

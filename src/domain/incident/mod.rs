@@ -100,6 +100,8 @@ pub enum CloseCause {
     TokenSeen,
     /// Purpose `rotate`: there was no session.
     Rotate,
+    /// The responder was locked out or left the roster.
+    ResponderLeft,
 }
 
 impl CloseCause {
@@ -116,6 +118,7 @@ impl CloseCause {
             Self::LogLost => "the log could not be written",
             Self::TokenSeen => "a reply carried the real token",
             Self::Rotate => "rotation without a session",
+            Self::ResponderLeft => "the responder was locked out or left the roster",
         }
     }
 }
