@@ -16,7 +16,7 @@ import stat
 import subprocess
 
 import vault as v
-from children import until
+from children import tied, until
 
 CUSTODIANS = ("ada", "ben", "cleo")
 
@@ -37,7 +37,8 @@ class Machine:
                    "--out", str(self.out), "--json"]
         self.said = folder / "said.log"
         self.child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                      stderr=self.said.open("wb"), env=v.quiet_environment())
+                                      stderr=self.said.open("wb"), env=v.quiet_environment(),
+                                      preexec_fn=tied())
         self.recipient = until("the recipient", lambda: self.find(r"recipient\s+(age1\w+)"))
         self.words = self.find(r"words\s+(\w+ \w+ \w+ \w+)")
 

@@ -14,6 +14,7 @@ the responder's page calls Databricks' Python SDK (tests/clients/requirements.tx
 """
 
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -28,6 +29,8 @@ import threading
 import time
 import tomllib
 from pathlib import Path
+
+from children import tied
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 30
@@ -146,7 +149,7 @@ class Vault:
         """A child that says one line when it is ready; its talk goes to a log."""
         log = open(self.dir / f"{arguments[0]}.err", "ab")
         child = subprocess.Popen([self.binary, *arguments], stdout=subprocess.PIPE, stderr=log,
-                                 cwd=cwd, text=True)
+                                 cwd=cwd, text=True, preexec_fn=tied())
         self.children.append(child)
         line = child.stdout.readline()
         if not line:
@@ -396,8 +399,11 @@ class Shell:
                 self.agree_when_asked(said, child)
             child.wait(60)
         except subprocess.TimeoutExpired:
-            os.killpg(child.pid, signal.SIGKILL)
             raise Failed(f"did not end within a minute: {''.join(said)[-400:]}") from None
+        finally:
+            # Whatever the block left behind, or did not come to the end of.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
         reader.join(5)
         self.vault.links.update(
             re.findall(r"^(\w+):\n  breakglass enrol '(.*)'$", "".join(said), re.M))
@@ -648,7 +654,8 @@ def fresh_databricks(vault, folder):
     secret = folder / "first-secret.txt"
     child = subprocess.Popen([vault.binary, "simulate", "--json", "--http", "127.0.0.1:0",
                               "--write-first-secret", str(secret)],
-                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                             preexec_fn=tied())
     vault.children.append(child)
     said = json.loads(child.stdout.readline())
     vault.stage["databricks"].update(said)

@@ -82,9 +82,11 @@ class WatchedVault(v.Vault):
         super().stage()
         self.monitor = Monitor()
         self.manager = Manager(self.folder / "notify")
-        text = self.config.read_text()
-        self.config.write_text(
-            f'{text}\n[watch]\nheartbeat_url = "{self.monitor.url}"\nheartbeat_every_s = 1\n')
+        address = self.config.with_name("heartbeat.url")
+        address.write_text(self.monitor.url)
+        address.chmod(0o600)
+        self.config.write_text(self.config.read_text() + (
+            '\n[watch]\nheartbeat_url_file = "heartbeat.url"\nheartbeat_every_s = 1\n'))
 
     def start_serve(self):
         """The vault as a unit with a watchdog of a second would start it."""
