@@ -45,6 +45,7 @@ PAGES = {
     "log-broken": ("vera", "closed"),
     "vault-unreachable": ("rio", "listening"),
     "operator": ("otto", "listening"),
+    "postgresql": ("otto", "listening"),
     "real-account": ("otto", "bare"),
     "nobody-answers": ("rio", "collecting"),
     "stop-a-bad-session": ("ada", "open"),
