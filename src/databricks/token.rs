@@ -258,7 +258,6 @@ impl SessionCredential {
     }
 
     /// Mints; the caller holds the minting hand.
-
     #[expect(
         clippy::disallowed_methods,
         reason = "the patterns of the leak scan are made here"
