@@ -10,7 +10,7 @@ import pathlib
 import urllib.parse
 
 from selenium import webdriver
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -80,8 +80,9 @@ class Browser:
 
     def wait(self, what, found, seconds=15):
         """Waits until a condition holds."""
-        # An element of the page before may be gone while it is asked.
-        between = [NoSuchElementException, StaleElementReferenceException]
+        # An element of the page before may be gone while it is asked; the driver says so in several
+        # ways, one of them its plain error.
+        between = [WebDriverException]
         waiting = WebDriverWait(self.driver, seconds, 0.1, ignored_exceptions=between)
         waiting.until(lambda _: found(), what)
 
