@@ -165,6 +165,19 @@ fn is_healthy(answers: &[Answer]) -> bool {
         .all(|a| a.light <= Light::Amber || not_asked(a))
 }
 
+/// Every live check as lines to read, and whether one is red: for whoever holds a secret already.
+///
+/// # Errors
+/// A configuration that cannot be used.
+pub(super) async fn live_table(
+    config: &Config,
+    secret: &SecretString,
+) -> Result<(bool, Vec<String>), CliError> {
+    let answers = live::answers(config, secret).await?;
+    let red = answers.iter().any(|answer| answer.light == Light::Red);
+    Ok((red, answers.iter().map(Answer::line).collect()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,17 +196,4 @@ mod tests {
             assert!(!is_healthy(&bad(about, light)), "{about} {light:?}");
         }
     }
-}
-
-/// Every live check as lines to read, and whether one is red: for whoever holds a secret already.
-///
-/// # Errors
-/// A configuration that cannot be used.
-pub(super) async fn live_table(
-    config: &Config,
-    secret: &SecretString,
-) -> Result<(bool, Vec<String>), CliError> {
-    let answers = live::answers(config, secret).await?;
-    let red = answers.iter().any(|answer| answer.light == Light::Red);
-    Ok((red, answers.iter().map(Answer::line).collect()))
 }
