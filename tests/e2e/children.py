@@ -1,6 +1,7 @@
 """Child processes and sinks of the scripts: a process that says one JSON line when it is ready, a
 real SMTP server, and a webhook receiver that checks signatures. Must not know: a vault."""
 
+import contextlib
 import ctypes
 import email
 import email.policy
@@ -51,6 +52,22 @@ def tied():
             os._exit(1)
 
     return tie
+
+
+def whole(command, timeout, **more):
+    """Runs a command that has processes of its own to its end. None of them is left behind when
+    it takes too long or dies: killing the command alone would leave its `serve` running."""
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, text=True, start_new_session=True, **more)
+    try:
+        said = child.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        raise Failed(f"{command[1]} did not end within {timeout} s") from None
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+    return subprocess.CompletedProcess(command, child.returncode, *said)
 
 
 class Process:

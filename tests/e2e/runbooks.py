@@ -30,7 +30,7 @@ import time
 import tomllib
 from pathlib import Path
 
-from children import tied
+from children import Failed, tied, whole
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 30
@@ -58,10 +58,6 @@ PAGES = {
 }
 ANSWERS = "harm_within_hour=yes,admin_can_sign_in=no,rollback_elsewhere=no,platform_down=yes"
 RELEASERS = ("ben", "cleo", "dora")
-
-
-class Failed(Exception):
-    """One check that did not hold."""
 
 
 # ---- the vault ---------------------------------------------------------------------------------
@@ -141,7 +137,7 @@ class Vault:
         self.console = config["console"]["url"]
 
     def call(self, command, **more):
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, **more)
+        done = whole(command, timeout=300, **more)
         if done.returncode:
             raise Failed(f"{' '.join(command[:4])}… ended with {done.returncode}: {done.stderr}")
         return done.stdout

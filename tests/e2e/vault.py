@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 
-from children import Failed, HookSink, MailSink, Process, until
+from children import Failed, HookSink, MailSink, Process, until, whole
 from postgres import Server
 
 WORKSPACE_SCOPE = [
@@ -117,9 +117,9 @@ class Vault:
             given = ["--policy", str(self.folder / "policy.toml")]
         if self.store == "postgres":
             given += self.empty_database()
-        done = subprocess.run(
+        done = whole(
             [self.binary, "demo", "--stage", "--json", "-q", "--dir", str(self.dir), *given],
-            capture_output=True, text=True, timeout=120, env=quiet_environment())
+            timeout=300, env=quiet_environment())
         if done.returncode != 0:
             init = self.dir / "init.log"
             said = init.read_text()[-1000:] if init.exists() else ""
