@@ -130,6 +130,13 @@ pub struct VaultView {
     /// The epoch it holds; one that is over opens a dead secret.
     #[serde(default)]
     pub backup_epoch: Option<u32>,
+    /// Entries by which the log went on under a new name after a restore, oldest first.
+    #[serde(default)]
+    pub log_epochs: Vec<u64>,
+    /// The newest custody epoch known to have been dealt after the one in force: this database is
+    /// older, and the credential sealed in it is dead.
+    #[serde(default)]
+    pub dealt_later: Option<u32>,
     /// Server version.
     pub version: String,
     /// Hash of the custodian's page, as in the log's `log.recover`: SHA-256 of its `SHA256SUMS`.

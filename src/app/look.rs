@@ -124,6 +124,8 @@ impl App {
             epoch_owed: self.inner.store.fact(EPOCH_OWED).await?,
             backup_at_ms: backup.map(|backup| backup.at.0),
             backup_epoch: backup.map(|backup| backup.epoch),
+            log_epochs: self.log_epochs().await?,
+            dealt_later: self.dealt_later(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             custodian_page_sha256: super::origins::custodian_page_sha256().hex(),
         })

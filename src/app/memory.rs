@@ -2,7 +2,7 @@
 //! All of it is wiped when dropped; a restart loses it, and the rules know that.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, AtomicU8};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio_util::sync::CancellationToken;
@@ -103,6 +103,8 @@ pub(super) struct Memory {
     gate: tokio::sync::RwLock<()>,
     /// The disk was full; nothing new is opened.
     pub(super) disk_full: AtomicBool,
+    /// The newest custody epoch known to have been dealt after the one in force; 0: none.
+    pub(super) dealt_later: AtomicU32,
     /// How far the check of the whole log is.
     pub(super) log_check: AtomicU8,
     /// Requests that reached no door, of the last second.

@@ -68,6 +68,10 @@ pub const METRICS: &[(&str, &str)] = &[
         "Since the last backup; absent: there never was one.",
     ),
     (
+        "breakglass_database_stale",
+        "1 when the database is older than the last epoch: the credential in it is dead.",
+    ),
+    (
         "breakglass_backup_epoch",
         "Number of the epoch that the last backup holds; 0: there never was one.",
     ),
@@ -149,6 +153,8 @@ impl App {
         let owed = store.fact(ROTATION_OWED).await?.and_then(moment);
         let owed = owed.map_or(0.0, |since| seconds(now.since_ms(since).max(SECOND_MS)));
         page.put("breakglass_rotation_owed_seconds", &[], owed);
+        let stale = flag(self.dealt_later().is_some());
+        page.put("breakglass_database_stale", &[], stale);
         let backup = self.newest_backup().await?;
         if let Some(backup) = backup {
             let age = seconds(now.since_ms(backup.at).max(0));

@@ -58,12 +58,14 @@ mod due;
 mod emergency;
 mod epochs;
 pub mod genesis;
+mod log_epochs;
 pub mod log_files;
 pub mod look;
 pub mod metrics;
 pub mod page_login;
 pub mod recover;
 mod remind;
+mod restored;
 pub mod tick;
 
 use std::path::PathBuf;
@@ -86,6 +88,7 @@ pub use acts::Caller;
 pub use answer::epoch_keys;
 pub use error::AppError;
 use facts::FactsCell;
+pub use log_epochs::SavedLog;
 use memory::Memory;
 pub use secrets::{MEASURED, Measured};
 

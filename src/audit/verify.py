@@ -198,6 +198,37 @@ def log_keys(directory, origin):
     need(good, "policy.txt: it needs one quorum line and log keys of type 1")
     return [key for key in keys if key[0] == origin]
 
+def split_origin(origin):
+    """A log's name without its epoch, and the epoch."""
+    found = re.fullmatch(r"(.*)/e([1-9][0-9]{0,8})", origin or "", re.S)
+    return (found.group(1), int(found.group(2))) if found else (origin, 1)
+
+def epoch_of(entry):
+    """What a log.epoch entry declares: the log goes on under a new name after a restore."""
+    texts = [entry.get(name) for name in ("origin", "vkey", "prev_origin", "prev_vkey", "prev_root")]
+    need(all(isinstance(text, str) for text in texts), "it declares no log epoch", entry.get("seq"))
+    origin, vkey, before, old_vkey, root = texts
+    (base, number), (old_base, old) = split_origin(origin), split_origin(before)
+    good = base == old_base and number == old + 1 and entry.get("epoch") == number
+    good = good and parse_vkey(vkey)[0] == origin and parse_vkey(old_vkey)[0] == before
+    good = good and type(entry.get("prev_size")) is int and unbase64(root) and entry.get("acts")
+    need(good, "it declares no log epoch", entry.get("seq"))
+    return before, parse_vkey(old_vkey), entry["prev_size"], unbase64(root)
+
+def seams_of(directory, origin):
+    """Declared log epochs: {former name: (key, entries kept, root over them, seq)}."""
+    seams = {}
+    if split_origin(origin)[1] == 1:
+        return seams
+    with read(directory, ENTRIES, opened=True) as stream:
+        for seq, line in enumerate(iter(lambda: stream.readline(MAX_ENTRY + 2), b"")):
+            if b'"log.epoch"' in line:
+                entry = parse_entry(line.rstrip(b"\n"), seq)
+                if entry["t"] == "log.epoch":
+                    before, key, size, root = epoch_of(entry)
+                    seams[before] = (key, size, root, seq)
+    return seams
+
 def find_checkpoints(text, depth=3):
     """Yields (checkpoint, text, signatures) for every note in a mail, chat or note file."""
     lines = [line.rstrip().lstrip("> \t|") for line in text.split("\n")]
@@ -311,13 +342,18 @@ def grow(directory, rows, place, digest):
         grow(directory, rows, place + 1, root_of(edge))
 
 # --- level 3 -----------------------------------------------------------------------------------
-def claims_of(directory, origin, keys, seen):
+def claims_of(directory, origin, keys, seen, seams):
     """Checkpoints of this log that others hold: a list of (who, size, root) or Bad."""
     claims = []
     def claim(who, text, signatures):
         try:
-            verify_note(text, signatures, keys)
             found = parse_checkpoint(text)
+            if found[0] in seams:
+                verify_note(text, signatures, [seams[found[0]][0]])
+                if found[1] <= seams[found[0]][1]:  # the rest is declared lost
+                    claims.append((who, found[1], found[2]))
+                return
+            verify_note(text, signatures, keys)
             claims.append((who, found[1], found[2]) if found[0] == origin else Bad(who))
         except Bad as bad:
             claims.append(Bad("%s: %s" % (who, bad)))
@@ -330,7 +366,7 @@ def claims_of(directory, origin, keys, seen):
             claims.append(Bad("%s: %s" % (who, bad)))
     for name, data in seen:
         for found, text, signatures in find_checkpoints(data.decode("utf-8", "replace")):
-            if found[0] == origin:
+            if found[0] == origin or found[0] in seams:
                 claim(name, text, signatures)
     return claims
 
@@ -380,7 +416,7 @@ def parse_entry(line, seq):
 class Rules:
     """Open sessions and open calls, entry by entry."""
     def __init__(self, origin):
-        self.origin, self.last, self.jump = origin, None, False
+        self.origin, self.current, self.last, self.jump = origin, None, None, False
         self.sessions, self.calls = {}, {}
 
     def check(self, seq, entry):
@@ -392,7 +428,13 @@ class Rules:
         self.last, self.jump = entry["ts"], jump
         need((seq == 0) == (kind == "log.genesis"), "log.genesis is first and only first", seq)
         if kind == "log.genesis":
-            need(entry.get("origin") == self.origin, "log.genesis names another origin", seq)
+            self.current = entry.get("origin")
+            (base, first), (ours, last) = split_origin(self.current), split_origin(self.origin)
+            good = self.current == self.origin or (base == ours and first < last)
+            need(good, "log.genesis names another origin", seq)
+        elif kind == "log.epoch":
+            need(epoch_of(entry)[0] == self.current, "the new log epoch follows another log", seq)
+            self.current = entry["origin"]
         elif kind == "session.open":
             inc, exp = entry.get("inc"), entry.get("exp_ms")
             good = isinstance(sid, str) and isinstance(inc, str) and type(exp) is int
@@ -438,7 +480,14 @@ def check_entries(directory, origin, size):
     with read(directory, ENTRIES, opened=True) as stream:
         for seq in range(size):
             rules.check(seq, parse_entry(read_line(stream, seq), seq))
+    need(rules.current == origin, "the log's name is not the one its entries lead to")
     return sorted(rules.calls)
+
+def check_seams(seams, roots):
+    """Each declared epoch stands over the entries it says."""
+    for _, size, root, seq in seams.values():
+        good = seq == size and roots.get(size) == root
+        need(good, "the entries before the new log epoch are not those it declares", seq)
 
 # --- the report --------------------------------------------------------------------------------
 def run(directory, seen=()):
@@ -466,14 +515,20 @@ def run(directory, seen=()):
     keys = level(1, lambda: log_keys(directory, origin)) or []
     if levels[1]["outcome"] == "passed":
         level(1, lambda: verify_note(text, signatures, keys))
-    claims = claims_of(directory, origin, keys, seen)
+    seams = level(4, lambda: seams_of(directory, origin))
+    if seams is None:
+        return report
+    levels[4]["outcome"] = "not_run"
+    claims = claims_of(directory, origin, keys, seen, seams)
     sizes = {claim[1] for claim in claims if not isinstance(claim, Bad)}
+    sizes |= {size for _, size, _, _ in seams.values()}
     roots = level(0, lambda: check_tree(directory, size, root, sizes))
     if roots is not None:
         levels[0]["checked"] = levels[4]["checked"] = size
         if claims:
             levels[3]["checked"] = level(3, lambda: check_claims(claims, size, roots)) or 0
-        report["open_calls"] = level(4, lambda: check_entries(directory, origin, size)) or []
+        report["open_calls"] = level(4, lambda: check_seams(seams, roots)
+                                     or check_entries(directory, origin, size)) or []
     good = all(levels[n]["outcome"] == "passed" for n in (0, 1, 4))
     report["passed"] = good and levels[3]["outcome"] != "failed"
     return report

@@ -77,6 +77,7 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
 fn earlier_pins(path: &std::path::Path, link: &Link) -> Result<Pins, CliError> {
     let fresh = Pins {
         log_vkey: link.log_vkey.clone(),
+        former: Vec::new(),
         ca_sha256: None,
         checkpoint: None,
         epoch: None,

@@ -118,7 +118,8 @@ fn given(args: Args, globals: &Globals) -> Result<Given, CliError> {
 }
 
 async fn make(given: Given, out: &Output) -> Result<Exit, CliError> {
-    let parts = Parts::read(&given.config)?;
+    let mut parts = Parts::read(&given.config)?;
+    parts.learn_log_epoch().await?;
     let (roster, waived) = read_roster(&given, &parts)?;
     let policy = read_policy(&given.policy, &parts)?;
     let secret = match given.secret {

@@ -53,7 +53,8 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
     let path = globals.config.clone().ok_or_else(|| {
         CliError::usage("which configuration?").hint("breakglass serve --config breakglass.toml")
     })?;
-    let parts = Parts::read(&path)?;
+    let mut parts = Parts::read(&path)?;
+    parts.learn_log_epoch().await?;
     if args.check {
         return check::run(&parts, out).await;
     }
@@ -67,6 +68,12 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
     app.recover(&parts.config_sha256.hex())
         .await
         .map_err(broken)?;
+    if let Some(later) = app.dealt_later() {
+        out.warn(&format!(
+            "! This database is older than epoch {later}: the credential sealed in it is dead, and \
+             nothing can be opened. Operators: runbooks/host-lost.md"
+        ));
+    }
     // The record is in order: from here on the vault answers.
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let addresses = listeners.serve(&app, &parts.config, &stop, &tasks)?;

@@ -61,6 +61,12 @@ async fn board(client: &mut Client, documents: &Documents, out: &Output) -> Resu
     if view.rotation_owed_since_ms.is_some() {
         text.push_str("\n! A rotation is owed: custodians must approve it.");
     }
+    if let Some(later) = view.dealt_later {
+        text.push_str(&format!(
+            "\n! The vault runs on a database older than epoch {later}: the credential sealed in it \
+             is dead, and nothing can be opened. Operators: runbooks/host-lost.md"
+        ));
+    }
     let ready = readiness(documents);
     text.push_str(&format!("\n{}\n{}", ready.text, backup_line(view, now)));
     let channels: ChannelList = client.get_again("/alerts").await?;
@@ -85,7 +91,8 @@ async fn board(client: &mut Client, documents: &Documents, out: &Output) -> Resu
         "epoch": documents.manifest.epoch, "epoch_ready": view.epoch_ready, "proved": view.proved,
         "proofs_needed": view.proofs_needed, "rotation_owed_since_ms": view.rotation_owed_since_ms,
         "epoch_owed": view.epoch_owed, "backup_at_ms": view.backup_at_ms,
-        "backup_epoch": view.backup_epoch, "can_approve": ready.people,
+        "backup_epoch": view.backup_epoch, "dealt_later": view.dealt_later,
+        "log_epochs": view.log_epochs, "can_approve": ready.people,
         "quorum_night_percent": ready.night, "quorum_day_percent": ready.day,
         "log_size": documents.head.size, "version": view.version,
         "custodian_page_sha256": view.custodian_page_sha256, "channels": channels.channels,

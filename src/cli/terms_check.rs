@@ -80,7 +80,12 @@ pub(super) async fn check_session(
     let head = client.head().await?;
     let entry = client.entry(view.terms_seq, &head).await?;
     let manifest = manifest_of(client, documents, &terms).await?;
-    check_manifest(&manifest, &client.kept.settings, terms.kind)?;
+    check_manifest(
+        &manifest,
+        &client.kept.settings,
+        &documents.log_vkeys,
+        terms.kind,
+    )?;
     let facts = Facts {
         id,
         view: &view,

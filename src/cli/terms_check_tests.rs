@@ -117,6 +117,8 @@ fn documents(rio: &LoadedKey) -> Documents {
         epoch_owed: None,
         backup_at_ms: None,
         backup_epoch: None,
+        log_epochs: Vec::new(),
+        dealt_later: None,
         version: "0".into(),
         custodian_page_sha256: String::new(),
     };
@@ -128,6 +130,7 @@ fn documents(rio: &LoadedKey) -> Documents {
         policy,
         policy_sha256,
         manifest,
+        log_vkeys: vec!["vkey".into()],
         head: Checkpoint {
             origin: "o".into(),
             size: 9,

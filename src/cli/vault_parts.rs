@@ -14,9 +14,10 @@ use crate::config::{self, Config, ConfigError, HostUrl};
 use crate::databricks::Client;
 use crate::domain::canonical;
 use crate::domain::ids::Digest;
+use crate::domain::log_epoch::split_origin;
 use crate::domain::time::Clock;
 use crate::store::{
-    BackupStamp, Ballast, EmergencyLog, LogIdentity, SecretLogSeed, Store, StoreError,
+    BackupStamp, Ballast, EmergencyLog, LogIdentity, SecretLogSeed, Store, StoreError, peek,
 };
 
 /// A configuration with what was derived from it.
@@ -25,6 +26,8 @@ pub(super) struct Parts {
     path: PathBuf,
     pub config_sha256: Digest,
     pub clock: Arc<dyn Clock>,
+    /// Number of the log's epoch: 1, until another one is declared.
+    log_epoch: u32,
 }
 
 /// Whatever the vault writes is for its own user alone: database, log, lock file, seed.
@@ -51,7 +54,49 @@ impl Parts {
             path: path.to_owned(),
             config_sha256,
             clock: Arc::new(SystemClock),
+            log_epoch: 1,
         })
+    }
+
+    /// Reads which epoch the log is in from the vault's own head; opening the store then checks
+    /// that head with the key of that name.
+    ///
+    /// # Errors
+    /// A database that cannot be read, or the log of another vault in it.
+    pub(super) async fn learn_log_epoch(&mut self) -> Result<(), CliError> {
+        let found = peek::log_origin(&self.config.store()).await;
+        let Some(origin) = found.map_err(|e| store_error(&e))? else {
+            return Ok(());
+        };
+        let ours = self.origin()?;
+        let (base, _) = split_origin(&ours).unwrap_or((&ours, 1));
+        match split_origin(&origin) {
+            Some((found, number)) if found == base => {
+                self.log_epoch = number;
+                Ok(())
+            }
+            _ => Err(CliError::log_broken(format!(
+                "the database holds the log {origin}, the configuration names {base}"
+            ))),
+        }
+    }
+
+    /// The log's epoch.
+    pub(super) fn log_epoch(&self) -> u32 {
+        self.log_epoch
+    }
+
+    /// The same vault in another epoch of its log.
+    pub(super) fn in_log_epoch(mut self, number: u32) -> Self {
+        self.log_epoch = number;
+        self
+    }
+
+    /// Name of the log in its epoch.
+    fn origin(&self) -> Result<String, CliError> {
+        let first = self.config.origin().map_err(|e| config_error(&e))?;
+        let (base, _) = split_origin(&first).unwrap_or((&first, 1));
+        Ok(format!("{base}/e{}", self.log_epoch))
     }
 
     /// The log's name and key for this process.
@@ -62,7 +107,7 @@ impl Parts {
         getrandom::fill(&mut boot)
             .map_err(|_| CliError::failed("no_randomness", "the system gives no randomness"))?;
         Ok(LogIdentity {
-            origin: self.config.origin().map_err(|e| config_error(&e))?,
+            origin: self.origin()?,
             seed: SecretLogSeed::new(*seed),
             node: self.config.node.clone(),
             boot: hex::encode(boot),
@@ -90,7 +135,7 @@ impl Parts {
     pub(super) fn log_vkey(&self) -> Result<String, CliError> {
         let seed =
             config::read_log_seed(&self.config.log_seed_file()).map_err(|e| config_error(&e))?;
-        let origin = self.config.origin().map_err(|e| config_error(&e))?;
+        let origin = self.origin()?;
         let signer = NoteSigner::from_seed(&origin, &seed)
             .map_err(|e| CliError::failed("log_key", e.to_string()))?;
         Ok(signer.verifier_key().to_string())
@@ -136,7 +181,7 @@ impl Parts {
         let account = config.proxy.url.as_deref().map(account_url).transpose()?;
         Ok(Settings {
             vault: config.vault.clone(),
-            origin: config.origin().map_err(|e| config_error(&e))?,
+            origin: self.origin()?,
             log_vkey: self.log_vkey()?,
             console_url: config.console.url.trim_end_matches('/').to_owned(),
             proxy_url: config
@@ -208,7 +253,10 @@ pub(super) fn config_error(error: &ConfigError) -> CliError {
 /// A store that does not open, in the words of the contract's exit codes.
 pub(super) fn store_error(error: &StoreError) -> CliError {
     match error {
-        StoreError::Forked { .. } => CliError::log_broken(error.to_string()),
+        StoreError::Forked { .. } => CliError::log_broken(error.to_string()).hint(
+            "start nothing. If this database was restored on purpose, its log goes on only by a \
+             declared epoch: breakglass log new-epoch propose; otherwise call security",
+        ),
         _ => CliError::failed("store", error.to_string()),
     }
 }

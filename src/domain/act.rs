@@ -11,6 +11,7 @@ use super::VERSION;
 use super::canonical::{self, CanonicalError};
 use super::grants::{GrantTo, Right};
 use super::ids::{Digest, IncidentId, PersonId, VaultId};
+use super::log_epoch::LogEpoch;
 use super::manifest::Kind;
 use super::review::{Finding, Verdict};
 use super::terms::{Gate, Purpose, Target};
@@ -176,6 +177,8 @@ pub enum Deed {
         /// What.
         right: Right,
     },
+    /// Agree that the log goes on under a new name after a restore.
+    Epoch(Box<LogEpoch>),
     /// Lift gates as a security person.
     Override {
         /// Which.
@@ -203,6 +206,7 @@ impl Deed {
             Self::Roster { .. } => "roster",
             Self::Policy { .. } => "policy",
             Self::Grant { .. } => "grant",
+            Self::Epoch(_) => "epoch",
             Self::Override { .. } => "override",
         }
     }

@@ -14,6 +14,7 @@ pub mod time;
 // Documents people sign.
 pub mod act;
 pub mod lifetime;
+pub mod log_epoch;
 pub mod manifest;
 pub mod phrase;
 pub mod policy;

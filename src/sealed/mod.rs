@@ -13,6 +13,7 @@ pub mod epoch;
 pub mod identity;
 pub mod loaded_key;
 pub mod locked;
+pub mod log_epochs;
 pub mod login_key;
 pub mod passkey;
 pub mod plaintext;

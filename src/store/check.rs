@@ -26,9 +26,15 @@ pub(super) async fn at_start(
     key: &VerifierKey,
     mark: &Path,
 ) -> Result<Log, StoreError> {
+    let log = without_mark(connection, key).await?;
+    against_mark(connection, &log, key, mark).await?;
+    Ok(log)
+}
+
+/// Everything that the database alone can tell.
+pub(super) async fn without_mark(connection: &Pool, key: &VerifierKey) -> Result<Log, StoreError> {
     let log = whole_head(connection, key).await?;
     last_entries(connection, &log).await?;
-    against_mark(connection, &log, key, mark).await?;
     Ok(log)
 }
 

@@ -46,7 +46,7 @@ pub use ballast::Ballast;
 pub use commit::{Commit, Committed, Genesis, Head, Lane, LogIdentity, SecretLogSeed};
 pub use emergency::EmergencyLog;
 pub use error::{CommitError, Conflict, StoreError};
-pub use open::{POSTGRES, SQLITE};
+pub use open::{POSTGRES, SQLITE, put_back, remembered};
 pub use proposals::Proposal;
 pub use rows::{AlertRow, ChannelRow, EpochRow, LoginRow, SessionRow};
 

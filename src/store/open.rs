@@ -29,6 +29,9 @@ use crate::audit::note::{NoteSigner, VerifierKey};
 use crate::domain::time::Clock;
 
 mod postgres;
+mod renamed;
+
+pub use renamed::{put_back, remembered};
 
 pub(super) use postgres::connect_to;
 
@@ -123,6 +126,11 @@ impl Store {
             Place::Postgres(url_file) => postgres::fact(url_file, name).await,
         }
     }
+}
+
+/// The newest checkpoint of a vault on PostgreSQL; `None` where there is none yet.
+pub(super) async fn postgres_checkpoint(url_file: &Path) -> Result<Option<String>, StoreError> {
+    postgres::checkpoint(url_file).await
 }
 
 /// An opened database, its lock held and its writer epoch ours.

@@ -1,5 +1,6 @@
-//! A look at a vault that another process is running: which incidents are alive, how durable its
-//! database is, what was measured. Takes no lock, writes nothing, checks nothing.
+//! A look at a vault that another process may be running: which incidents are alive, what its log
+//! is called, how durable its database is, what was measured. Takes no lock, writes nothing, checks
+//! nothing.
 
 use sqlx::ConnectOptions as _;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -9,6 +10,34 @@ use super::open::{PRAGMAS, Place, connect_to, place};
 use super::query::{One, Row, query};
 use super::{Config, rows, sql};
 use crate::domain::incident::Incident;
+
+/// The name in the newest checkpoint; `None` where there is no vault yet. Nothing is believed:
+/// whoever opens the store checks the checkpoint with the key of that name.
+///
+/// # Errors
+/// A database that cannot be read.
+pub async fn log_origin(config: &Config) -> Result<Option<String>, StoreError> {
+    let note = match (&config.sqlite, &config.postgres_url_file) {
+        (Some(path), _) if !path.try_exists().unwrap_or(false) => None,
+        (Some(path), _) => {
+            let options = SqliteConnectOptions::new().filename(path).read_only(true);
+            let mut connection = options.connect().await?;
+            let note: Option<String> = sqlx::query_scalar(sql::log::HEAD_NOTE)
+                .fetch_optional(&mut connection)
+                .await
+                // A database without tables is one that `init` has not finished.
+                .or_else(|why| match why {
+                    sqlx::Error::Database(_) => Ok(None),
+                    why => Err(why),
+                })?;
+            connection.close().await?;
+            note
+        }
+        (None, Some(url_file)) => super::open::postgres_checkpoint(url_file).await?,
+        (None, None) => None,
+    };
+    Ok(note.and_then(|note| note.lines().next().map(str::to_owned)))
+}
 
 /// Incidents that are not over.
 ///

@@ -8,6 +8,8 @@ pub mod log {
     /// The head row.
     pub const HEAD: &str = "SELECT size, root, edge, ts_ms, checkpoint, writer_epoch FROM log_head \
          WHERE id = 1";
+    /// The newest checkpoint alone.
+    pub const HEAD_NOTE: &str = "SELECT checkpoint FROM log_head WHERE id = 1";
     /// The first head row.
     pub const INSERT_HEAD: &str = "INSERT INTO log_head \
          (id, size, root, edge, ts_ms, checkpoint, writer_epoch) VALUES (1, $1, $2, $3, $4, $5, 0)";
@@ -59,8 +61,9 @@ pub mod log {
     pub const NODES: &str = "SELECT hash FROM log_node \
          WHERE level = $1 AND idx >= $2 AND idx < $3 ORDER BY idx";
     /// All fixed texts of this area.
-    pub const ALL: [&str; 20] = [
+    pub const ALL: [&str; 21] = [
         CHECKPOINT,
+        HEAD_NOTE,
         CHECKPOINT_SIZES,
         HEAD,
         INSERT_HEAD,

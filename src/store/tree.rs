@@ -135,6 +135,14 @@ impl Store {
         node(connection, (level, index)).await
     }
 
+    /// Root over the first `size` entries.
+    ///
+    /// # Errors
+    /// [`StoreError::Inconsistent`] when the tree is smaller.
+    pub async fn root_at(&self, size: u64) -> Read<Hash> {
+        Ok(edge_at(self.reader(), size).await?.root())
+    }
+
     /// Inclusion proof of an entry in the tree of `size` entries, which may be an older one.
     ///
     /// # Errors

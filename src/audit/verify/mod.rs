@@ -8,6 +8,7 @@ mod emergency;
 mod objects;
 mod report;
 mod rules;
+mod seams;
 mod tree;
 
 use std::io::{self, BufRead as _, BufReader, Read};
@@ -22,6 +23,7 @@ use super::policy::Policy;
 use super::seen::find_checkpoints;
 use objects::References;
 use report::Failure;
+use seams::Seam;
 
 /// Largest small file read whole: an entry bundle of 256 longest entries fits.
 pub const MAX_FILE_BYTES: u64 = 32 * 1024 * 1024;
@@ -98,11 +100,17 @@ pub fn verify(source: &dyn ExportSource, expected: &Expectations) -> Report {
         .into_iter()
         .filter(|key| key.name() == head.origin)
         .collect();
-    let (claims, others) = collect_claims(source, expected, &head, &keys);
-    let sizes: Vec<u64> = claims
-        .iter()
-        .flatten()
-        .map(|claim| claim.checkpoint.size)
+    let seams = match seams::find(source, &head.origin) {
+        Ok(seams) => seams,
+        Err(failure) => {
+            report.fail(4, failure);
+            return report.closed("the log's epochs cannot be read");
+        }
+    };
+    let (claims, others) = collect_claims(source, expected, &head, &keys, &seams);
+    let claimed = claims.iter().flatten().map(|claim| claim.checkpoint.size);
+    let sizes: Vec<u64> = claimed
+        .chain(seams.iter().map(|seam| seam.declared.prev_size))
         .collect();
     let tree = tree::check(source, &head, &sizes, expected.threads.max(1));
     match &tree {
@@ -113,8 +121,11 @@ pub fn verify(source: &dyn ExportSource, expected: &Expectations) -> Report {
     check_quorum(&mut report, &note, &policy);
     match tree {
         Ok(roots) => {
-            check_prefixes(&mut report, &head, &roots, claims, others);
-            check_entries(&mut report, source, &head);
+            check_prefixes(&mut report, &head, &roots, &seams, claims, others);
+            match check_seams(&seams, &roots) {
+                Ok(()) => check_entries(&mut report, source, &head),
+                Err(failure) => report.fail(4, failure),
+            }
             report
         }
         Err(_) => report.closed("the entries do not hash to the checkpoint"),
@@ -140,6 +151,19 @@ fn read_file(source: &dyn ExportSource, path: &str) -> Result<Vec<u8>, String> {
         Ok(None) => Err(format!("{path} is missing")),
         Err(error) => Err(format!("{path} cannot be read: {error}")),
     }
+}
+
+/// Each seam stands where it says, over the entries it says.
+fn check_seams(seams: &[Seam], roots: &tree::PrefixRoots) -> Result<(), Failure> {
+    for seam in seams {
+        let (seq, size) = (seam.seq, seam.declared.prev_size);
+        let root = seams::root_before(seam);
+        if seq != size || root.is_none() || roots.get(&size).copied() != root {
+            let reason = "the entries before the new log epoch are not those it declares";
+            return Err(Failure::at(seq, reason));
+        }
+    }
+    Ok(())
 }
 
 fn check_signature(
@@ -186,6 +210,7 @@ fn collect_claims(
     expected: &Expectations,
     head: &Checkpoint,
     keys: &[VerifierKey],
+    seams: &[Seam],
 ) -> (Claims, usize) {
     let mut claims = Vec::new();
     let mut names = source.list("checkpoints").unwrap_or_else(|error| {
@@ -196,7 +221,8 @@ fn collect_claims(
     for from in names.iter().map(|name| format!("checkpoints/{name}")) {
         let claim = read_file(source, &from).and_then(|bytes| {
             let note = Note::parse(&bytes).map_err(|error| format!("{from}: {error}"))?;
-            let checkpoint = trusted(&note, head, keys).map_err(|e| format!("{from}: {e}"))?;
+            let checkpoint =
+                trusted(&note, head, keys, seams).map_err(|e| format!("{from}: {e}"))?;
             Ok(Claim {
                 from: from.clone(),
                 checkpoint,
@@ -207,11 +233,12 @@ fn collect_claims(
     let mut others = 0;
     for Seen { name, bytes } in &expected.seen {
         for (checkpoint, note) in find_checkpoints(bytes) {
-            if checkpoint.origin != head.origin {
+            if !is_ours(&checkpoint.origin, head, seams) {
                 others += 1;
                 continue;
             }
-            let claim = trusted(&note, head, keys).map_err(|error| format!("{name}: {error}"));
+            let claim = trusted(&note, head, keys, seams);
+            let claim = claim.map_err(|error| format!("{name}: {error}"));
             claims.push(claim.map(|checkpoint| Claim {
                 from: name.clone(),
                 checkpoint,
@@ -221,13 +248,26 @@ fn collect_claims(
     (claims, others)
 }
 
+/// A checkpoint of this log, or of one of its former epochs.
+fn is_ours(origin: &str, head: &Checkpoint, seams: &[Seam]) -> bool {
+    origin == head.origin || seams.iter().any(|s| s.declared.prev_origin == origin)
+}
+
 fn trusted(
     note: &Note,
     head: &Checkpoint,
     keys: &[VerifierKey],
+    seams: &[Seam],
 ) -> Result<Checkpoint, CheckpointError> {
-    note.verify(keys)?;
     let checkpoint = Checkpoint::parse(&note.text)?;
+    let former = seams
+        .iter()
+        .find(|seam| seam.declared.prev_origin == checkpoint.origin);
+    if let Some(seam) = former {
+        note.verify(std::slice::from_ref(&seam.key))?;
+        return Ok(checkpoint);
+    }
+    note.verify(keys)?;
     if checkpoint.origin == head.origin {
         return Ok(checkpoint);
     }
@@ -241,6 +281,7 @@ fn check_prefixes(
     report: &mut Report,
     head: &Checkpoint,
     roots: &tree::PrefixRoots,
+    seams: &[Seam],
     claims: Claims,
     others: usize,
 ) {
@@ -248,13 +289,16 @@ fn check_prefixes(
         let reason = format!("no checkpoint of this log was given, {others} of other logs");
         return report.skip(3, &reason);
     }
-    let mut checked = 0;
+    let (mut checked, mut lost) = (0, Lost::default());
     for claim in claims {
         let Claim { from, checkpoint } = match claim {
             Ok(claim) => claim,
             Err(reason) => return report.fail(3, Failure::whole(reason)),
         };
         let size = checkpoint.size;
+        if lost.note(&checkpoint, seams) {
+            continue;
+        }
         let failure = match roots.get(&size) {
             Some(root) if *root == checkpoint.root => {
                 checked += 1;
@@ -269,6 +313,48 @@ fn check_prefixes(
         return report.fail(3, Failure::whole(failure));
     }
     report.pass(3, checked);
+    if let Some(sentence) = lost.sentence() {
+        report.skip(3, &sentence);
+    }
+}
+
+/// Checkpoints over entries that a declared log epoch says are lost: no break, and no secret.
+#[derive(Default)]
+struct Lost {
+    count: u64,
+    newest: u64,
+    kept: u64,
+}
+
+impl Lost {
+    /// Whether this checkpoint is one of them.
+    fn note(&mut self, checkpoint: &Checkpoint, seams: &[Seam]) -> bool {
+        let seam = seams.iter().find(|seam| {
+            let declared = &seam.declared;
+            declared.prev_origin == checkpoint.origin && checkpoint.size > declared.prev_size
+        });
+        let Some(seam) = seam else {
+            return false;
+        };
+        self.count += 1;
+        self.newest = self.newest.max(checkpoint.size);
+        self.kept = seam.declared.prev_size;
+        true
+    }
+
+    fn sentence(&self) -> Option<String> {
+        let Self {
+            count,
+            newest,
+            kept,
+        } = self;
+        (*count > 0).then(|| {
+            format!(
+                "{count} more saw up to {newest} entries; a declared log epoch kept {kept} and \
+                 declares the rest lost"
+            )
+        })
+    }
 }
 
 /// Levels 4 and 5, in one more pass over the entries.
@@ -280,8 +366,11 @@ fn check_entries(report: &mut Report, source: &dyn ExportSource, head: &Checkpoi
         references.note(seq, &entry);
         Ok(())
     });
-    let covered = |()| rules.check_emergency_covered().map_err(Failure::whole);
-    match walked.and_then(covered) {
+    let ended = |()| {
+        let covered = rules.check_emergency_covered();
+        covered.and_then(|()| rules.finish()).map_err(Failure::whole)
+    };
+    match walked.and_then(ended) {
         Ok(()) => {
             report.pass(4, head.size);
             report.open_calls = rules.open_calls();

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::super::entry::{Entry, parse_entry};
 use super::emergency::EmergencyCheck;
+use crate::domain::log_epoch::{LOG_EPOCH, LogEpoch, split_origin};
 
 /// A wall clock may fall this far without a `clock.jump`.
 const FALL_MS: i64 = 2_000;
@@ -22,7 +23,10 @@ const ENDINGS: [&str; 5] = [
 /// Checks entries in order; holds open sessions and open calls only.
 #[derive(Debug)]
 pub struct RuleCheck {
+    /// The name that the log has at its end.
     origin: String,
+    /// The name that it has at the entry being checked.
+    current: String,
     last_ts_ms: Option<i64>,
     after_jump: bool,
     sessions: HashMap<String, Session>,
@@ -48,6 +52,7 @@ impl RuleCheck {
     pub fn new(origin: &str) -> Self {
         Self {
             origin: origin.to_owned(),
+            current: String::new(),
             last_ts_ms: None,
             after_jump: false,
             sessions: HashMap::new(),
@@ -73,9 +78,8 @@ impl RuleCheck {
             self.check_emergency_covered()?;
         }
         match entry.kind.as_str() {
-            "log.genesis" if entry.text("origin") != Some(&self.origin) => {
-                return Err("log.genesis names another origin".into());
-            }
+            "log.genesis" => self.begin_log(&entry)?,
+            LOG_EPOCH => self.begin_epoch(&entry)?,
             "session.open" => self.open_session(&entry)?,
             "session.extended" => self.extend_session(&entry)?,
             "session.close" => self.close_session(&entry)?,
@@ -87,7 +91,7 @@ impl RuleCheck {
             }
             "call.abort" | "call.lost" => self.end_call(&entry)?,
             kind if kind.starts_with("emergency.") => {
-                self.emergency.check(&entry, &self.origin)?;
+                self.emergency.check(&entry, &self.current)?;
             }
             _ => {}
         }
@@ -104,6 +108,43 @@ impl RuleCheck {
             return Ok(());
         }
         Err("the emergency log stands under no checkpoint".into())
+    }
+
+    /// Checks what only the end can tell: that the epochs lead to the log's name.
+    ///
+    /// # Errors
+    /// The rule that was broken, for people.
+    pub fn finish(&self) -> Result<(), String> {
+        if self.current == self.origin {
+            return Ok(());
+        }
+        Err("the log's name is not the one its entries lead to".into())
+    }
+
+    /// A log begins with its own name, or with that of an earlier epoch of it.
+    fn begin_log(&mut self, entry: &Entry) -> Result<(), String> {
+        let found = entry.text("origin").unwrap_or_default();
+        let earlier = split_origin(found)
+            .zip(split_origin(&self.origin))
+            .is_some_and(|((base, number), (ours, last))| base == ours && number < last);
+        if found != self.origin && !earlier {
+            return Err("log.genesis names another origin".into());
+        }
+        found.clone_into(&mut self.current);
+        Ok(())
+    }
+
+    fn begin_epoch(&mut self, entry: &Entry) -> Result<(), String> {
+        let (declared, acts) =
+            LogEpoch::from_members(&entry.members).ok_or("it declares no log epoch")?;
+        if declared.prev_origin != self.current {
+            return Err("the new log epoch follows another log".into());
+        }
+        if acts.is_empty() {
+            return Err("nobody signed the new log epoch".into());
+        }
+        self.current = declared.origin;
+        Ok(())
     }
 
     /// Calls begun and not ended so far.

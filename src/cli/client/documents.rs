@@ -31,6 +31,8 @@ pub(crate) struct Documents {
     pub(crate) manifest_sha256: Digest,
     /// The head under which they were found.
     pub(crate) head: Checkpoint,
+    /// Keys of the log, one per epoch of it, the present one last.
+    pub(crate) log_vkeys: Vec<String>,
     /// The rest of what the server says; not verified.
     pub(crate) view: VaultView,
 }
@@ -44,6 +46,7 @@ impl Documents {
         view: VaultView,
         versions: Versions,
         head: Checkpoint,
+        log_vkeys: Vec<String>,
         settings: &Settings,
     ) -> Result<Self, CliError> {
         if view.vault != settings.vault.as_str() || view.log_vkey != settings.pins.log_vkey {
@@ -53,7 +56,7 @@ impl Documents {
         }
         let manifest: Manifest = typed("manifest", &view.manifest)?;
         let manifest_sha256 = hashed("manifest", manifest.sha256())?;
-        check_manifest(&manifest, settings, Kind::Live)?;
+        check_manifest(&manifest, settings, &log_vkeys, Kind::Live)?;
         let documents = Self {
             roster: versions.roster.clone(),
             roster_sha256: versions.roster_sha256,
@@ -63,6 +66,7 @@ impl Documents {
             manifest,
             manifest_sha256,
             head,
+            log_vkeys,
             view,
         };
         documents.dealt_to(&documents.manifest)?;
@@ -108,11 +112,12 @@ impl Documents {
 pub(crate) fn check_manifest(
     manifest: &Manifest,
     settings: &Settings,
+    log_vkeys: &[String],
     kind: Kind,
 ) -> Result<(), CliError> {
     let same = manifest.v == crate::domain::VERSION
         && manifest.vault == settings.vault
-        && manifest.log_vkey == settings.pins.log_vkey
+        && log_vkeys.contains(&manifest.log_vkey)
         && manifest.kind == kind
         && manifest.possession_keys.len() == usize::from(manifest.n);
     if same {

@@ -8,6 +8,7 @@ mod history;
 pub(crate) mod http;
 mod keys;
 pub(crate) mod link;
+mod log_epoch;
 mod settings;
 mod signer;
 mod state;
@@ -20,6 +21,7 @@ use crate::api::{
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::entry::Entry;
 use crate::cli::error::{CliError, Exit};
+use crate::cli::output::Output;
 use crate::cli::tree::Globals;
 use crate::cli::{clock, files};
 use crate::domain::VERSION;
@@ -47,6 +49,8 @@ pub(crate) struct Client {
     /// Keys.
     pub(crate) ring: KeyRing,
     login_key: Option<Signer>,
+    /// Where a sentence about a new log epoch goes.
+    out: Output,
 }
 
 impl Client {
@@ -84,6 +88,7 @@ impl Client {
             state,
             ring,
             login_key: None,
+            out: Output::standard(globals),
         })
     }
 
@@ -160,6 +165,7 @@ impl Client {
     /// # Errors
     /// Log broken.
     pub(crate) async fn follow(&mut self, note: &[u8]) -> Result<Checkpoint, CliError> {
+        self.follow_log_epochs(note).await?;
         // Another command of this person may move the pin meanwhile: look at it under the lock.
         let _lock = self.kept.lock().await?;
         self.kept.reread_pins()?;
@@ -196,8 +202,9 @@ impl Client {
         let view: VaultView = self.get_again("/vault").await?;
         let head = self.head().await?;
         let genesis = self.entry(0, &head).await?;
+        let keys = log_epoch::keys(self, &view, &genesis, &head).await?;
         let versions = versions::fetch(self, &view, &genesis, &head).await?;
-        let documents = Documents::check(view, versions, head, &self.kept.settings)?;
+        let documents = Documents::check(view, versions, head, keys, &self.kept.settings)?;
         self.pin_versions(&documents).await?;
         Ok(documents)
     }

@@ -49,6 +49,10 @@ pub(crate) struct Pins {
     /// Newest checkpoint verified: the signed note.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) checkpoint: Option<String>,
+    /// The last checkpoint verified in each former epoch of the log: what was seen before a
+    /// restore. Evidence, for `log verify --seen`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) former: Vec<String>,
     /// Newest live epoch this person has seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) epoch: Option<u32>,
@@ -174,7 +178,12 @@ impl Kept {
         if self.path.exists() {
             let newer = Self::read(self.path.clone())?.settings.pins;
             let pins = &mut self.settings.pins;
-            let log_vkey = std::mem::take(&mut pins.log_vkey);
+            // A log epoch that another command followed meanwhile stays followed.
+            let log_vkey = if newer.former.len() > pins.former.len() {
+                newer.log_vkey.clone()
+            } else {
+                std::mem::take(&mut pins.log_vkey)
+            };
             *pins = Pins {
                 log_vkey,
                 ca_sha256: pins.ca_sha256,
@@ -262,6 +271,7 @@ mod tests {
                 log_vkey: "x".to_owned(),
                 ca_sha256: None,
                 checkpoint: Some("a\nb\n".to_owned()),
+                former: vec!["c\nd\n".to_owned()],
                 epoch: None,
                 manifest_sha256: None,
                 roster_sha256: Some(Digest::of(b"roster")),

@@ -29,6 +29,7 @@ fn client(folder: &std::path::Path, server: &str) -> Client {
             log_vkey: signer().verifier_key().to_string(),
             ca_sha256: None,
             checkpoint: None,
+            former: Vec::new(),
             epoch: None,
             manifest_sha256: None,
             roster_sha256: None,

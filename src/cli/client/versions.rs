@@ -11,6 +11,7 @@ use crate::audit::entry::Entry;
 use crate::cli::error::CliError;
 use crate::domain::canonical;
 use crate::domain::ids::Digest;
+use crate::domain::log_epoch::LogEpoch;
 use crate::domain::policy::Policy;
 use crate::domain::roster::Roster;
 use crate::sealed::versions::{SignedAct, Step, Versions, What};
@@ -25,9 +26,40 @@ pub(super) async fn fetch(
     genesis: &Entry,
     head: &Checkpoint,
 ) -> Result<Versions, CliError> {
+    let versions = fold(client, view, genesis, head).await?;
+    never_back(&client.kept.settings, &versions)?;
+    Ok(versions)
+}
+
+/// The same across a declared log epoch: versions that this client had seen may be among what was
+/// lost. Who had seen no more than was saved is not asked to forget anything.
+///
+/// # Errors
+/// As [`fetch`].
+pub(super) async fn fetch_lost(
+    client: &Client,
+    view: &VaultView,
+    genesis: &Entry,
+    head: &Checkpoint,
+    declared: &LogEpoch,
+) -> Result<Versions, CliError> {
+    let versions = fold(client, view, genesis, head).await?;
+    let pins = &client.kept.settings.pins;
+    let pinned = pins.checkpoint()?;
+    if pinned.is_none_or(|pinned| pinned.size <= declared.prev_size) {
+        never_back(&client.kept.settings, &versions)?;
+    }
+    Ok(versions)
+}
+
+async fn fold(
+    client: &Client,
+    view: &VaultView,
+    genesis: &Entry,
+    head: &Checkpoint,
+) -> Result<Versions, CliError> {
     let settings = &client.kept.settings;
     in_genesis(genesis, "vault", settings.vault.as_str())?;
-    in_genesis(genesis, "vkey", &settings.pins.log_vkey)?;
     let mut versions = first(client, view, genesis).await?;
     let mut before = 0;
     for version in &view.versions {
@@ -44,7 +76,6 @@ pub(super) async fn fetch(
         })?;
     }
     in_force(view, &versions)?;
-    never_back(settings, &versions)?;
     Ok(versions)
 }
 
@@ -92,7 +123,7 @@ async fn step(client: &Client, version: &VersionView, head: &Checkpoint) -> Resu
     Ok(Step { what, bytes, acts })
 }
 
-async fn signed_act(client: &Client, sha256: Digest) -> Result<SignedAct, CliError> {
+pub(super) async fn signed_act(client: &Client, sha256: Digest) -> Result<SignedAct, CliError> {
     let document = client
         .api
         .get_bytes(&format!("/log/files/acts/{sha256}.json"))

@@ -155,6 +155,13 @@ fn judge(text: &str) -> Vec<Answer> {
             "proved",
             "that custodian: breakglass prove",
         ),
+        number(text, "restored", "breakglass_database_stale", |stale| {
+            if stale > 0.5 {
+                let found = "a later epoch was dealt: the credential sealed here is dead";
+                return Answer::bad("restored", Light::Red, found, "runbooks/host-lost.md");
+            }
+            Answer::green("restored", "the database is not older than the last epoch")
+        }),
         backup(text),
         number(
             text,
@@ -247,7 +254,7 @@ mod tests {
 
     const GOOD: &str = "breakglass_log_writable 1\nbreakglass_epoch_ready 1\n\
         breakglass_oldest_proof_age_seconds 864000\nbreakglass_backup_age_seconds 3600\n\
-        breakglass_epoch 2\nbreakglass_backup_epoch 2\n\
+        breakglass_database_stale 0\nbreakglass_epoch 2\nbreakglass_backup_epoch 2\n\
         breakglass_rotation_owed_seconds 0\nbreakglass_credential_expires_seconds 8640000\n\
         breakglass_channel_failing{channel=\"mail\"} 0\n\
         breakglass_channel_confirmed_age_seconds{channel=\"mail\"} 86400\n";
@@ -291,6 +298,7 @@ mod tests {
             ("backup_age_seconds 3600", "x 1", Light::Amber),
             ("age_seconds 3600", "age_seconds 693600", Light::Amber),
             ("backup_epoch 2", "backup_epoch 1", Light::Amber),
+            ("database_stale 0", "database_stale 1", Light::Red),
             ("backup_epoch 2", "x 1", Light::Unseen),
         ] {
             let text = GOOD.replace(was, is);

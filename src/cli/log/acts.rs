@@ -10,14 +10,17 @@ use std::io::{BufRead as _, BufReader};
 use serde::Serialize;
 
 use super::versions::Chain;
-use crate::audit::entry::parse_entry;
+use crate::audit::entry::{Entry, parse_entry};
 use crate::audit::verify::{ExportSource, Outcome};
 use crate::domain::act::{Act, Deed};
 use crate::domain::canonical;
 use crate::domain::ids::Digest;
+use crate::domain::log_epoch::{LOG_EPOCH, LogEpoch};
 use crate::domain::roster::Roster;
+use crate::sealed::log_epochs;
 use crate::sealed::login_key::LoginKey;
 use crate::sealed::passkey::Origins;
+use crate::sealed::versions::SignedAct;
 
 /// What came of checking acts; printed beside the log's own levels.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -84,7 +87,63 @@ fn check_all(source: &dyn ExportSource) -> Result<u64, String> {
         check_one(act, document, signature, &rosters, &claim_keys)
             .map_err(|why| format!("acts/{name}: {why}"))?;
     }
+    seams(source, &rosters)?;
     Ok(acts.len() as u64)
+}
+
+/// Every declared log epoch is signed by enough people of the roster it names.
+fn seams(source: &dyn ExportSource, rosters: &[Roster]) -> Result<(), String> {
+    for (seq, declared, acts) in declared(source)? {
+        let wrong = |why: String| format!("the log epoch at entry {seq}: {why}");
+        let named = rosters.iter().find(|roster| {
+            roster
+                .sha256()
+                .is_ok_and(|sha256| sha256 == declared.roster_sha256)
+        });
+        let roster = named.ok_or_else(|| wrong("its roster is missing".to_owned()))?;
+        let mut signed = Vec::new();
+        for act in acts {
+            let signature = file(source, &format!("acts/{act}.sig"))?;
+            signed.push(SignedAct {
+                document: file(source, &format!("acts/{act}.json"))?,
+                signature: String::from_utf8_lossy(&signature).into_owned(),
+            });
+        }
+        log_epochs::check(&declared, roster, &signed).map_err(wrong)?;
+    }
+    Ok(())
+}
+
+fn declared(source: &dyn ExportSource) -> Result<Vec<(u64, LogEpoch, Vec<Digest>)>, String> {
+    let mut found = Vec::new();
+    lines_with(source, b"\"log.epoch\"", |entry| {
+        if entry.kind == LOG_EPOCH
+            && let Some((declared, acts)) = LogEpoch::from_members(&entry.members)
+        {
+            found.push((entry.seq, declared, acts));
+        }
+    })?;
+    Ok(found)
+}
+
+/// Looks at the entries in which some bytes occur: most entries are calls.
+fn lines_with(
+    source: &dyn ExportSource,
+    wanted: &[u8],
+    mut each: impl FnMut(&Entry),
+) -> Result<(), String> {
+    let wrong = |why: String| format!("entries.ndjson: {why}");
+    let opened = source
+        .open("entries.ndjson")
+        .map_err(|why| wrong(why.to_string()))?;
+    let entries = BufReader::new(opened.ok_or("entries.ndjson is missing")?);
+    for line in entries.split(b'\n') {
+        let line = line.map_err(|why| wrong(why.to_string()))?;
+        if memchr::memmem::find(&line, wanted).is_some() {
+            each(&parse_entry(&line).map_err(|why| wrong(why.to_string()))?);
+        }
+    }
+    Ok(())
 }
 
 fn check_one(

@@ -4,6 +4,7 @@ mod acts;
 mod export;
 mod folder;
 mod follow;
+mod new_epoch;
 mod verify;
 mod versions;
 
@@ -39,6 +40,9 @@ enum Command {
         after_help = "Examples:\n  breakglass log follow --json --from 0\n  breakglass log follow --once --from 120\n\nThe next --from is the last seq plus one."
     )]
     Follow(follow::FollowArgs),
+    /// After a restore: declare that the log goes on under a new name
+    #[command(subcommand)]
+    NewEpoch(new_epoch::NewEpoch),
     /// Verify a copy offline; needs no vault, no key and no settings
     #[command(
         after_help = "Example:\n  breakglass log verify copy-of-november --seen mail.eml --seen head.note"
@@ -55,6 +59,7 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
         Command::Head => head(globals, out).await,
         Command::Export { dir } => export::run(&dir, globals, out).await,
         Command::Follow(args) => follow::run(&args, globals, out).await,
+        Command::NewEpoch(step) => new_epoch::run(step, globals, out).await,
         Command::Verify(args) => verify::run(&args, out),
     }
 }

@@ -3,7 +3,7 @@
 //! One variant per fault, one message each. How often the same one is sent is the caller's decision.
 
 use super::{AlertDraft, Audience, Severity, security_and};
-use crate::domain::ids::IncidentId;
+use crate::domain::ids::{IncidentId, PersonId};
 use crate::domain::roster::{Role, Roster};
 use crate::domain::time::Timestamp;
 
@@ -47,6 +47,26 @@ pub enum Fault {
         have: u8,
         /// How many are needed.
         need: u8,
+    },
+    /// After a restore the log goes on under a new name.
+    LogEpoch {
+        /// Its number.
+        epoch: u32,
+        /// Entries kept.
+        kept: u64,
+        /// Entries that somebody had seen.
+        seen: u64,
+        /// Why.
+        why: String,
+        /// Who signed.
+        signers: Vec<PersonId>,
+    },
+    /// The database is older than the last epoch.
+    Stale {
+        /// The epoch sealed in it.
+        epoch: u32,
+        /// The newest known.
+        later: u32,
     },
     /// No backup holds the epoch in force.
     BackupLacks {
@@ -155,6 +175,43 @@ pub(super) fn message(fault: &Fault, roster: &Roster) -> AlertDraft {
                 "The vault works, but only {have} custodians have shown that they can open their \
                  share of the first epoch; {need} are needed before anyone should rely on it. You \
                  hear this daily until then.\nCustodians: breakglass prove"
+            ),
+        ),
+        Fault::LogEpoch {
+            epoch,
+            kept,
+            seen,
+            why,
+            signers,
+        } => (
+            "log.epoch",
+            Severity::Alarm,
+            Audience::Everyone,
+            format!("[NEW LOG EPOCH] the log goes on as e{epoch} after a restore"),
+            format!(
+                "The vault's database was restored, and its log goes on under a new name, e{epoch}, \
+                 from entry {kept}. {lost} Signed by {people}. Reason: {why}\n\
+                 Your client tells you once and then follows the new name. Keep every mail with a \
+                 checkpoint of the former log: it shows what was in it.\n\
+                 *Not expected?* Sign nothing, and call security by phone.",
+                lost = match seen.saturating_sub(*kept) {
+                    0 => "Nobody who signed had seen more than that.".to_owned(),
+                    lost => format!("{lost} later entries that people had seen are lost."),
+                },
+                people = super::names(roster, &signers.iter().collect::<Vec<_>>()),
+            ),
+        ),
+        Fault::Stale { epoch, later } => (
+            "database.stale",
+            Severity::Alarm,
+            Audience::Everyone,
+            format!("[DEAD CREDENTIAL] the vault runs on a database older than epoch {later}"),
+            format!(
+                "The vault was restored from a database that holds epoch {epoch}. Epoch {later} was \
+                 dealt after it, so the credential sealed here is dead and nothing can be opened.\n\
+                 Operators: with a recovery bundle of epoch {later} k custodians get the secret back \
+                 (breakglass recover); otherwise make a new secret in the account console. Then \
+                 `breakglass init` in an empty folder. See runbooks/host-lost.md"
             ),
         ),
         Fault::BackupLacks { epoch } => (
