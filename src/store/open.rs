@@ -128,11 +128,6 @@ impl Store {
     }
 }
 
-/// The newest checkpoint of a vault on PostgreSQL; `None` where there is none yet.
-pub(super) async fn postgres_checkpoint(url_file: &Path) -> Result<Option<String>, StoreError> {
-    postgres::checkpoint(url_file).await
-}
-
 /// An opened database, its lock held and its writer epoch ours.
 pub(super) struct Ground {
     readers: Pool,

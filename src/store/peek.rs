@@ -17,24 +17,23 @@ use crate::domain::incident::Incident;
 /// # Errors
 /// A database that cannot be read.
 pub async fn log_origin(config: &Config) -> Result<Option<String>, StoreError> {
-    let note = match (&config.sqlite, &config.postgres_url_file) {
-        (Some(path), _) if !path.try_exists().unwrap_or(false) => None,
-        (Some(path), _) => {
-            let options = SqliteConnectOptions::new().filename(path).read_only(true);
-            let mut connection = options.connect().await?;
-            let note: Option<String> = sqlx::query_scalar(sql::log::HEAD_NOTE)
-                .fetch_optional(&mut connection)
-                .await
-                // A database without tables is one that `init` has not finished.
-                .or_else(|why| match why {
-                    sqlx::Error::Database(_) => Ok(None),
-                    why => Err(why),
-                })?;
-            connection.close().await?;
-            note
-        }
-        (None, Some(url_file)) => super::open::postgres_checkpoint(url_file).await?,
-        (None, None) => None,
+    if let Place::Sqlite(path) = place(config)?
+        && !path.try_exists().unwrap_or(false)
+    {
+        return Ok(None);
+    }
+    let mut connection = reader(config).await?;
+    let found = connection.all(query(sql::log::HEAD_NOTE)).await;
+    connection.close().await?;
+    let found = match found {
+        Ok(found) => found,
+        // A database without tables is one that `init` has not finished.
+        Err(sqlx::Error::Database(_)) => return Ok(None),
+        Err(why) => return Err(why.into()),
+    };
+    let note: Option<String> = match found.first() {
+        Some(row) => Some(row.try_get("checkpoint")?),
+        None => None,
     };
     Ok(note.and_then(|note| note.lines().next().map(str::to_owned)))
 }

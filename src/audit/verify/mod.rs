@@ -368,7 +368,9 @@ fn check_entries(report: &mut Report, source: &dyn ExportSource, head: &Checkpoi
     });
     let ended = |()| {
         let covered = rules.check_emergency_covered();
-        covered.and_then(|()| rules.finish()).map_err(Failure::whole)
+        covered
+            .and_then(|()| rules.finish())
+            .map_err(Failure::whole)
     };
     match walked.and_then(ended) {
         Ok(()) => {

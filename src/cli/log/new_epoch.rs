@@ -106,7 +106,7 @@ async fn propose(args: Propose, globals: &Globals, out: &Output) -> Result<Exit,
     let stamped = BackupStamp::read(&BackupStamp::path(&parts.config.data));
     let stamped = stamped.map_err(|e| store_error(&e))?.map_or(0, |s| s.epoch);
     let remembered = remembered(&parts, &database)?;
-    let (saved, prev) = saved(&parts, &database).await?;
+    let (saved, prev) = saved(&parts).await?;
     let (prev_origin, prev_vkey) = prev;
     let parts = {
         let next = parts.log_epoch().saturating_add(1);
@@ -154,23 +154,19 @@ async fn propose(args: Propose, globals: &Globals, out: &Output) -> Result<Exit,
 
 /// What the database holds, read from a copy: nothing of it changes, and the mark of what was lost
 /// stays where it is.
-async fn saved(parts: &Parts, database: &Path) -> Result<(SavedLog, (String, String)), CliError> {
+async fn saved(parts: &Parts) -> Result<(SavedLog, (String, String)), CliError> {
     let folder = parts.config.data.join("new-epoch.tmp");
     files::private_folder(&folder)?;
-    let looked = look(parts, database, &folder).await;
+    let looked = look(parts, &folder).await;
     // It is a copy that nobody needs; a rest of it is written over by the next run.
     let _gone = std::fs::remove_dir_all(&folder);
     looked
 }
 
-async fn look(
-    parts: &Parts,
-    database: &Path,
-    folder: &Path,
-) -> Result<(SavedLog, (String, String)), CliError> {
-    let copy = folder.join("vault.db");
+async fn look(parts: &Parts, folder: &Path) -> Result<(SavedLog, (String, String)), CliError> {
+    let copy = folder.join("breakglass.db");
     let _former = std::fs::remove_file(&copy);
-    let copied = store::back_up(database, &copy).await;
+    let copied = store::back_up(&parts.config.store(), folder).await;
     copied.map_err(|why| store_error(&why))?;
     let config = Config {
         sqlite: Some(copy),

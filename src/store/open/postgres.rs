@@ -198,21 +198,6 @@ async fn connect(options: &PgConnectOptions) -> Result<PgConnection, StoreError>
     Ok(connection)
 }
 
-/// The newest checkpoint; `None` where there is no vault yet.
-pub(super) async fn checkpoint(url_file: &Path) -> Result<Option<String>, StoreError> {
-    let mut connection = connect(&options(url_file)?).await?;
-    let found = sqlx::query_scalar(sql::log::HEAD_NOTE)
-        .fetch_optional(&mut connection)
-        .await
-        // A database without tables: `init` has not run.
-        .or_else(|why| match why {
-            sqlx::Error::Database(_) => Ok(None),
-            why => Err(why),
-        })?;
-    connection.close().await?;
-    Ok(found)
-}
-
 /// A fact of a vault that another process may be writing.
 pub(super) async fn fact(url_file: &UrlFile, name: &str) -> Result<Option<String>, StoreError> {
     let mut connection = connect_to(url_file).await?;
