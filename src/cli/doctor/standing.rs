@@ -62,42 +62,49 @@ fn durability(found: &Standing) -> Answer {
     }
 }
 
-/// File systems on which SQLite's locks and flushes do not hold, by the kernel's number.
-#[cfg(target_os = "linux")]
+/// File systems on which SQLite's locks and flushes do not hold.
+const FAR: [&str; 6] = ["nfs", "nfs4", "cifs", "smb3", "9p", "fuse"];
+/// In memory: empty after a restart.
+const FLEETING: [&str; 2] = ["tmpfs", "ramfs"];
+
 fn filesystem(path: &Path) -> Answer {
-    const FLEETING: i64 = 0x0102_1994;
-    const FAR: [(i64, &str); 4] = [
-        (0x6969, "NFS"),
-        (0xFF53_4D42, "CIFS"),
-        (0xFE53_4D42, "SMB"),
-        (0x6573_5546, "FUSE"),
-    ];
-    let Ok(found) = rustix::fs::statfs(path) else {
-        return Answer::bad("database disk", Light::Unseen, "this host does not say", "");
-    };
-    #[expect(
-        clippy::useless_conversion,
-        reason = "the number's type differs between kernels"
-    )]
-    let kind = i64::from(found.f_type);
-    if kind == FLEETING {
-        let mend = "put it on a disk: this one is empty after a restart";
-        return Answer::bad("database disk", Light::Red, "in memory (tmpfs)", mend);
-    }
-    match FAR.iter().find(|(number, _)| *number == kind) {
-        Some((_, name)) => Answer::bad(
-            "database disk",
+    const ABOUT: &str = "database disk";
+    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let path = path.canonicalize();
+    let kind = path.ok().and_then(|path| mounted_kind(&mounts, &path));
+    match kind {
+        None => Answer::bad(ABOUT, Light::Unseen, "this host does not say", ""),
+        Some(kind) if FLEETING.contains(&kind) => Answer::bad(
+            ABOUT,
             Light::Red,
-            format!("{name}: locks and flushes do not hold there"),
+            format!("in memory ({kind})"),
+            "put it on a disk: this one is empty after a restart",
+        ),
+        Some(kind) if FAR.iter().any(|far| kind.split('.').next() == Some(far)) => Answer::bad(
+            ABOUT,
+            Light::Red,
+            format!("{kind}: locks and flushes do not hold there"),
             "a local disk, or PostgreSQL",
         ),
-        None => Answer::green("database disk", "local"),
+        Some(kind) => Answer::green(ABOUT, format!("local ({kind})")),
     }
 }
 
-#[cfg(not(target_os = "linux"))]
-fn filesystem(_path: &Path) -> Answer {
-    Answer::bad("database disk", Light::Unseen, "this host does not say", "")
+/// The kind of the innermost file system over a path, of lines `device folder kind …` where a later
+/// mount hides an earlier one.
+fn mounted_kind<'m>(mounts: &'m str, path: &Path) -> Option<&'m str> {
+    let mut over: Option<(usize, &str)> = None;
+    for line in mounts.lines() {
+        let mut words = line.split(' ').skip(1);
+        let (Some(folder), Some(kind)) = (words.next(), words.next()) else {
+            continue;
+        };
+        let folder = folder.replace("\\040", " ");
+        if path.starts_with(&folder) && over.is_none_or(|(length, _)| folder.len() >= length) {
+            over = Some((folder.len(), kind));
+        }
+    }
+    over.map(|(_, kind)| kind)
 }
 
 /// What the newest measurement said, and how old it is.
@@ -180,6 +187,18 @@ mod tests {
                 .collect(),
             ..Standing::default()
         }
+    }
+
+    #[test]
+    fn a_database_lies_on_the_innermost_file_system_over_it() {
+        let mounts = "/dev/a / ext4 rw 0 0\ntmpfs /run tmpfs rw 0 0\nhost:/x /srv/my\\040data nfs4 rw 0 0\n\
+                      s /srv/my\\040data/sub fuse.sshfs rw 0 0\n";
+        let kind = |path| mounted_kind(mounts, Path::new(path)).unwrap();
+        assert_eq!(kind("/var/lib/breakglass/vault.db"), "ext4");
+        assert_eq!(kind("/run/breakglass/vault.db"), "tmpfs");
+        assert_eq!(kind("/running/vault.db"), "ext4");
+        assert_eq!(kind("/srv/my data/vault.db"), "nfs4");
+        assert_eq!(kind("/srv/my data/sub/vault.db"), "fuse.sshfs");
     }
 
     #[test]
