@@ -149,7 +149,13 @@ impl Lock {
     /// Gives it back; nobody else has it before this ends.
     pub(super) fn release(self, runtime: &Handle) {
         match self {
-            Self::File(file) => drop(file),
+            // Given back by word, not by closing: a process that was just forked holds the file open
+            // until it becomes another program.
+            Self::File(file) => {
+                if let Err(why) = file.unlock() {
+                    tracing::warn!(%why, "the lock ends with the process");
+                }
+            }
             Self::Advisory(held) => runtime.block_on(held.release()),
         }
     }

@@ -61,8 +61,11 @@ impl SampleLog {
             now_ms: START_MS,
             open: Vec::new(),
         };
-        let roster = log.object("roster", "", br#"{"n":5}"#);
-        let policy = log.object("policy", "", br#"{"k":3}"#);
+        let real: Value =
+            serde_json::from_str(include_str!("../vectors/sealed/versions.json")).unwrap();
+        let text = |name: &str| real[name].as_str().unwrap().as_bytes();
+        let roster = log.object("roster", "", text("roster"));
+        let policy = log.object("policy", "", text("policy"));
         let vkey = signer().verifier_key().to_string();
         log.add(
             "log.genesis",
