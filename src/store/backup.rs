@@ -3,6 +3,7 @@
 //! Reads its own connections only: neither the lock nor the writer is touched, so a backup never
 //! delays a call. What it hands out opens nothing without k custodians.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::change::DocumentKind;
@@ -58,8 +59,9 @@ pub async fn back_up(config: &Config, folder: &Path) -> Result<Backup, StoreErro
                 postgres_url_file: None,
             };
             let mut kept = peek::reader(&kept).await?;
-            let backup = read(&mut kept, copy).await?;
+            let backup = read(&mut kept, copy.clone()).await?;
             kept.close().await?;
+            on_disk(&copy, folder)?;
             Ok(backup)
         }
         Place::Postgres(url_file) => {
@@ -69,11 +71,24 @@ pub async fn back_up(config: &Config, folder: &Path) -> Result<Backup, StoreErro
             let copy = folder.join("breakglass.sql");
             dump::write(&mut connection, &copy).await?;
             let mut same = One::Postgres(Box::new(connection));
-            let backup = read(&mut same, copy).await?;
+            let backup = read(&mut same, copy.clone()).await?;
             same.close().await?;
+            on_disk(&copy, folder)?;
             Ok(backup)
         }
     }
+}
+
+/// Waits until a copy and its name are on the disk: SQLite's `VACUUM INTO` does not.
+fn on_disk(copy: &Path, folder: &Path) -> Result<(), StoreError> {
+    for path in [copy, folder] {
+        let at = |source| StoreError::File {
+            path: path.to_owned(),
+            source,
+        };
+        File::open(path).map_err(at)?.sync_all().map_err(at)?;
+    }
+    Ok(())
 }
 
 async fn read(from: &mut One, copy: PathBuf) -> Result<Backup, StoreError> {

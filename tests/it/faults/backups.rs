@@ -8,8 +8,9 @@ use crate::support::TestVault;
 
 /// What `breakglass backup` does on the host: copy, then stamp.
 fn backup(vault: &TestVault, name: &str) {
-    let copy = vault.folder().join(name);
-    let made = vault.outside(back_up(&vault.store_config(), &copy));
+    let folder = vault.folder().join(name);
+    std::fs::create_dir(&folder).unwrap();
+    let made = vault.outside(back_up(&vault.store_config(), &folder));
     let made = made.unwrap();
     let epoch = made.epoch.manifest.epoch;
     BackupStamp::new(vault.id(), vault.now(), epoch, made.size)
