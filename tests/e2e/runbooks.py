@@ -481,7 +481,10 @@ class Help:
                                  "unlocker")
             if group and (len(words) < 2 or self.of(words[:2]) is None):
                 return f"`breakglass {' '.join(words[:2])}` is unknown to --help"
-            known = self.of(words[:2] if group else words[:1])
+            depth = 3 if words[:2] == ["log", "new-epoch"] else 2 if group else 1
+            known = self.of(words[:depth])
+            if known is None:
+                return f"`breakglass {' '.join(words[:depth])}` is unknown to --help"
             own = match[0].split(" -- ")[0]
             for option in re.findall(r"(?<=\s)--[a-z][a-z-]+", own):
                 if option not in known:

@@ -163,7 +163,10 @@ class Vault:
         if self.traceable:
             command.append("--traceable")
         self.serve = Process(command, self.dir / "vault.log")
-        ready = self.serve.ready
+        self.reached_at(self.serve.ready)
+
+    def reached_at(self, ready):
+        """Where a process that said it is ready answers."""
         # By its name: passkeys belong to a name, and the vault answers to no other.
         self.console = ready["console_address"].replace("127.0.0.1", "localhost")
         self.plain = ready["plain_address"]

@@ -95,9 +95,7 @@ class WatchedVault(v.Vault):
         told.pop("WATCHDOG_PID", None)
         command = [self.binary, "serve", "--json", "--config", str(self.config)]
         self.serve = Process(command, self.dir / "vault.log", told)
-        ready = self.serve.ready
-        self.console, self.plain = ready["console_address"], ready["plain_address"]
-        self.proxy = ready["proxy_address"]
+        self.reached_at(self.serve.ready)
 
     def check(self):
         """`serve --check` beside the running vault: exit code and what it printed."""

@@ -210,8 +210,8 @@ class Pair(v.Vault):
 
     def led_to(self, node):
         """The balancer and this script go to that node."""
-        self.console, self.plain = node.ready["console_address"], node.ready["plain_address"]
-        self.balancer.target = self.console
+        self.reached_at(node.ready)
+        self.balancer.target = node.ready["console_address"]
         v.until("an answer", lambda: self.ask_api(None, "GET", "/health").status == 200)
 
 
