@@ -314,6 +314,25 @@ def bad_shares(checks, vault, browser, page):
     change(f"UPDATE share SET file = x'{good.hex()}' WHERE kind = 'live' AND epoch = 1 AND idx = 1")
 
 
+def members(text):
+    """Names of all members of a JSON text, also of the JSON texts that stand in it as strings."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return []
+    names, left = [], [value]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            names += [name.lower() for name in value]
+            left += value.values()
+        elif isinstance(value, list):
+            left += value
+        elif isinstance(value, str) and value[:1] in ("{", "["):
+            names += members(value)
+    return names
+
+
 def emergency(checks, vault, browsers, page):
     """Three custodians in three browsers; a Databricks client works through the session."""
     from databricks.sdk import WorkspaceClient
@@ -340,10 +359,13 @@ def emergency(checks, vault, browsers, page):
         approve = json.loads(next(
             body for method, url, body, _ in sent if method == "POST" and url.endswith("/approve")))
         four = json.loads(approve["act"]["signature"])
-        checks.hold(f"{name}: four named fields and the envelope were sent, and no PRF result",
+        checks.hold(f"{name}: four named fields and the envelope were sent, and no more",
                     sorted(four) == ["authenticatorData", "clientDataJSON", "id", "signature"]
-                    and sorted(approve) == ["act", "envelope", "possession"]
-                    and not any("prf" in body for body in bodies), sorted(approve))
+                    and sorted(approve) == ["act", "envelope", "possession"], [sorted(four), sorted(approve)])
+        prf = browser.prf_seen()
+        checks.hold(f"{name}: a PRF result was seen in the page, and in nothing that it sent",
+                    len(prf) >= 3 and not any(text in body for text in prf for body in bodies)
+                    and not any("prf" in word for body in bodies for word in members(body)), len(prf))
         kept, databases = browser.storage()
         checks.hold(f"{name}: no secret in the browser's storage",
                     databases == 0 and not any(word in kept for word in ("SECRET", "bgl_", "bgt_", "token", '"y"')), kept)

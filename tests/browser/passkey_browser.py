@@ -14,6 +14,24 @@ from selenium.webdriver.common.by import By
 
 PATIENCE_S = 90
 
+# Keeps what the authenticator's PRF gives the page, as the texts in which it could be sent.
+REMEMBER_PRF = """if (window.CredentialsContainer) {
+  const get = CredentialsContainer.prototype.get;
+  window.prfSeen = [];
+  CredentialsContainer.prototype.get = async function (...given) {
+    const credential = await get.apply(this, given);
+    const {first, second} = credential?.getClientExtensionResults?.().prf?.results ?? {};
+    for (const result of [first, second]) {
+      if (!result) continue;
+      const bytes = new Uint8Array(result.buffer ?? result);
+      const base64 = btoa(String.fromCharCode(...bytes)).replace(/=+$/, '');
+      window.prfSeen.push(base64, base64.replaceAll('+', '-').replaceAll('/', '_'),
+        [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(''));
+    }
+    return credential;
+  };
+}"""
+
 
 class Browser:
     """One browser with its own profile. Acts are counted: pages opened, clicks, touches."""
@@ -31,6 +49,8 @@ class Browser:
         self.driver = webdriver.Chrome(options, Service(shutil.which("chromedriver")))
         self.driver.set_page_load_timeout(PATIENCE_S)
         self.cdp("WebAuthn.enable", enableUI=False)
+        self.cdp("Page.enable")
+        self.cdp("Page.addScriptToEvaluateOnNewDocument", source=REMEMBER_PRF)
         self.requests, self.logged = [], []
 
     def __enter__(self):
@@ -74,6 +94,10 @@ class Browser:
     def touches(self):
         """Signatures made by all authenticators so far: each was a touch of a person."""
         return sum(c["signCount"] for key in self.keys for c in self.credentials(key))
+
+    def prf_seen(self):
+        """What the PRF gave this page since it was opened, in every text it could be sent as."""
+        return self.driver.execute_script("return window.prfSeen")
 
     # Pages
 
