@@ -168,7 +168,9 @@ class Round:
             shown = self.vault.does(asker, "status", incident)
         if shown["phase"] == "open":
             self.vault.runs("rio", "claim", incident)
-            self.vault.runs("rio", "close", incident)
+            # Not waited for: a client that waits outlives a second kill of the vault, and this
+            # script, which waits for the client, would start no vault for it.
+            self.vault.runs("rio", "close", "--no-wait", incident)
         elif "phrase" in shown:
             done = {c["person"] for c in shown["custodians"] if c["state"] == "in"}
             names = [c["name"] for c in shown["custodians"] if c["person"] not in done]
