@@ -4,14 +4,10 @@
 use super::App;
 use super::error::AppError;
 use super::step::MAX_TRIES;
-use crate::audit::entry::parse_entry;
 use crate::domain::ids::IncidentId;
 use crate::domain::incident::{Event, Incident};
 use crate::domain::terms::Terms;
 use crate::store::change::DocumentKind;
-
-/// Entries read at once.
-const PAGE: u32 = 1_000;
 
 impl App {
     /// The incident, if its row is what the log's entries fold to: whoever can write to the
@@ -37,13 +33,9 @@ impl App {
 
     async fn fold(&self, id: &IncidentId) -> Result<Option<Incident>, AppError> {
         let mut folded: Option<Incident> = None;
-        let mut from = 0;
-        loop {
-            let page = self.inner.store.entries_of_incident(id, from, PAGE).await?;
-            for (seq, bytes) in &page {
-                from = seq + 1;
-                let entry =
-                    parse_entry(bytes).map_err(|e| AppError::Inconsistent(e.to_string()))?;
+        let mut pages = self.pages_of(id, 0);
+        while let Some(page) = pages.next().await? {
+            for entry in &page {
                 let Some((_, event)) = Event::from_entry(&entry.kind, &entry.members)? else {
                     continue;
                 };
@@ -52,9 +44,6 @@ impl App {
                     Some(folded) => folded.apply(&event)?,
                     none => *none = Some(Incident::from_opened(&event)?),
                 }
-            }
-            if page.len() < PAGE as usize {
-                break;
             }
         }
         Ok(folded)

@@ -31,6 +31,7 @@ pub mod login;
 mod measure;
 pub mod open;
 pub mod origins;
+mod pages;
 mod paging;
 pub mod permit;
 mod review;

@@ -9,7 +9,7 @@ use super::App;
 use super::error::AppError;
 use super::open::fresh_key;
 use super::step::{ROTATION_OWED, With, draft};
-use crate::audit::entry::{Draft, parse_entry};
+use crate::audit::entry::Draft;
 use crate::domain::alert::{self, Attempt};
 use crate::domain::incident::command::Command;
 use crate::domain::incident::{Incident, Phase};
@@ -17,8 +17,6 @@ use crate::domain::rotation::State;
 use crate::domain::time::HOUR_MS;
 use crate::store::change::RowChange;
 
-/// Entries read at once.
-const PAGE: u32 = 1_000;
 /// Lost calls written in one commit.
 const LOST_BATCH: usize = 200;
 
@@ -129,17 +127,9 @@ impl App {
     /// Every call that began and has no end gets `call.lost`: its outcome is unknown.
     async fn lost_calls(&self, incident: &Incident) -> Result<(), AppError> {
         let mut open: BTreeMap<String, u64> = BTreeMap::new();
-        let mut from = 0;
-        loop {
-            let page = self
-                .inner
-                .store
-                .entries_of_incident(&incident.id, from, PAGE)
-                .await?;
-            for (_, bytes) in &page {
-                let entry =
-                    parse_entry(bytes).map_err(|e| AppError::Inconsistent(e.to_string()))?;
-                from = entry.seq + 1;
+        let mut pages = self.pages_of(&incident.id, 0);
+        while let Some(page) = pages.next().await? {
+            for entry in &page {
                 let Some(cid) = entry.text("cid").map(str::to_owned) else {
                     continue;
                 };
@@ -148,9 +138,6 @@ impl App {
                     "call.end" | "call.abort" | "call.lost" => drop(open.remove(&cid)),
                     _ => {}
                 }
-            }
-            if page.len() < PAGE as usize {
-                break;
             }
         }
         let lost: Vec<Draft> = open

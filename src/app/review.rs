@@ -13,16 +13,13 @@ use super::step::With;
 use crate::api::{
     AnswerRequest, FindingRequest, ReviewList, ReviewSummary, ReviewView, SignedDocument,
 };
-use crate::audit::entry::{Entry, parse_entry};
+use crate::audit::entry::Entry;
 use crate::domain::act::Deed;
 use crate::domain::canonical;
 use crate::domain::ids::{Digest, IncidentId};
 use crate::domain::incident::command::Command;
 use crate::domain::incident::{Incident, Phase};
 use crate::domain::review::{Finding, OpenItem, Severity};
-
-/// Entries read from the store at once.
-const PAGE: u32 = 1_000;
 
 /// The case record of one incident and what in it wants an answer.
 pub(super) struct CaseRecord {
@@ -230,23 +227,12 @@ impl App {
     /// Reads an incident's entries up to its close, and notes after it, into one document.
     pub(super) async fn case_record(&self, incident: &Incident) -> Result<CaseRecord, AppError> {
         let mut tally = Tally::default();
-        let mut from = 0;
         let mut closed = false;
-        loop {
-            let page = self
-                .inner
-                .store
-                .entries_of_incident(&incident.id, from, PAGE)
-                .await?;
-            for (_, bytes) in &page {
-                let entry =
-                    parse_entry(bytes).map_err(|e| AppError::Inconsistent(e.to_string()))?;
-                from = entry.seq + 1;
-                tally.take(&entry, closed);
+        let mut pages = self.pages_of(&incident.id, 0);
+        while let Some(page) = pages.next().await? {
+            for entry in &page {
+                tally.take(entry, closed);
                 closed |= entry.kind == "incident.closed";
-            }
-            if page.len() < PAGE as usize {
-                break;
             }
         }
         tally.finish(incident)

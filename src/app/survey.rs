@@ -15,7 +15,7 @@ use super::memory::LiveSession;
 use super::secrets::pause;
 use super::step::draft;
 use super::undo::Tokens;
-use crate::audit::entry::{Draft, parse_entry};
+use crate::audit::entry::Draft;
 use crate::databricks::{CallError, Upstream};
 use crate::domain::ids::{Digest, IncidentId};
 use crate::store::change::{RowChange, Snapshot};
@@ -24,8 +24,6 @@ use crate::store::change::{RowChange, Snapshot};
 const TRIES: u32 = 20;
 /// Pause between them, milliseconds; never longer than the configured longest.
 const PAUSE_MS: u64 = 2_000;
-/// Entries of an incident read at once.
-const PAGE: u32 = 1_000;
 /// Lines of one kind that an entry names; the rest is counted.
 const MOST_LINES: usize = 100;
 
@@ -132,25 +130,13 @@ impl App {
 
     /// Whether a session was ever open: its entry stands before any call's.
     async fn had_session(&self, incident: &IncidentId) -> Result<bool, AppError> {
-        let mut from = 0;
-        loop {
-            let page = self
-                .inner
-                .store
-                .entries_of_incident(incident, from, PAGE)
-                .await?;
-            for (seq, bytes) in &page {
-                from = seq + 1;
-                let entry =
-                    parse_entry(bytes).map_err(|e| AppError::Inconsistent(e.to_string()))?;
-                if entry.kind == "session.open" {
-                    return Ok(true);
-                }
-            }
-            if page.len() < PAGE as usize {
-                return Ok(false);
+        let mut pages = self.pages_of(incident, 0);
+        while let Some(page) = pages.next().await? {
+            if page.iter().any(|entry| entry.kind == "session.open") {
+                return Ok(true);
             }
         }
+        Ok(false)
     }
 
     async fn keep(

@@ -6,12 +6,9 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::app::App;
 use crate::app::error::AppError;
-use crate::audit::entry::{Entry, parse_entry};
+use crate::audit::entry::Entry;
 use crate::domain::ids::IncidentId;
 use crate::domain::time::Timestamp;
-
-/// Entries read from the store at once.
-const PAGE: u32 = 1_000;
 
 /// What a list shows of one incident besides its state.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -71,21 +68,14 @@ impl App {
     /// # Errors
     /// The store broke, or an entry cannot be read.
     pub async fn numbers(&self, id: &IncidentId) -> Result<Numbers, AppError> {
-        let (mut from, mut numbers) = self.inner.counted.get(id);
-        loop {
-            let store = &self.inner.store;
-            let page = store.entries_of_incident(id, from, PAGE).await?;
-            for (seq, bytes) in &page {
-                let entry =
-                    parse_entry(bytes).map_err(|e| AppError::Inconsistent(e.to_string()))?;
-                numbers.take(&entry);
-                from = seq + 1;
-            }
-            if page.len() < PAGE as usize {
-                break;
+        let (from, mut numbers) = self.inner.counted.get(id);
+        let mut pages = self.pages_of(id, from);
+        while let Some(page) = pages.next().await? {
+            for entry in &page {
+                numbers.take(entry);
             }
         }
-        self.inner.counted.keep(id, from, &numbers);
+        self.inner.counted.keep(id, pages.read_to(), &numbers);
         Ok(numbers)
     }
 }

@@ -5,13 +5,11 @@ use std::collections::HashMap;
 
 use crate::app::App;
 use crate::app::error::AppError;
-use crate::audit::entry::{Entry, parse_entry};
+use crate::audit::entry::Entry;
 use crate::domain::ids::{IncidentId, PersonId};
 use crate::domain::roster::Roster;
 use crate::domain::time::Timestamp;
 
-/// Entries read from the store at once.
-const PAGE: u32 = 1_000;
 /// Most entries shown of one incident; a longer one says so and points to the export.
 const MAX_ENTRIES: usize = 20_000;
 
@@ -105,19 +103,15 @@ impl App {
             open: HashMap::new(),
             roster: &facts.roster,
         };
-        let (mut from, mut read) = (0, 0);
-        loop {
-            let store = &self.inner.store;
-            let page = store.entries_of_incident(id, from, PAGE).await?;
-            for (seq, bytes) in &page {
-                let entry =
-                    parse_entry(bytes).map_err(|e| AppError::Inconsistent(e.to_string()))?;
-                reader.take(&entry);
-                from = seq + 1;
+        let mut pages = self.pages_of(id, 0);
+        let mut read = 0;
+        while let Some(page) = pages.next().await? {
+            for entry in &page {
+                reader.take(entry);
             }
             read += page.len();
             reader.story.cut = read >= MAX_ENTRIES;
-            if page.len() < PAGE as usize || reader.story.cut {
+            if reader.story.cut {
                 break;
             }
         }
