@@ -102,6 +102,14 @@ pub(super) mod tests {
         }
     }
 
+    /// The same, of another kind of event.
+    pub(crate) fn about(kind: &str) -> Message {
+        Message {
+            kind: kind.into(),
+            ..example()
+        }
+    }
+
     #[test]
     fn a_subject_has_the_usual_form_and_is_one_line() {
         let mut message = example();

@@ -212,14 +212,7 @@ fn with_event(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alerts::message::tests::example;
-
-    fn about(kind: &str) -> Message {
-        Message {
-            kind: kind.into(),
-            ..example()
-        }
-    }
+    use crate::alerts::message::tests::about;
 
     #[test]
     fn whoever_has_no_pager_is_paged_through_the_service_and_nobody_twice() {

@@ -255,4 +255,4 @@ fn signer(roster: &Roster, deed: &Deed, signed: &SignedAct) -> Result<PersonId, 
 
 #[cfg(test)]
 #[path = "versions_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -16,7 +16,8 @@ struct World {
     versions: Versions,
 }
 
-fn person(id: &str, role: Role, key: &LoadedKey) -> Person {
+/// Somebody with one role and one key; a custodian has a spare that nobody keeps.
+pub(crate) fn person(id: &str, role: Role, key: &LoadedKey) -> Person {
     let text = key.public().text().to_owned();
     let spare = LoadedKey::generate_ed25519("spare").unwrap();
     Person {

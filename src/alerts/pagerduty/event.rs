@@ -94,14 +94,7 @@ fn payload(message: &Message) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alerts::message::tests::example;
-
-    fn about(kind: &str) -> Message {
-        Message {
-            kind: kind.into(),
-            ..example()
-        }
-    }
+    use crate::alerts::message::tests::about;
 
     #[test]
     fn a_trigger_has_the_documented_shape() {

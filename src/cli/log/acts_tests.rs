@@ -10,10 +10,11 @@ use crate::audit::entry::{Draft, stamp};
 use crate::domain::VERSION;
 use crate::domain::act::{Opening, Seen};
 use crate::domain::ids::IncidentId;
-use crate::domain::roster::{Contacts, Person, Role};
+use crate::domain::roster::Role;
 use crate::domain::terms::{Purpose, Target};
 use crate::domain::time::Timestamp;
 use crate::sealed::loaded_key::LoadedKey;
+use crate::sealed::versions::tests::person;
 
 #[derive(Default)]
 struct Files(BTreeMap<String, Vec<u8>>);
@@ -70,27 +71,6 @@ const OTHERS: [(&str, Role); 6] = [
     ("tess", Role::Auditor),
     ("otto", Role::Operator),
 ];
-
-fn person(id: &str, role: Role, key: &LoadedKey) -> Person {
-    let text = key.public().text().to_owned();
-    let spare = LoadedKey::generate_ed25519("spare").unwrap();
-    Person {
-        id: id.parse().unwrap(),
-        name: id.into(),
-        roles: vec![role],
-        time_zone: "UTC".into(),
-        contacts: Contacts {
-            mail: format!("{id}@example.org"),
-            pager: None,
-        },
-        login_keys: vec![text.clone()],
-        unlockers: match role {
-            Role::Custodian => vec![text, spare.public().text().to_owned()],
-            _ => vec![],
-        },
-        single_unlocker: None,
-    }
-}
 
 fn roster(key: &LoadedKey) -> Roster {
     roster_of(key, &BTreeMap::new())
