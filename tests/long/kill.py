@@ -1,12 +1,15 @@
 """Rounds of kill -9 at random moments of an incident under load.
 
     python tests/long/kill.py --binary target/release/breakglass --rounds 30 [--seed N] [--first N]
+        [--within-s 5]
 
 Each round plays an incident on a freshly initialised vault and simulator (staged once, copied per
 round) with clients calling all the while, kills `serve` at a random moment (sometimes again while
 it recovers), starts it again and lets scripted custodians approve whatever is asked. Then: every
 acknowledged call, approval and opening is in the log, every request the simulator saw has its
 begin, every begin an end, the log verifies, nothing is owed, and exactly one secret is alive.
+How long the way home took is printed; it decides only where `--within-s` asks for it, on a machine
+that does nothing else.
 """
 
 import hashlib
@@ -22,14 +25,12 @@ import vault as v  # noqa: E402
 
 SETTLED = {"in_review", "reviewed", "refused", "withdrawn", "lapsed"}
 CUSTODIANS = ("ada", "ben", "cleo", "dora", "emil")
-# The way home is a dozen commands: seconds, or so many undisturbed incidents on a busy machine.
-LIMIT_S, LIMIT_INCIDENTS = 5.0, 3
 
 
 class Round:
     """One incident, one kill, one recovery."""
 
-    patience_s = 30
+    patience_s = 90
 
     def __init__(self, vault, seed, clients, timeline_s):
         self.vault, self.random = vault, random.Random(seed)
@@ -242,6 +243,7 @@ def more(parser):
     parser.add_argument("--seed", type=int, help="repeat the rounds of an earlier run")
     parser.add_argument("--first", type=int, default=0, help="begin with this round")
     parser.add_argument("--clients", type=int, default=4)
+    parser.add_argument("--within-s", type=float, help="a longer way home fails the round")
 
 
 def main():
@@ -260,7 +262,6 @@ def main():
         fresh(vault, master)
         length = timeline(vault, given.clients)
         print(f"     an undisturbed incident takes {length:.2f} s", flush=True)
-        limit = max(LIMIT_S, LIMIT_INCIDENTS * length)
         for number in range(given.first, given.first + given.rounds):
             if given.seconds and time.monotonic() - began > given.seconds:
                 break
@@ -274,7 +275,8 @@ def main():
                 f"{', and again' if round_.again else ''}; home after {took:.2f} s; "
                 f"{len(round_.acked)} calls acknowledged, all of them in the log; "
                 f"{round_.entries} entries, {round_.lost} lost; one live secret",
-                not problems and took < limit, problems or f"{took:.2f} s")
+                not problems and not (given.within_s and took > given.within_s),
+                problems or f"{took:.2f} s")
     finally:
         vault.__exit__()
     print(f"     {total} acknowledged calls, slowest way home {slowest:.2f} s", flush=True)
