@@ -100,8 +100,9 @@ def main():
                           if stat.S_IMODE(path.stat().st_mode) & 0o077]
         checks.equal("nobody else can read it", open_to_others, [])
         raw = b"".join(path.read_bytes() for path in safe.rglob("*") if path.is_file())
-        checks.hold("no secret and no seed is in it", b"dose" not in raw and b"AGE-SECRET" not in raw
-                    and pathlib.Path(vault.dir / "vault").exists())
+        seed = (vault.dir / "vault" / "data" / "log.seed").read_bytes().strip()
+        found = v.secrets_in(raw, seed)
+        checks.hold("no secret and no seed is in it", len(raw) > 100_000 and not found, found)
         # The host is gone; Databricks is not.
         vault.serve.kill()
         bundle = safe / "recovery"
