@@ -19,6 +19,15 @@ pub const CONTENT_SECURITY: &str = "default-src 'none'; script-src 'self'; style
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
+/// Headers that say something of a document and nothing of its parts; the page of a night is light.
+const OF_DOCUMENTS: [(HeaderName, &str); 2] = [
+    (OPENER_POLICY, "same-origin"),
+    (
+        PERMISSIONS_POLICY,
+        "publickey-credentials-get=(self), publickey-credentials-create=(self)",
+    ),
+];
+
 /// One file of the page.
 #[derive(Debug)]
 pub struct PageFile {
@@ -105,14 +114,12 @@ fn sent(file: &'static PageFile, asked: &HeaderMap) -> Response {
         (CONTENT_SECURITY_POLICY, CONTENT_SECURITY),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (REFERRER_POLICY, "no-referrer"),
-        (OPENER_POLICY, "same-origin"),
-        (
-            PERMISSIONS_POLICY,
-            "publickey-credentials-get=(self), publickey-credentials-create=(self)",
-        ),
         (VARY, "accept-encoding"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    if file.media_type.starts_with("text/html") {
+        headers.extend(OF_DOCUMENTS.map(|(name, value)| (name, HeaderValue::from_static(value))));
     }
     if let Some(encoding) = encoding {
         headers.insert(CONTENT_ENCODING, encoding);

@@ -5,7 +5,8 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { brotliCompressSync, gzipSync } from "node:zlib";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import { html } from "./src/text/html.js";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const out = process.argv[2] ?? join(here, "../assets");
@@ -56,6 +57,8 @@ const bundled = async (entry, more = {}) => (await build({
   write: false,
   ...more,
 })).outputFiles;
+// The page's own words stand with all others; a name that has none stops the build.
+const worded = (page) => page.replace(/\{(\w+)\}/g, (_, name) => html[name] ?? (() => { throw new Error(name); })());
 const only = ([file]) => Buffer.from(file.contents);
 // What is needed between incidents comes when it is asked for: the page of a night stays light.
 const parts = await bundled("src/main.js", { splitting: true, entryNames: "custodian", chunkNames: "[name]" });
@@ -64,15 +67,18 @@ const files = {
   "acts.js": only(await bundled("src/acts.js")),
   "sign-in.js": only(await bundled("src/sign-in.js")),
   "custodian.css": readFileSync(join(here, "src/custodian.css")),
-  "index.html": readFileSync(join(here, "src/index.html")),
+  "index.html": Buffer.from(worded(readFileSync(join(here, "src/index.html"), "utf8"))),
 };
+const brotli = (bytes) => ({ params: {
+  [constants.BROTLI_PARAM_MODE]: constants.BROTLI_MODE_TEXT, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length,
+} });
 const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
 const lines = Object.entries(files).map(([name, bytes]) => `${sha256(bytes)}  ${name}\n`);
 for (const [name, bytes] of Object.entries(files)) {
   writeFileSync(join(out, name), bytes);
   // Compressed once, here: the vault sends these bytes as they are.
   writeFileSync(join(out, `${name}.gz`), gzipSync(bytes, { level: 9 }));
-  writeFileSync(join(out, `${name}.br`), brotliCompressSync(bytes));
+  writeFileSync(join(out, `${name}.br`), brotliCompressSync(bytes, brotli(bytes)));
 }
 // The hash of this list is the hash of the page.
 writeFileSync(join(out, "SHA256SUMS"), lines.sort().join(""));

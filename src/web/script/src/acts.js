@@ -7,6 +7,7 @@ import { canonical, hashOf, hex } from "./bytes.js";
 import { h } from "./dom.js";
 import * as pins from "./pins.js";
 import { Stop, broken } from "./stop.js";
+import * as text from "./text/acts.js";
 import { documents, terms, termsHash } from "./vault.js";
 import { phrase } from "./words.js";
 
@@ -18,17 +19,16 @@ const prepare = async (box) => {
   const { vault, person } = box.dataset;
   const kept = pins.load(vault);
   if (!kept) {
-    throw new Stop("not_enrolled", "This device does not know the vault yet.",
-      "Open your enrol link once on this device, or use the command below.", "Nothing was signed.");
+    throw new Stop("not_enrolled", text.notEnrolled, text.notEnrolledNow, text.nothingSigned);
   }
   if (kept.person !== person) {
-    throw new Stop("other_person", "This device is enrolled for another person.", "Use your own device.", "Nothing was signed.");
+    throw new Stop("other_person", text.otherPerson, text.otherPersonNow, text.nothingSigned);
   }
   const api = new Api("", "same-origin");
   const found = await documents(api, kept);
   const keys = found.person.login_keys.filter((key) => key.startsWith(`passkey ${location.hostname}/`));
   if (!keys.length) {
-    throw new Stop("no_passkey", "The roster has no passkey of yours for this address.", "Use the command below.", "Nothing was signed.");
+    throw new Stop("no_passkey", text.noPasskey, text.useCommand, text.nothingSigned);
   }
   // What was just checked is what the next look must extend.
   const { head: { origin, root, size }, roster_sha256: newest_roster, policy_sha256: newest_policy } = found;
@@ -42,7 +42,7 @@ const termsOf = async (api, id) => {
   const view = await api.get(`/incidents/${id}`);
   const hash = await termsHash(view.terms);
   if (view.terms_sha256 !== hash || view.terms.incident !== id) {
-    throw broken("The vault shows terms and a hash that do not belong together.");
+    throw broken(text.termsApart);
   }
   return hash;
 };
@@ -58,16 +58,15 @@ const sign = async ({ kept, found, keys }, word, about, deed) => {
     return await signOnly(word, canonical(act), key.split("/")[1]);
   } catch {
     turn += 1;
-    throw new Stop("not_confirmed", "Your device did not confirm that it was you.",
-      keys.length > 1 ? "Press again: your other key is asked for then." : "Try again, or use the command below.",
-      "Nothing was signed.");
+    throw new Stop("not_confirmed", text.notConfirmed, keys.length > 1 ? text.otherKeyNow : text.tryAgainNow,
+      text.nothingSigned);
   }
 };
 
 const value = (box, name) => box.querySelector(`[name="${name}"]`)?.value.trim() ?? "";
 const missing = (field, what) => {
   field?.focus();
-  return new Stop("missing", what, "Fill it in and press again.", "Nothing was signed.");
+  return new Stop("missing", what, text.fillInNow, text.nothingSigned);
 };
 
 const said = async (word, box, deed) => {
@@ -84,14 +83,13 @@ const open = async (box) => {
   const { answers, useCase } = box.dataset;
   const claimKey = new URLSearchParams(location.hash.slice(1)).get("claim");
   if (!/^ssh-ed25519 [A-Za-z0-9+/=]{68}$/.test(claimKey ?? "")) {
-    throw new Stop("no_claim_key", "This page has no claim key: without one nobody could use the session.",
-      "Run breakglass open --page, and open the address it prints.", "Nothing was signed.");
+    throw new Stop("no_claim_key", text.noClaimKey, text.noClaimKeyNow, text.nothingSigned);
   }
   const reason = value(form, "reason");
-  if (!reason) throw missing(form.querySelector("[name=reason]"), "The reason is missing.");
+  if (!reason) throw missing(form.querySelector("[name=reason]"), text.reasonMissing);
   const minutes = Number(value(form, "minutes"));
   const target = { account: form.querySelector("[name=account]").checked, workspace: value(form, "workspace") || null };
-  if (!target.account && !target.workspace) throw missing(form.querySelector("[name=workspace]"), "The target is missing.");
+  if (!target.account && !target.workspace) throw missing(form.querySelector("[name=workspace]"), text.targetMissing);
   const deed = {
     purpose: "incident", use_case: useCase, answers: JSON.parse(answers), reason, ticket: value(form, "ticket"), target,
     scope: [], grants_to: [], max_minutes: minutes, claim_key: claimKey,
@@ -108,22 +106,20 @@ const review = async (box, button) => {
   const record = JSON.parse(document.querySelector("[data-record]").textContent);
   const answers = {};
   for (const field of document.querySelectorAll("#questions textarea")) {
-    const text = field.value.trim();
-    if (!text) throw missing(field, "An answer is missing.");
-    answers[field.name] = text;
+    const given = field.value.trim();
+    if (!given) throw missing(field, text.answerMissing);
+    answers[field.name] = given;
   }
   const { verdict } = button.dataset;
   const at = desk ?? await prepare(box);
   const view = await at.api.get(`/reviews/${id}`);
   const hash = await hashOf(record);
   if (hash !== view.record_sha256) {
-    throw new Stop("record_changed", "The record has changed since this page was loaded.",
-      "Save your answers, load the page again and look.", "Nothing was signed.");
+    throw new Stop("record_changed", text.recordChanged, text.changedNow, text.nothingSigned);
   }
   const shown = [...document.querySelectorAll("[data-finding]")].map((each) => each.textContent);
   if (canonical(shown) !== canonical(view.findings.map((each) => each.text))) {
-    throw new Stop("findings_changed", "The findings have changed since this page was loaded.",
-      "Save your answers, load the page again and look.", "Nothing was signed.");
+    throw new Stop("findings_changed", text.findingsChanged, text.changedNow, text.nothingSigned);
   }
   const deed = { answers, findings: view.findings, record_sha256: hash, verdict };
   const signed = await sign(at, "review", { incident: id, terms_sha256: await termsOf(at.api, id) }, deed);
@@ -141,7 +137,7 @@ const acts = {
 
 const tell = (box, error) => {
   const stop = error instanceof Stop ? error
-    : new Stop("failed", "Something on this page broke.", "Use the command below.", "Nothing was signed.");
+    : new Stop("failed", text.broke, text.useCommand, text.nothingSigned);
   box.querySelector(".box.bad")?.remove();
   const told = h("div", { class: "box bad", role: "alert", tabindex: "-1", "data-code": stop.code },
     h("p", null, stop.what), h("p", null, h("strong", null, stop.released)), h("p", null, stop.now));

@@ -1,5 +1,6 @@
 // The vault's API. The login token lives in this variable and nowhere else.
 import { Stop } from "./stop.js";
+import * as text from "./text/shared.js";
 
 export class Api {
   #token = null;
@@ -20,13 +21,13 @@ export class Api {
       reply = await fetch(`${this.origin}/api/v1${path}`, options);
     } catch {
       const sent = method === "POST" && /approve$/.test(path);
-      throw new Stop("unreachable", "The vault did not answer.", "Check the connection and try again.",
-        sent ? "Your share may have arrived: look at the incident before you try again." : undefined);
+      throw new Stop("unreachable", text.unreachable, text.unreachableNow,
+        sent ? text.mayHaveArrived : undefined);
     }
     if (!reply.ok) {
       const { error } = await reply.json().catch(() => ({}));
-      throw new Stop(error?.code ?? "failed", sentence(error?.message ?? `the vault answered ${reply.status}`),
-        sentence(error?.hint ?? "try again"));
+      throw new Stop(error?.code ?? "failed", text.sentence(error?.message ?? text.answered(reply.status)),
+        text.sentence(error?.hint ?? text.tryAgain));
     }
     return reply;
   }
@@ -51,5 +52,3 @@ export class Api {
     this.#token = token;
   }
 }
-
-const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;

@@ -1,15 +1,16 @@
 // Every difference between two documents, one line each, complete: what is signed is shown.
 import { alike } from "./bytes.js";
+import * as text from "./text/custody.js";
 
 const isObject = (value) => value !== null && typeof value === "object";
 const titleOf = (item) => item.name ?? item.id;
-const shown = (value) => typeof value === "string" ? value || "nothing" : JSON.stringify(value ?? null);
+const shown = (value) => typeof value === "string" ? value || text.nothing : JSON.stringify(value ?? null);
 
 // Long keys by their beginning and end: what a person can compare by eye.
-const brief = (text) => {
-  const [kind, data] = text.split(" ");
+const brief = (long) => {
+  const [kind, data] = long.split(" ");
   if (data && data.length > 40) return `${kind} \u2026${data.slice(-12)}`;
-  return text.length > 60 && !text.includes(" ") ? `${text.slice(0, 8)}\u2026${text.slice(-12)}` : text;
+  return long.length > 60 && !long.includes(" ") ? `${long.slice(0, 8)}\u2026${long.slice(-12)}` : long;
 };
 
 const ofLists = (before, after, path) => {
@@ -17,13 +18,13 @@ const ofLists = (before, after, path) => {
   const key = named ? (item) => item.id ?? item.name : JSON.stringify;
   const find = (list, item) => list.find((other) => key(other) === key(item));
   const name = (item) => named ? titleOf(item) : brief(shown(item));
-  const lines = before.filter((item) => !find(after, item)).map((item) => `\u2212 ${path}: ${name(item)}`);
+  const lines = before.filter((item) => !find(after, item)).map((item) => text.gone(path, name(item)));
   for (const item of after) {
     const old = find(before, item);
-    if (!old) lines.push(`+ ${path}: ${name(item)}`, ...(named ? lists(`${path} ${titleOf(item)}`, item) : []));
+    if (!old) lines.push(text.added(path, name(item)), ...(named ? lists(`${path} ${titleOf(item)}`, item) : []));
     else if (named) lines.push(...differences(old, item, `${path} ${titleOf(item)}`));
   }
-  return lines.length ? lines : [`~ ${path}: another order`];
+  return lines.length ? lines : [text.reordered(path)];
 };
 
 // What a new item says, member by member.
@@ -32,7 +33,7 @@ const lists = (path, item) =>
     .flatMap(([member, value]) => {
       const where = `${path}, ${member.replaceAll("_", " ")}`;
       if (isObject(value) && !Array.isArray(value)) return lists(where, value);
-      return [`+ ${where}: ${[value].flat().map((each) => brief(shown(each))).join(", ")}`];
+      return [text.added(where, [value].flat().map((each) => brief(shown(each))).join(", "))];
     });
 
 export const differences = (before, after, path = "") => {
@@ -43,7 +44,7 @@ export const differences = (before, after, path = "") => {
     if (alike(old, now)) continue;
     if (Array.isArray(old) && Array.isArray(now)) lines.push(...ofLists(old, now, where));
     else if (isObject(old) && isObject(now)) lines.push(...differences(old, now, where));
-    else lines.push(`~ ${where}: ${brief(shown(old))} \u2192 ${brief(shown(now))}`);
+    else lines.push(text.changed(where, brief(shown(old)), brief(shown(now))));
   }
   return lines;
 };

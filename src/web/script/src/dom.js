@@ -1,4 +1,5 @@
 // The few ways this page makes elements. Text is always text: the page has no HTML from data.
+import * as text from "./text/shared.js";
 
 export const h = (name, attributes, ...children) => {
   const element = document.createElement(name);
@@ -12,15 +13,15 @@ export const h = (name, attributes, ...children) => {
 
 const page = () => document.getElementById("page");
 
-export const say = (text) => {
-  document.getElementById("status").textContent = text;
+export const say = (words) => {
+  document.getElementById("status").textContent = words;
 };
 
 // Shows a view; the heading takes the focus, so that a reader hears where she is.
 export const show = (title, ...parts) => {
   const heading = h("h1", { tabindex: "-1" }, title);
   page().replaceChildren(heading, ...parts.flat(Infinity).filter(Boolean));
-  document.title = `${title} \u2013 Breakglass`;
+  document.title = text.documentTitle(title);
   say("");
   heading.focus();
 };
@@ -31,7 +32,7 @@ export const trouble = (stop) => {
   const box = h("div", { class: "bad", role: "alert", tabindex: "-1", "data-code": stop.code },
     h("h2", null, stop.what), h("p", null, stop.released), h("p", null, stop.now));
   page().prepend(box);
-  document.title = `Error: ${stop.what}`;
+  document.title = text.errorTitle(stop.what);
   say("");
   box.focus();
 };

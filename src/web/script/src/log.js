@@ -2,31 +2,32 @@
 // entries that are really in it (RFC 6962). The key comes from the pins, never from the server.
 import { concat, ed25519Verify, same, sha256, unbase64, utf8, hex } from "./bytes.js";
 import { broken } from "./stop.js";
+import * as text from "./text/checks.js";
 
 const leafHash = (entry) => sha256(concat([0], utf8(entry)));
 const nodeHash = (left, right) => sha256(concat([1], left, right));
-const hash = (text) => {
-  const bytes = unbase64(text);
+const hash = (base64) => {
+  const bytes = unbase64(base64);
   if (bytes.length !== 32) throw new Error("no hash");
   return bytes;
 };
 
 // `<name>+<id>+<base64 of type and key>`, type 1 (C2SP signed-note).
-export const parseVkey = async (text) => {
-  const [, name, id, data] = /^([^+\s]+)\+([0-9a-f]{8})\+(\S+)$/.exec(text) ?? [];
+export const parseVkey = async (vkey) => {
+  const [, name, id, data] = /^([^+\s]+)\+([0-9a-f]{8})\+(\S+)$/.exec(vkey) ?? [];
   const bytes = data && unbase64(data);
-  if (!bytes || bytes.length !== 33 || bytes[0] !== 1) throw broken("The log's key is damaged.");
+  if (!bytes || bytes.length !== 33 || bytes[0] !== 1) throw broken(text.logKey);
   const expected = await sha256(concat(utf8(`${name}\n`), bytes));
-  if (hex(expected.slice(0, 4)) !== id) throw broken("The log's key is damaged.");
+  if (hex(expected.slice(0, 4)) !== id) throw broken(text.logKey);
   return { name, id: expected.slice(0, 4), key: bytes.slice(1) };
 };
 
 // A checkpoint whose signature holds under the pinned key.
 export const openCheckpoint = async (note, vkey) => {
-  const wrong = broken("The vault's checkpoint is not signed by the log this device knows.");
+  const wrong = broken(text.checkpoint);
   const blank = note.lastIndexOf("\n\n");
   if (blank < 0 || !note.endsWith("\n")) throw wrong;
-  const text = note.slice(0, blank + 1);
+  const said = note.slice(0, blank + 1);
   const { name, id, key } = await parseVkey(vkey);
   let signed = false;
   for (const line of note.slice(blank + 2, -1).split("\n")) {
@@ -34,10 +35,10 @@ export const openCheckpoint = async (note, vkey) => {
     if (by !== name) continue;
     const bytes = unbase64(data);
     if (!same(bytes.slice(0, 4), id)) continue;
-    if (!(await ed25519Verify(key, bytes.slice(4), utf8(text)))) throw wrong;
+    if (!(await ed25519Verify(key, bytes.slice(4), utf8(said)))) throw wrong;
     signed = true;
   }
-  const lines = text.split("\n");
+  const lines = said.split("\n");
   if (!signed || lines.length !== 4 || lines[0] !== name || !/^(0|[1-9]\d{0,15})$/.test(lines[1])) throw wrong;
   hash(lines[2]);
   return { origin: name, size: Number(lines[1]), root: lines[2] };
@@ -87,7 +88,7 @@ export const head = async (api, pins) => {
   const now = await openCheckpoint(await api.text("/log/checkpoint"), pins.log_vkey);
   const seen = pins.checkpoint;
   if (!seen) return now;
-  const rewritten = broken("History was rewritten or cut: the log does not extend what this device has seen.");
+  const rewritten = broken(text.rewritten);
   if (now.size < seen.size) throw rewritten;
   if (now.size === seen.size) {
     if (now.root !== seen.root) throw rewritten;
@@ -105,6 +106,6 @@ export const entry = async (api, checkpoint, seq) => {
   const good = await included(seq, checkpoint.size, found.entry, found.inclusion.map(hash), hash(checkpoint.root))
     .catch(() => false);
   const parsed = good && JSON.parse(found.entry);
-  if (!parsed || parsed.seq !== seq) throw broken("An entry is not in the log as the vault shows it.");
+  if (!parsed || parsed.seq !== seq) throw broken(text.entry);
   return parsed;
 };

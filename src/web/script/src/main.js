@@ -11,6 +11,8 @@ import * as pins from "./pins.js";
 import { parseVkey } from "./log.js";
 import { releasePage, takesShares } from "./release.js";
 import { Stop, broken } from "./stop.js";
+import * as text from "./text/page.js";
+import { touch } from "./text/shared.js";
 
 // What is done between incidents is fetched when it is done.
 const custody = () => import("./custody.js");
@@ -28,7 +30,7 @@ const run = async (step) => {
     await step();
   } catch (error) {
     trouble(error instanceof Stop ? error
-      : new Stop("failed", "Something on this page broke.", "Use the command line: breakglass approve, refuse or prove."));
+      : new Stop("failed", text.broke, text.brokeNow));
   } finally {
     busy = false;
     for (const each of document.querySelectorAll("button")) each.disabled = false;
@@ -44,11 +46,11 @@ const pinLink = async (fragment) => {
   const { vault, log, person: who, server } = link;
   const good = /^[a-z][a-z0-9-]{2,39}$/.test(vault ?? "") && who && log
     && (server === undefined || /^https?:\/\/[a-z0-9.:-]+$/.test(server));
-  if (!good) throw new Stop("bad_link", "This enrol link is damaged.", "Copy the whole line again.");
+  if (!good) throw new Stop("bad_link", text.badLink, text.badLinkNow);
   await parseVkey(log);
   const earlier = pins.load(vault);
   if (earlier && (earlier.log_vkey !== log || earlier.person !== who)) {
-    throw broken("This device knows that vault with another log key or for another person.");
+    throw broken(text.otherPins);
   }
   const fresh = { ...earlier, vault, log_vkey: log, person: who, ...(server && { server }) };
   if (!earlier) pins.save(fresh);
@@ -59,15 +61,15 @@ const views = async (fragment) => {
   if (fragment === "new") return (await custody()).newKeys(run);
   const kept = fragment.startsWith("vault=") ? await pinLink(fragment) : pins.only();
   if (!kept) {
-    return show("This device is not enrolled",
-      h("p", null, "Open the enrol link that an operator gave you, on this device."),
-      h("p", null, h("a", { href: "#new" }, "Make your keys, before the vault knows you")));
+    return show(text.notEnrolled,
+      h("p", null, text.notEnrolledNow),
+      h("p", null, h("a", { href: "#new" }, text.toNewKeys)));
   }
   if (person?.pins.vault !== kept.vault) person = new Person(kept);
   if (!person.api.loggedIn()) {
-    show("Sign in", h("p", null, "Touch your key to sign in."),
-      button("Sign in", () => run(() => signedIn(fragment)), true));
-    say("Touch your key…");
+    show(text.signIn, h("p", null, text.signInNow),
+      button(text.signIn, () => run(() => signedIn(fragment)), true));
+    say(touch);
   }
   await signedIn(fragment);
 };
@@ -88,12 +90,12 @@ const signedIn = async (fragment) => {
 const home = async () => {
   const { incidents } = await person.api.get("/incidents");
   const collecting = incidents.filter(takesShares);
-  show("Your share",
+  show(text.yourShare,
     collecting.length
-      ? list(collecting.map((view) => h("a", { href: `#${view.id}` }, `${view.id}: ${view.requester_name} asks for shares`)))
-      : h("p", null, "Nobody asks for shares now."),
-    h("p", null, h("a", { href: "#prove" }, "Prove your share"), " \u00b7 ", h("a", { href: "#enrol" }, "Test your keys here"),
-      " \u00b7 ", h("a", { href: "#versions" }, "New people or rules to sign")));
+      ? list(collecting.map((view) => h("a", { href: `#${view.id}` }, text.asks(view.id, view.requester_name))))
+      : h("p", null, text.nobodyAsks),
+    h("p", null, h("a", { href: "#prove" }, text.toProve), " \u00b7 ", h("a", { href: "#enrol" }, text.toEnrol),
+      " \u00b7 ", h("a", { href: "#versions" }, text.toVersions)));
 };
 
 const go = () => run(() => views(decodeURI(location.hash.slice(1))));

@@ -4,6 +4,7 @@ import { identityToRecipient } from "age-encryption";
 import { base64url, concat, unbase64url, utf8 } from "./bytes.js";
 import { assertionOf, challengeOf } from "./assertion.js";
 import { Stop } from "./stop.js";
+import * as text from "./text/shared.js";
 
 const prfInput = utf8("breakglass/unlocker/v1");
 const host = () => location.hostname;
@@ -31,9 +32,9 @@ const prfOf = (credential) => {
 
 const refusedBy = (error) => {
   const why = error?.name === "SecurityError"
-    ? "This page is not where your passkey belongs: it works on the vault's own address only."
-    : "Your device did not confirm that it was you.";
-  return new Stop("not_confirmed", why, "Try again, or use your other key.");
+    ? text.wrongPlace
+    : text.notConfirmed;
+  return new Stop("not_confirmed", why, text.notConfirmedNow);
 };
 
 const ask = async (publicKey) => {
@@ -64,9 +65,7 @@ export const sign = async (word, document, id, open = false) => {
   return { signed, id: used, unlocker };
 };
 
-const noPrf = () =>
-  new Stop("no_prf", "This browser or key cannot open shares: it has no PRF.",
-    "Use another browser or key; Chrome, Edge and Safari 18.4 or newer have it. Your other unlocker works too.");
+const noPrf = () => new Stop("no_prf", text.noPrf, text.noPrfNow);
 
 // One evaluation of a passkey's PRF, for nothing but its unlocker.
 export const unlock = async (id) => {
@@ -92,11 +91,11 @@ export const make = async (name, others) => {
     made = await navigator.credentials.create({
       publicKey: {
         challenge: crypto.getRandomValues(new Uint8Array(32)),
-        rp: { id: host(), name: "Breakglass" },
+        rp: { id: host(), name: text.brand },
         user: {
           id: crypto.getRandomValues(new Uint8Array(16)),
-          name: `Break-glass share of ${name} \u2013 do not delete`,
-          displayName: "Break-glass share \u2013 do not delete",
+          name: text.keyName(name),
+          displayName: text.keyLabel,
         },
         pubKeyCredParams: [{ type: "public-key", alg: -8 }, { type: "public-key", alg: -7 }],
         authenticatorSelection: { residentKey: "required", userVerification: "required" },
@@ -106,7 +105,7 @@ export const make = async (name, others) => {
     });
   } catch (error) {
     if (error?.name === "InvalidStateError") {
-      throw new Stop("same_key", "That device holds your first key already.", "Use another device for the second.");
+      throw new Stop("same_key", text.sameKey, text.sameKeyNow);
     }
     throw refusedBy(error);
   }
@@ -115,7 +114,7 @@ export const make = async (name, others) => {
   const key = keyText(id, base64url(new Uint8Array(made.response.getPublicKey())));
   const [first, second] = [await unlock(id), await unlock(id)];
   if (first.recipient !== second.recipient) {
-    throw new Stop("prf_differs", "This key gave two different answers.", "Use another key or browser.");
+    throw new Stop("prf_differs", text.prfDiffers, text.prfDiffersNow);
   }
   return { id, key, recipient: first.recipient, unlocker: second };
 };

@@ -5,6 +5,7 @@ import * as log from "./log.js";
 import * as passkey from "./passkey.js";
 import * as pins from "./pins.js";
 import { Stop } from "./stop.js";
+import * as text from "./text/shared.js";
 import * as vault from "./vault.js";
 
 export class Person {
@@ -23,8 +24,7 @@ export class Person {
     const { signed, id } = await passkey.sign("login", document, null);
     const reply = await this.api.post("/login", signed);
     if (reply.person !== this.pins.person) {
-      throw new Stop("other_person", `That passkey is ${reply.name}'s; this device is enrolled for another person.`,
-        "Use your own passkey, or your own device.");
+      throw new Stop("other_person", text.othersPasskey(reply.name), text.othersPasskeyNow);
     }
     this.api.login(reply.token);
     this.keyId = id;
@@ -57,8 +57,7 @@ export class Person {
   recipient() {
     const known = this.pins.passkeys?.[this.keyId];
     if (!known) {
-      throw new Stop("unlocker_unknown", "This device does not know yet which unlocker this passkey is.",
-        "Open your enrol link on this device once more.");
+      throw new Stop("unlocker_unknown", text.unlockerUnknown, text.unlockerUnknownNow);
     }
     return known;
   }
@@ -76,5 +75,5 @@ export class Person {
 }
 
 const document_of = (person, name) => {
-  document.getElementById("who").textContent = `${name} at ${person.pins.vault}`;
+  document.getElementById("who").textContent = text.who(name, person.pins.vault);
 };

@@ -2,32 +2,29 @@
 import { button, facts, h, list, moment, say, show, trouble } from "./dom.js";
 import { openShare, release } from "./share.js";
 import { Stop } from "./stop.js";
+import * as text from "./text/page.js";
+import { touch } from "./text/shared.js";
 import { changes, nameOf, otherTerms, terms as checkedTerms } from "./vault.js";
 import { choices, phrase } from "./words.js";
-
-const reasons = [
-  "I heard no reason I can believe", "This is not an emergency", "Another way is open",
-  "I cannot reach the requester", "Something looks wrong",
-];
 
 // An incident whose memory was lost asks once more, while it closes: for its rotation.
 export const takesShares = ({ phase, terms, shares_in: shares, needed }) =>
   phase === "collecting" || (phase === "closing" && terms.purpose === "rotate" && shares < needed);
 
-const needed = (view) => `${view.shares_in} of ${view.needed}`;
+const needed = (view) => text.shares(view.shares_in, view.needed);
 
 export const releasePage = async (person, id, run) => {
-  say("Checking the terms against what this device knows…");
+  say(text.checking);
   const found = await person.documents();
   const told = await changes(person.api, person.pins, found);
   const own = { person, id, run, found, told, ...(await checkedTerms(person.api, person.pins, found, id)) };
   const mine = own.view.custodians.find((each) => each.person === person.pins.person);
   if (mine?.state === "in") return alreadyIn(own);
   if (!mine || mine.state === "excluded") {
-    throw new Stop("not_yours", "There is no share of yours for this incident.", "Nothing for you to do.");
+    throw new Stop("not_yours", text.notYours, text.nothingToDo);
   }
   if (!takesShares(own.view)) {
-    throw new Stop("not_needed", `${id} is ${own.view.phase}: no share is needed now.`, "Nothing for you to do.");
+    throw new Stop("not_needed", text.notNeeded(id, own.view.phase), text.nothingToDo);
   }
   const { kind, epoch } = own.terms;
   own.sealed = await person.api.get(`/shares/${kind}/${epoch}`);
@@ -38,35 +35,35 @@ export const releasePage = async (person, id, run) => {
 const form = (own) => {
   const { terms, view, found } = own;
   const words = choices(phrase(own.termsSha256), own.others);
-  const options = [...words, "none of these / I heard nothing"].map((words, place) =>
+  const options = [...words, text.noneOfThese].map((words, place) =>
     h("label", null, h("input", { type: "radio", name: "phrase", value: String(place) }), words));
   const picked = () => {
     const chosen = document.querySelector("input[name=phrase]:checked");
-    if (!chosen) throw new Stop("no_phrase", "Choose the words you heard.", "Join the bridge and listen first.");
+    if (!chosen) throw new Stop("no_phrase", text.noPhrase, text.noPhraseNow);
     return words[Number(chosen.value)] ?? null;
   };
   const code = terms.scope.some((pattern) => /code/.test(pattern));
-  show(terms.purpose === "drill" ? "DRILL: release your share?" : "Release your share?",
+  show(terms.purpose === "drill" ? text.releaseDrill : text.release,
     own.told.length ? h("div", { class: "note" }, list(own.told)) : null,
     facts([
-      ["Who", nameOf(found.roster, terms.requester)],
-      ["Why", terms.reason || terms.purpose],
-      ["What", `${targetWords(terms.target)}: ${terms.scope.join(" ") || "nothing but rotation"}`],
-      ["How long", `${terms.max_minutes} minutes, if released by ${moment(terms.expires_ms)}`],
+      [text.factWho, nameOf(found.roster, terms.requester)],
+      [text.factWhy, terms.reason || text.purposes[terms.purpose]],
+      [text.factWhat, text.what(targetWords(terms.target), terms.scope.join(" ") || text.onlyRotation)],
+      [text.factHowLong, text.howLong(terms.max_minutes, moment(terms.expires_ms))],
       ...special(terms, found.roster),
     ]),
-    code ? h("p", { class: "note" }, "Can run code as the admin identity: what that code does is not logged here and may outlive the session.") : null,
-    h("fieldset", null, h("legend", null, "Which words did you hear?"), options),
-    button("Release my share", () => own.run(() => answer(own, picked())), true),
-    button("Refuse", () => refuseForm(own)),
-    own.person.other() ? button("Use my other key", () => otherKey(own)) : null,
-    h("details", null, h("summary", null, "More"), facts([
-      ["Incident", `${own.id}, epoch ${terms.epoch}, asked ${moment(terms.asked_ms)}`],
-      ["Ticket", terms.ticket || "none"],
-      ["Shares in", needed(view)],
-      ["Answers", Object.entries(terms.answers).map(([id, yes]) => `${id}=${yes ? "yes" : "no"}`).join(", ") || "none"],
-      ["Gates", terms.gates.join(", ") || "none"],
-      ["Terms", own.termsSha256],
+    code ? h("p", { class: "note" }, text.code) : null,
+    h("fieldset", null, h("legend", null, text.whichWords), options),
+    button(text.releaseButton, () => own.run(() => answer(own, picked())), true),
+    button(text.refuseButton, () => refuseForm(own)),
+    own.person.other() ? button(text.otherKeyButton, () => otherKey(own)) : null,
+    h("details", null, h("summary", null, text.more), facts([
+      [text.factIncident, text.incident(own.id, terms.epoch, moment(terms.asked_ms))],
+      [text.factTicket, terms.ticket || text.none],
+      [text.factShares, needed(view)],
+      [text.factAnswers, Object.entries(terms.answers).map((each) => text.answer(...each)).join(", ") || text.none],
+      [text.factGates, terms.gates.map((gate) => text.gates[gate] ?? gate).join(", ") || text.none],
+      [text.factTerms, own.termsSha256],
     ])));
 };
 
@@ -74,27 +71,26 @@ const form = (own) => {
 const special = (terms, roster) => {
   const given = terms.grants_to.map((id) => {
     const [person, keep] = id.split(":");
-    return nameOf(roster, person) + (keep ? ", who KEEPS it after the close" : " until the close");
+    return (keep ? text.keeps : text.untilClose)(nameOf(roster, person));
   });
   return [
-    ["Admin for", given.join("; ")],
-    ["Secret", secretWords(terms.session_secret)],
-    ["Not before", terms.not_before_ms > terms.asked_ms && moment(terms.not_before_ms)],
-    ["Displaces", terms.displaces && `${terms.displaces}: it is closed, and you are asked again`],
-    ["Continues", terms.continues && `${terms.continues}, which broke`],
+    [text.factAdmin, given.join("; ")],
+    [text.factSecret, secretWords(terms.session_secret)],
+    [text.factNotBefore, terms.not_before_ms > terms.asked_ms && moment(terms.not_before_ms)],
+    [text.factDisplaces, terms.displaces && text.displaces(terms.displaces)],
+    [text.factContinues, terms.continues && text.continues(terms.continues)],
   ].filter(([, value]) => value);
 };
 
-const secretWords = (odd) => odd && (odd.longer
-  ? `Databricks gives no secret as short as the session: its own would live ${Math.ceil(odd.longer.seconds / 3600)} h if the vault could not delete it`
-  : "Databricks refuses every short-lived secret: the session uses the dormant credential itself until the close replaces it");
+const secretWords = (odd) =>
+  odd && (odd.longer ? text.longSecret(Math.ceil(odd.longer.seconds / 3600)) : text.dormantSecret);
 
 const targetWords = ({ account, workspace }) =>
-  [account && "account", workspace && `workspace ${workspace}`].filter(Boolean).join(" and ") || "nothing";
+  [account && text.account, workspace && text.workspace(workspace)].filter(Boolean).join(text.and) || text.noTarget;
 
 const otherKey = (own) => {
   own.person.keyId = own.person.other();
-  say("The other key is used for the next touch.");
+  say(text.otherKeyNext);
 };
 
 const answer = async (own, words) =>
@@ -107,10 +103,10 @@ const approve = async (own) => {
     index, manifest_sha256: terms.manifest_sha256, overrides: [], phrase: "matched",
     unlocker: person.recipient(),
   };
-  say("Touch your key…");
+  say(touch);
   const { signed, unlocker } = await person.act("approve", own, deed, head, true);
   if (unlocker.recipient !== deed.unlocker) {
-    throw new Stop("prf_differs", "This key gave another answer than when you enrolled.", "Use your other key, and tell an operator.");
+    throw new Stop("prf_differs", text.otherAnswer, text.otherAnswerNow);
   }
   const share = await openShare(own.sealed.share, unlocker, manifest, terms.manifest_sha256, index);
   const sealed = await release(share, terms, termsSha256, index, signed.document);
@@ -123,43 +119,41 @@ const approve = async (own) => {
 };
 
 const alreadyIn = (own) =>
-  show("Your share is in",
-    h("p", null, `${own.id}: ${needed(own.view)} shares. Nothing more for you to do.`),
+  show(text.isIn,
+    h("p", null, text.isInNow(own.id, needed(own.view))),
     own.view.phase === "collecting"
-      ? button("Take it back", () => own.run(() => said(own, "withdraw", {}, "Your share was taken back."))) : null);
+      ? button(text.takeBack, () => own.run(() => said(own, "withdraw", {}, text.takenBack))) : null);
 
 // No share is opened: only the answer is signed.
 const mismatch = async (own, pick) => {
-  say("Touch your key to say so…");
+  say(text.touchToSay);
   const { signed } = await own.person.act("mismatch", own, { pick }, own.head);
   await own.person.api.post(`/incidents/${own.id}/mismatch`, signed);
   form(own);
   trouble(pick === "wrong"
-    ? new Stop("wrong_phrase", "Those are not the words of this incident. The requester was told.",
-      "Call the requester back on a number you know, then choose again. A second wrong choice alarms security.")
-    : new Stop("nothing_heard", "The requester was told that you heard no words.",
-      "Join the bridge, hear the words, then choose."));
+    ? new Stop("wrong_phrase", text.wrongPhrase, text.wrongPhraseNow)
+    : new Stop("nothing_heard", text.nothingHeard, text.nothingHeardNow));
 };
 
 const refuseForm = (own) => {
-  const options = reasons.map((reason, place) =>
+  const options = text.reasons.map((reason, place) =>
     h("label", null, h("input", { type: "radio", name: "reason", value: reason, checked: place === 0 }), reason));
-  const text = h("input", { type: "text", id: "more", maxlength: "300" });
+  const ownWords = h("input", { type: "text", id: "more", maxlength: "300" });
   const send = () => {
     const chosen = document.querySelector("input[name=reason]:checked").value;
-    return said(own, "refuse", { reason: [chosen, text.value.trim()].filter(Boolean).join(": ") }, "You refused. Everyone was told why.");
+    return said(own, "refuse", { reason: [chosen, ownWords.value.trim()].filter(Boolean).join(": ") }, text.refused);
   };
-  show(`Refuse ${own.id}?`,
-    h("p", null, "Your no is final for this incident. Others may still say yes. If something looks wrong, call security too."),
-    h("fieldset", null, h("legend", null, "Why?"), options),
-    h("label", { for: "more" }, "In your words, if you like"), text,
-    button("Refuse", () => own.run(send), true),
-    button("Back", () => form(own)));
+  show(text.refuse(own.id),
+    h("p", null, text.refuseNow),
+    h("fieldset", null, h("legend", null, text.why), options),
+    h("label", { for: "more" }, text.inYourWords), ownWords,
+    button(text.refuseButton, () => own.run(send), true),
+    button(text.back, () => form(own)));
 };
 
 const said = async (own, word, deed, done) => {
-  say("Touch your key to sign…");
+  say(text.touchToSign);
   const { signed } = await own.person.act(word, own, deed, own.head);
   await own.person.api.post(`/incidents/${own.id}/${word}`, signed);
-  show(done, h("p", null, "Nothing of your share was released."), h("p", null, "You may close this page."));
+  show(done, h("p", null, text.nothingOfYours), h("p", null, text.mayClose));
 };

@@ -1,6 +1,7 @@
 // Who must sign a version of roster or policy, by what differs from the version before (PROTOCOL
 // §1, §9); the same rules as `src/domain/{roster,policy}/change.rs`, whose vectors the tests read.
 import { alike } from "./bytes.js";
+import * as text from "./text/checks.js";
 
 const refuse = (why) => {
   throw new Error(why);
@@ -11,7 +12,7 @@ export const only = (object, members) => {
   const [must, may = ""] = members.split(" | ").map((part) => part.split(" "));
   const names = object && typeof object === "object" ? Object.keys(object) : [];
   if (!must.every((name) => names.includes(name)) || !names.every((name) => must.includes(name) || may.includes(name))) {
-    refuse("not the expected document");
+    refuse(text.notExpected);
   }
   return object;
 };
@@ -29,11 +30,11 @@ const loginKinds = ["ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256", "sk-ssh-ed2
 const unlocker = /^(ssh-(ed25519|rsa) |age1tag1|age1[^1]*$)/;
 
 // No text belongs to two people.
-const unique = (people, texts) => {
-  const all = people.flatMap(texts);
-  if (new Set(all).size < all.length) refuse("something appears twice");
+const unique = (people, of) => {
+  const all = people.flatMap(of);
+  if (new Set(all).size < all.length) refuse(text.twice);
 };
-const lower = (text) => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+const lower = (name) => name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 
 const checkPerson = (person) => {
   only(person, "id name roles time_zone contacts login_keys | unlockers single_unlocker");
@@ -41,21 +42,21 @@ const checkPerson = (person) => {
   const { unlockers, single_unlocker: waived, login_keys: keys, id } = whole(person);
   const enough = unlockers.length > 1 || (waived === true && unlockers.length === 1) || !has("custodian")(person);
   const kinds = keys.length && keys.every((key) => loginKinds.includes(key.split(/\s/)[0]))
-    && unlockers.every((text) => unlocker.test(text));
-  if (!enough || !kinds || id === "vault") refuse("a person of it lacks keys");
+    && unlockers.every((each) => unlocker.test(each));
+  if (!enough || !kinds || id === "vault") refuse(text.lacksKeys);
 };
 
 const checkRoster = (roster) => {
   only(roster, "v vault seq prev_sha256 k n people auditor_recipients");
   const { v, k, n, people } = roster;
-  if (![k, n, roster.seq].every(Number.isSafeInteger)) refuse("not the expected document");
+  if (![k, n, roster.seq].every(Number.isSafeInteger)) refuse(text.notExpected);
   people.forEach(checkPerson);
   const count = people.filter(has("custodian")).length;
   const auditors = people.filter(has("auditor"));
   const apart = auditors.some((person) => !has("custodian")(person) && !has("responder")(person));
   const fits = v === "breakglass/1" && k >= 2 && k <= n && n <= 15 && n === count && auditors.length > 1 && apart
-    && people.some(has("responder")) && roster.auditor_recipients.every((text) => unlocker.test(text));
-  if (!fits) refuse("it breaks a rule of every roster");
+    && people.some(has("responder")) && roster.auditor_recipients.every((each) => unlocker.test(each));
+  if (!fits) refuse(text.rosterRule);
   unique(people, ({ id, name }) => [...new Set([id, name].map(lower))]);
   unique(people, (person) => person.login_keys.map(comparable));
   unique(people, (person) => whole(person).unlockers.map(comparable));
@@ -65,8 +66,8 @@ const checkRoster = (roster) => {
 
 const follows = (before, sha256, after) => {
   const next = after.vault === before.vault && after.seq === before.seq + 1 && after.prev_sha256 === sha256;
-  if (!next) refuse("it does not follow the version in force");
-  if (alike({ ...after, seq: 0, prev_sha256: null }, { ...before, seq: 0, prev_sha256: null })) refuse("nothing differs");
+  if (!next) refuse(text.notNext);
+  if (alike({ ...after, seq: 0, prev_sha256: null }, { ...before, seq: 0, prev_sha256: null })) refuse(text.nothingDiffers);
 };
 
 // `light`, `heavy`, or the id of a custodian whose own unlockers changed; null where nothing did.
@@ -134,7 +135,7 @@ const checkPolicy = (policy) => {
   const within = (value, limit) => value > 0 && value <= limit;
   const fits = policy.v === "breakglass/1" && policy.tree.length && policy.channels.length > 1
     && within(policy.review_due_hours, 14 * 24) && policy.use_cases.every((each) => within(each.max_minutes, 240));
-  if (!fits) refuse("it breaks a rule of every policy");
+  if (!fits) refuse(text.policyRule);
 };
 
 // Whose signatures make `after` the policy in force; `k` is the roster's.

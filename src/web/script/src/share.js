@@ -2,6 +2,7 @@
 import { Decrypter, Encrypter } from "age-encryption";
 import { base64, canonical, concat, ed25519Verify, hex, same, sha256, unbase64, unhex, utf8 } from "./bytes.js";
 import { rejected } from "./stop.js";
+import * as text from "./text/shared.js";
 
 const open = async (file, identity) => {
   const decrypter = new Decrypter();
@@ -38,14 +39,14 @@ export const openShare = async (file, unlocker, manifest, manifestSha256, index)
   try {
     bytes = await open(unbase64(file), unlocker.identity);
   } catch {
-    throw rejected("Your share did not open with this key.");
+    throw rejected(text.shareShut);
   }
-  const text = new TextDecoder().decode(bytes);
+  const inside = new TextDecoder().decode(bytes);
   bytes.fill(0);
   const share = (() => {
     try {
-      const parsed = JSON.parse(text);
-      return canonical(parsed) === text ? parsed : {};
+      const parsed = JSON.parse(inside);
+      return canonical(parsed) === inside ? parsed : {};
     } catch {
       return {};
     }
@@ -54,14 +55,14 @@ export const openShare = async (file, unlocker, manifest, manifestSha256, index)
   const expected = { epoch, index, k, kind, manifest_sha256: manifestSha256, n, v: "breakglass/1", vault };
   const { y, ...label } = share;
   if (canonical(label) !== canonical(expected) || !/^[0-9a-f]{64}$/.test(y ?? "")) {
-    throw rejected(`What opened is not share ${index} of epoch ${epoch}.`);
+    throw rejected(text.otherShare(index, epoch));
   }
   const raw = unhex(y);
   const sign = await possessionKey(raw, manifest, index);
   raw.fill(0);
   const probe = utf8("breakglass/possession-check");
   const fits = await ed25519Verify(unhex(manifest.possession_keys[index - 1]), await sign(probe), probe);
-  if (!fits) throw rejected(`Share ${index} does not fit the manifest of epoch ${epoch}.`);
+  if (!fits) throw rejected(text.misfit(index, epoch));
   return { y, sign };
 };
 
@@ -84,7 +85,7 @@ export const openTest = async (file, unlocker) => {
   try {
     return hex(await open(unbase64(file), unlocker.identity));
   } catch {
-    throw rejected("The test envelope did not open with this key.");
+    throw rejected(text.testShut);
   }
 };
 

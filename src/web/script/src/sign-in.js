@@ -2,6 +2,7 @@
 // no script can read.
 import { canonical } from "./bytes.js";
 import { signOnly } from "./assertion.js";
+import * as text from "./text/sign-in.js";
 
 const box = document.getElementById("passkey-sign-in");
 const post = async (path, body) => {
@@ -29,8 +30,8 @@ const failed = (error) => {
     told.tabIndex = -1;
     box.append(told);
   }
-  const why = error?.name === "NotAllowedError" ? "your device did not confirm that it was you" : error.message;
-  told.textContent = `Not signed in: ${why}. Nothing was released. Try again, or use the command line.`;
+  const why = error?.name === "NotAllowedError" ? text.notConfirmed : error.message;
+  told.textContent = text.failed(why);
   told.focus();
 };
 

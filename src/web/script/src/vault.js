@@ -4,6 +4,8 @@ import { alike, canonical, concat, hashOf, hex, sha256, utf8 } from "./bytes.js"
 import * as log from "./log.js";
 import { parseAct, verify } from "./signatures.js";
 import { Stop, broken, refused } from "./stop.js";
+import * as text from "./text/checks.js";
+import { roles } from "./text/shared.js";
 import { genesis, step } from "./versions.js";
 
 const version = "breakglass/1";
@@ -15,17 +17,17 @@ export const termsHash = async (terms) =>
 const checkManifest = (manifest, pins, kind) => {
   const good = manifest.v === version && manifest.vault === pins.vault && manifest.kind === kind
     && manifest.log_vkey === pins.log_vkey && manifest.possession_keys.length === manifest.n;
-  if (!good) throw broken("The manifest is of another vault, log or kind of epoch.");
+  if (!good) throw broken(text.otherManifest);
 };
 
 // The bytes of a kept document, which its hash names.
 const byHash = async (api, folder, sha256Hex) => {
-  const text = await api.text(`/log/files/${folder}/${sha256Hex}.json`);
-  if (hex(await sha256(utf8(text))) !== sha256Hex) throw unapproved(folder);
-  return text;
+  const file = await api.text(`/log/files/${folder}/${sha256Hex}.json`);
+  if (hex(await sha256(utf8(file))) !== sha256Hex) throw unapproved(folder);
+  return file;
 };
 
-const unapproved = (what) => broken(`The vault's ${what} is not one that the log approved.`);
+const unapproved = (what) => broken(text.unapproved(what));
 
 // A version that took effect: its entry in the log, the document, the acts under it.
 const stepOf = async (api, head, { seq, what, sha256: hash }) => {
@@ -42,23 +44,23 @@ const stepOf = async (api, head, { seq, what, sha256: hash }) => {
 const versionsOf = async (api, pins, view, head) => {
   const first = await log.entry(api, head, 0);
   if (first.t !== "log.genesis" || first.vault !== pins.vault || first.vkey !== pins.log_vkey) {
-    throw broken("The log began as another vault's.");
+    throw broken(text.otherBeginning);
   }
   const { roster_sha256: roster, policy_sha256: policy } = first;
   let versions = await genesis(await byHash(api, "roster", roster), await byHash(api, "policy", policy));
   let before = 0;
   for (const named of view.versions) {
-    if (!(named.seq > before)) throw broken("The vault's versions are not in order.");
+    if (!(named.seq > before)) throw broken(text.outOfOrder);
     before = named.seq;
     const taken = await stepOf(api, head, named);
     versions = await step(versions, taken).catch((why) => {
-      throw broken(`A ${taken.what} of the log does not stand: ${why.message}.`);
+      throw broken(text.doesNotStand(taken.what, why.message));
     });
   }
   for (const what of ["roster", "policy"]) if (!alike(view[what], versions[what])) throw unapproved(what);
   const known = (!pins.newest_roster || versions.rosters.has(pins.newest_roster))
     && (!pins.newest_policy || versions.policies.has(pins.newest_policy));
-  if (!known) throw broken("The vault shows an older roster or policy than this device has seen.");
+  if (!known) throw broken(text.older);
   return versions;
 };
 
@@ -66,7 +68,7 @@ const versionsOf = async (api, pins, view, head) => {
 const dealtTo = ({ rosters }, manifest) => {
   const dealt = rosters.get(manifest.roster_sha256);
   if (!dealt || dealt.k !== manifest.k || dealt.n !== manifest.n) {
-    throw broken("The epoch was dealt to a roster that nobody approved.");
+    throw broken(text.dealtToNobody);
   }
   return dealt;
 };
@@ -76,13 +78,13 @@ export const documents = async (api, pins) => {
   const view = await api.get("/vault");
   const { manifest } = view;
   if (view.vault !== pins.vault || view.log_vkey !== pins.log_vkey) {
-    throw broken("This is another vault or log than the one this device knows.");
+    throw broken(text.otherVault);
   }
   const head = await log.head(api, pins);
   const found = { ...(await versionsOf(api, pins, view, head)), manifest, head, manifest_sha256: await hashOf(manifest) };
   checkManifest(manifest, pins, "live");
   found.person = found.roster.people.find((person) => person.id === pins.person);
-  if (!found.person) throw new Stop("not_in_roster", "You are not in the roster.", "Ask an operator.");
+  if (!found.person) throw new Stop("not_in_roster", text.notInRoster, text.notInRosterNow);
   found.index = indexIn(found, manifest, pins.person);
   return found;
 };
@@ -97,37 +99,37 @@ export const nameOf = (roster, id) => roster.people.find((person) => person.id =
 
 // Her passkey of this id, as the roster writes it.
 export const keyOf = (person, id) => {
-  const key = person.login_keys.find((text) => text.startsWith("passkey ") && text.split("/")[1] === id);
-  if (!key) throw new Stop("unknown_key", "This passkey is not in the roster.", "Use one you enrolled with.");
+  const key = person.login_keys.find((each) => each.startsWith("passkey ") && each.split("/")[1] === id);
+  if (!key) throw new Stop("unknown_key", text.notInRosterKey, text.notInRosterKeyNow);
   return key;
 };
 
 // A manifest never goes back, and one epoch has one.
 export const checkEpoch = (pins, epoch, manifestSha256) => {
   const back = pins.epoch !== undefined && (epoch < pins.epoch || (epoch === pins.epoch && manifestSha256 !== pins.manifest_sha256));
-  if (back) throw broken("The vault shows an older or another epoch than the one this device has seen.");
+  if (back) throw broken(text.epochBack);
 };
 
 // What is new in roster and policy since this person signed them here.
 export const changes = async (api, pins, found) => {
   const lines = [];
-  if (!pins.roster_sha256) return ["You have not signed a roster of this vault on this device yet."];
+  if (!pins.roster_sha256) return [text.neverSigned];
   if (pins.roster_sha256 !== found.roster_sha256) {
     const old = JSON.parse(await byHash(api, "roster", pins.roster_sha256));
     const { roster } = found;
-    lines.push(`The roster changed since you last signed: version ${old.seq} \u2192 ${roster.seq}, ${roster.k} of ${roster.n} shares open it.`);
+    lines.push(text.rosterChanged(old.seq, roster.seq, roster.k, roster.n));
     for (const person of roster.people) {
       const before = old.people.find((other) => other.id === person.id);
-      if (!before) lines.push(`+ ${person.name} joined as ${person.roles.join(", ")}`);
+      if (!before) lines.push(text.joined(person.name, roles(person.roles)));
       const differs = Object.keys({ ...before, ...person })
         .filter((member) => before && !alike(before[member] ?? null, person[member] ?? null));
-      if (differs.length) lines.push(`~ ${person.name} has other ${differs.join(", ").replaceAll("_", " ")}`);
+      if (differs.length) lines.push(text.has(person.name, differs.join(", ").replaceAll("_", " ")));
     }
     for (const person of old.people) {
-      if (!roster.people.some((other) => other.id === person.id)) lines.push(`\u2212 ${person.name} left`);
+      if (!roster.people.some((other) => other.id === person.id)) lines.push(text.left(person.name));
     }
   }
-  if (pins.policy_sha256 !== found.policy_sha256) lines.push("The policy changed since you last signed.");
+  if (pins.policy_sha256 !== found.policy_sha256) lines.push(text.policyChanged);
   return lines;
 };
 
@@ -142,16 +144,16 @@ const checkEpochOf = (terms, manifest, manifestSha256, found) =>
     ["manifest", terms.manifest_sha256 === manifestSha256],
     ["epoch", terms.epoch === manifest.epoch && terms.kind === manifest.kind],
     ["threshold", terms.k === manifest.k && terms.n === manifest.n],
-    ["number of approvals", terms.needed >= terms.k && terms.needed <= terms.n],
+    ["needed", terms.needed >= terms.k && terms.needed <= terms.n],
     ["roster", terms.roster_sha256 === found.roster_sha256],
     ["policy", terms.policy_sha256 === found.policy_sha256],
-  ], (what) => `The terms' ${what} is not the approved one.`);
+  ], text.notApproved);
 
 const checkPurpose = (terms) => {
   const kinds = { incident: "live", drill: "drill", rotate: terms.kind };
-  if (terms.kind !== kinds[terms.purpose]) throw refused(`The terms ask for ${terms.kind} shares for another purpose.`);
+  if (terms.kind !== kinds[terms.purpose]) throw refused(text.otherKind(terms.kind));
   const sessionless = !terms.scope.length && !terms.grants_to.length && terms.max_minutes === 0 && terms.claim_key === null;
-  if (terms.purpose === "rotate" && !sessionless) throw refused("The terms of a rotation ask for a session.");
+  if (terms.purpose === "rotate" && !sessionless) throw refused(text.rotationSession);
 };
 
 // The responder's signed opening says what the terms say.
@@ -159,14 +161,14 @@ const checkRequest = async (terms, view, found) => {
   if (terms.requester === "vault" && terms.purpose === "rotate" && !view.request && terms.request_sha256 === null) return null;
   const signed = view.request;
   if (!signed || hex(await sha256(utf8(signed.document))) !== terms.request_sha256) {
-    throw refused("The opening is not the one the terms name.");
+    throw refused(text.otherOpening);
   }
   const act = parseAct(signed.document);
   const owner = found.roster.people.find((person) => person.id === act.person);
   const may = act.act === "open" && act.v === version && act.vault === terms.vault && act.person === terms.requester
     && owner?.login_keys.includes(act.key) && (act.purpose === "rotate" || owner.roles.includes("responder"));
   if (!may || !(await verify(act.key, "open", signed))) {
-    throw refused("The opening was not signed by a responder of the roster.");
+    throw refused(text.noResponder);
   }
   const rotation = terms.purpose === "rotate" && act.purpose !== "rotate";
   const useCase = found.policy.use_cases.find((each) => each.id === act.use_case);
@@ -176,18 +178,18 @@ const checkRequest = async (terms, view, found) => {
   need([
     ["delay", !delay || terms.not_before_ms >= act.at_ms + delay - clocksApartMs],
     ["purpose", act.purpose === terms.purpose || rotation],
-    ["use case", act.use_case === terms.use_case],
+    ["useCase", act.use_case === terms.use_case],
     ["answers", alike(act.answers, terms.answers)],
     ["reason", act.reason === terms.reason],
     ["ticket", act.ticket === terms.ticket],
     ["target", alike(act.target, terms.target)],
     ["scope", alike(scope, terms.scope) || rotation],
     ["grants", alike(act.grants_to, terms.grants_to) || rotation],
-    ["displaced incident", (act.displaces ?? null) === (terms.displaces ?? null)],
-    ["continued incident", (act.continues ?? null) === (terms.continues ?? null)],
+    ["displaces", (act.displaces ?? null) === (terms.displaces ?? null)],
+    ["continues", (act.continues ?? null) === (terms.continues ?? null)],
     ["minutes", act.max_minutes === terms.max_minutes || rotation],
-    ["claim key", act.claim_key === terms.claim_key || rotation],
-  ], (what) => `The terms' ${what} is not what was signed when it was opened.`);
+    ["claimKey", act.claim_key === terms.claim_key || rotation],
+  ], text.notSigned);
   return act;
 };
 
@@ -201,7 +203,7 @@ export const terms = async (api, pins, found, id) => {
   const asked = ["incident.opened", "incident.asked_again"].includes(entry.t);
   const shown = asked && entry.inc === id && entry.terms_sha256 === termsSha256 && view.terms_sha256 === termsSha256
     && terms.v === version && terms.incident === id;
-  if (!shown) throw broken(`The terms shown for ${id} are not the ones in the log.`);
+  if (!shown) throw broken(text.otherTerms(id));
   const manifest = terms.manifest_sha256 === found.manifest_sha256
     ? found.manifest : JSON.parse(await byHash(api, "manifests", terms.manifest_sha256));
   checkManifest(manifest, pins, terms.kind);
@@ -211,7 +213,7 @@ export const terms = async (api, pins, found, id) => {
   const act = await checkRequest(terms, view, found);
   const endless = terms.purpose === "rotate" && act !== null && act.purpose !== "rotate";
   if (!endless && Date.now() >= terms.expires_ms) {
-    throw new Stop("lapsed", `${id} has lapsed.`, "The responder opens again if it is still needed.");
+    throw new Stop("lapsed", text.lapsed(id), text.lapsedNow);
   }
   return { view, terms, termsSha256, manifest, head, index: indexIn(found, manifest, pins.person) };
 };

@@ -4,8 +4,9 @@
 import { hex, sha256, utf8 } from "./bytes.js";
 import { comparable, met, only, policyNeeds, rosterNeeds } from "./rules.js";
 import { parseAct, verify } from "./signatures.js";
+import * as text from "./text/checks.js";
 
-const hashText = async (text) => hex(await sha256(utf8(text)));
+const hashText = async (document) => hex(await sha256(utf8(document)));
 
 // The people of `roster` who signed exactly this, with keys of their own.
 const signersOf = async (roster, what, sha256Hex, acts) => {
@@ -15,10 +16,10 @@ const signersOf = async (roster, what, sha256Hex, acts) => {
     only(act.cp, "origin root size");
     const says = act.v === "breakglass/1" && act.act === what && act[`${what}_sha256`] === sha256Hex
       && act.vault === roster.vault;
-    if (!says) throw new Error("an act under it agrees to something else");
+    if (!says) throw new Error(text.agreesElsewhere);
     const owner = roster.people.find((person) => person.login_keys.some((key) => comparable(key) === comparable(act.key)));
-    if (!owner || owner.id !== act.person) throw new Error("an act under it is by a key of somebody else");
-    if (!(await verify(act.key, what, { document, signature }))) throw new Error("a signature under it does not hold");
+    if (!owner || owner.id !== act.person) throw new Error(text.somebodyElse);
+    if (!(await verify(act.key, what, { document, signature }))) throw new Error(text.signatureFails);
     people.add(owner.id);
   }
   return people;
@@ -35,20 +36,20 @@ export const genesis = async (rosterText, policyText) => {
 };
 
 // A version that could follow, and whose signatures would make it count.
-export const needsOf = ({ roster, roster_sha256: rosterHash, policy, policy_sha256: policyHash }, what, text) => {
-  const after = parseAct(text);
+export const needsOf = ({ roster, roster_sha256: rosterHash, policy, policy_sha256: policyHash }, what, document) => {
+  const after = parseAct(document);
   return what === "roster"
     ? { after, needs: rosterNeeds(roster, rosterHash, after) }
     : { after, needs: policyNeeds(policy, policyHash, after, roster.k) };
 };
 
 // The versions after one more step `{ what, text, acts }`; an error says why it does not stand.
-export const step = async (versions, { what, text, acts }) => {
-  const { after, needs } = needsOf(versions, what, text);
-  const hash = await hashText(text);
+export const step = async (versions, { what, text: document, acts }) => {
+  const { after, needs } = needsOf(versions, what, document);
+  const hash = await hashText(document);
   const { roster } = versions;
   const signers = await signersOf(roster, what, hash, acts);
-  if (!met(needs, roster, signers)) throw new Error("too few of the right people signed it");
+  if (!met(needs, roster, signers)) throw new Error(text.tooFew);
   return what === "roster"
     ? { ...versions, roster: after, roster_sha256: hash, rosters: new Map([...versions.rosters, [hash, after]]) }
     : { ...versions, policy: after, policy_sha256: hash, policies: new Set([...versions.policies, hash]) };
