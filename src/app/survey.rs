@@ -192,14 +192,11 @@ impl App {
 
     async fn lines_of(&self, tokens: &Tokens, kind: &Kind) -> Result<BTreeSet<String>, CallError> {
         let token = self.token_at(tokens, &kind.at).await?;
-        let found = self
-            .inner
-            .databricks
-            .read_json(&kind.at, &token, &kind.path, &[])
-            .await?
-            .unwrap_or_default();
-        let lines = found[kind.member].as_array().into_iter().flatten();
-        Ok(lines.map(kind.line).collect())
+        let databricks = &self.inner.databricks;
+        let all = databricks
+            .list_all(&kind.at, &token, &kind.path, kind.member)
+            .await?;
+        Ok(all.iter().map(kind.line).collect())
     }
 
     async fn account_admins(&self, tokens: &Tokens) -> Result<BTreeSet<String>, CallError> {

@@ -52,6 +52,7 @@ pub fn route(state: &State, peer: SocketAddr, parts: &Parts, body: &[u8]) -> Han
         ("POST", "foreign-secret") => foreign_secret(state, body),
         ("GET", "rights") => Ok(rights(state)),
         ("POST", "assign") => assign(state, body),
+        ("POST", "things") => things(state, body),
         _ => Err(Reply::no_endpoint(parts.method.as_str(), parts.uri.path())),
     }
 }
@@ -155,6 +156,18 @@ fn assign(state: &State, body: &[u8]) -> Handled {
         directory.admins_follow(workspace, principal);
     }
     state.directory_changed();
+    Ok(Reply::done())
+}
+
+/// Somebody beside the vault makes `count` things of one `kind` (federation policies, …).
+fn things(state: &State, body: &[u8]) -> Handled {
+    let given: Value = serde_json::from_slice(body).unwrap_or_default();
+    let kind = given["kind"].as_str().unwrap_or_default().to_owned();
+    let mut settings = lock(&state.settings);
+    let held = settings.created.entry(kind).or_default();
+    for _ in 0..given["count"].as_u64().unwrap_or(1) {
+        held.push(json!({"uid": clock::random_uuid()}));
+    }
     Ok(Reply::done())
 }
 

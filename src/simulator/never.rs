@@ -4,10 +4,13 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::call::Call;
+use super::call::{Call, page};
 use super::clock;
 use super::reply::{Handled, Reply};
 use super::state::lock;
+
+/// Things on one page of a list.
+const PAGE: usize = 100;
 
 fn bearer<'c>(call: &'c Call<'_>) -> &'c str {
     let header = call
@@ -82,7 +85,14 @@ fn collection(
     let mut settings = lock(&call.state.settings);
     let held = settings.created.entry(kind.to_owned()).or_default();
     match (call.method, rest) {
-        ("GET", []) => Ok(Reply::json(&json!({plural: held}))),
+        ("GET", []) => {
+            let (shown, next) = page(held, call.param("page_token"), PAGE)?;
+            let mut body = json!({plural: shown});
+            if let Some(next) = next {
+                body["next_page_token"] = json!(next);
+            }
+            Ok(Reply::json(&body))
+        }
         ("POST", []) => {
             let mut object = fresh();
             for (name, value) in call.json()?.as_object().into_iter().flatten() {

@@ -104,6 +104,30 @@ fn two_people_are_admins_until_the_close_and_not_longer() {
 }
 
 #[test]
+fn what_came_on_the_second_page_of_a_list_is_a_difference_too() {
+    let vault = TestVault::new();
+    vault.federate(100);
+    let incident = opened(&vault, &[]);
+    vault.wait_for_entry("snapshot.taken");
+    vault.federate(1);
+    vault.close(&incident).unwrap();
+    vault.settle();
+    let view = vault.block(vault.app().review_view(&incident.id)).unwrap();
+    let items = view.items.as_array().unwrap();
+    // The account's policies and the principal's are one list in the simulator.
+    let about: Vec<&str> = items.iter().map(|i| i["about"].as_str().unwrap()).collect();
+    assert_eq!(about.len(), 2, "{:#}", view.items);
+    assert!(about.iter().all(|line| line.contains("federation policy")));
+    assert_eq!(
+        vault
+            .last_entry("snapshot.diff")
+            .unwrap()
+            .integer("n_added"),
+        Some(1)
+    );
+}
+
+#[test]
 fn what_the_terms_let_stay_stays_and_is_a_review_item() {
     let vault = TestVault::new();
     let incident = opened(&vault, &["ada:keep"]);

@@ -139,6 +139,12 @@ impl TestVault {
         self.control("POST", "assign", Some(body));
     }
 
+    /// Somebody makes federation policies of the account beside the vault.
+    pub fn federate(&self, count: u32) {
+        let body = serde_json::json!({"kind": "federation", "count": count});
+        self.control("POST", "things", Some(body));
+    }
+
     fn control(&self, method: &str, path: &str, body: Option<Value>) -> Value {
         let url = format!(
             "http://{}/_simulator/{path}",
