@@ -1,6 +1,6 @@
-//! The main log is broken: what can still be made safe at Databricks is done on the emergency log,
-//! then everything is wiped and the process ends. The next start writes the emergency log into the
-//! main one (PROTOCOL §11).
+//! The main log is broken: the session secret is deleted and the credential rotated on the emergency
+//! log, then everything is wiped and the process ends. The next start writes the emergency log into
+//! the main one and makes the rows (PROTOCOL §11).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,21 +9,23 @@ use serde_json::{Map, Value};
 
 use super::App;
 use super::error::AppError;
+use super::journal::Journal;
 use super::memory::Unsealed;
 use super::secrets::{pause, tagged};
 use super::step::draft;
-use crate::audit::checkpoint::format_hash;
 use crate::audit::entry::Draft;
-use crate::databricks::{DeleteOutcome, Minted};
-use crate::domain::alert::{self, Attempt, Fault};
-use crate::store::change::{RowChange, SecretPost, SecretUse};
+use crate::databricks::{CallError, DeleteOutcome, Minted};
+use crate::store::change::{SecretPost, SecretUse};
 use crate::store::{EmergencyLog, StoreError};
 
-/// The steps at Databricks may take this long; then the process ends all the same.
+mod bind;
+mod replay;
+mod rotate;
+
+/// The session secret must be deleted within this time; then the rest is owed.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Names of the facts that say which emergency log the main log knows, and how much of it.
-const EMERGENCY_VKEY: &str = "emergency_vkey";
-const EMERGENCY_BOUND: &str = "emergency_bound";
+/// The rotation may take this long besides; then the process ends and the rest of it is owed.
+const ROTATION_PATIENCE: Duration = Duration::from_secs(600);
 
 impl App {
     /// Hands the open emergency log over; before anything is recovered.
@@ -32,65 +34,6 @@ impl App {
         if self.inner.emergency.set(Arc::new(log)).is_err() {
             tracing::error!("there is an emergency log already");
         }
-    }
-
-    /// Names the emergency log in the main log, and writes what stands in it and not here.
-    ///
-    /// # Errors
-    /// A file that cannot be read, or a log that cannot be written.
-    pub async fn bind_emergency_log(&self) -> Result<(), AppError> {
-        let Some(log) = self.inner.emergency.get() else {
-            return Ok(());
-        };
-        let vkey = log.vkey();
-        let mut bound = 0;
-        if self.inner.store.fact(EMERGENCY_VKEY).await?.as_ref() == Some(&vkey) {
-            let fact = self.inner.store.fact(EMERGENCY_BOUND).await?;
-            bound = fact.and_then(|text| text.parse().ok()).unwrap_or(0);
-        } else {
-            let entry = draft(
-                "emergency.opened",
-                [
-                    ("origin", Value::from(log.origin())),
-                    ("vkey", Value::from(vkey.as_str())),
-                ],
-            );
-            let rows = vec![
-                fact(EMERGENCY_VKEY, vkey),
-                fact(EMERGENCY_BOUND, "0".to_owned()),
-            ];
-            self.record(vec![entry], rows, Vec::new(), None).await?;
-        }
-        if log.size() > bound {
-            self.bind_from(log, bound).await?;
-        }
-        Ok(())
-    }
-
-    /// Entries and the checkpoint over them, in one transaction: a crash before it changes
-    /// nothing, and the next start does it again.
-    async fn bind_from(&self, log: &EmergencyLog, bound: u64) -> Result<(), AppError> {
-        let (checkpoint, note) = log.checkpoint()?;
-        let mut drafts = Vec::new();
-        for bytes in log.entries(bound)? {
-            let text = String::from_utf8(bytes)
-                .map_err(|_| AppError::Inconsistent("the emergency log is not text".into()))?;
-            drafts.push(draft("emergency.entry", [("entry", Value::from(text))]));
-        }
-        let entries = drafts.len();
-        drafts.push(draft(
-            "emergency.bound",
-            [
-                ("origin", Value::from(log.origin())),
-                ("size", Value::from(checkpoint.size)),
-                ("root", Value::from(format_hash(&checkpoint.root))),
-                ("checkpoint", Value::from(note)),
-            ],
-        ));
-        let fault = Attempt::Fault(Fault::EmergencyBound { entries });
-        let alerts = alert::for_attempt(&fault, &self.inner.facts.get().roster);
-        let row = fact(EMERGENCY_BOUND, checkpoint.size.to_string());
-        self.record(drafts, vec![row], alerts, None).await.map(drop)
     }
 
     /// The main log is lost while the credential is in memory: the session secret is deleted on
@@ -116,29 +59,53 @@ impl App {
         }
         let app = self.clone();
         self.spawn(async move {
-            let work = app.delete_without_log(&log, &unsealed);
-            let outcome = match tokio::time::timeout(PATIENCE, work).await {
-                Ok(Ok(())) => "session secrets deleted".to_owned(),
-                Ok(Err(error)) => error.to_string(),
-                Err(_) => "databricks did not answer in time".to_owned(),
-            };
-            // The rotation itself needs rows: it is owed, and k custodians finish it.
-            let ended = draft(
-                "emergency.ended",
-                [
-                    ("inc", Value::from(unsealed.incident.as_str())),
-                    ("outcome", Value::from(outcome)),
-                    ("rotation", Value::from("owed")),
-                ],
-            );
+            let ended = app.back_on(&log, unsealed).await;
             if let Err(error) = log.append(&ended, app.now()) {
                 tracing::error!(%error, "the end of the emergency was not recorded");
             }
-            drop(unsealed);
             app.inner.memory.wipe_all();
             app.inner.on_log_lost.cancel();
         });
         true
+    }
+
+    /// Session secret first, then the rotation; the entry that says what came of both.
+    async fn back_on(&self, log: &Arc<EmergencyLog>, unsealed: Unsealed) -> Draft {
+        let deleted = self.delete_without_log(log, &unsealed);
+        let deleted = match tokio::time::timeout(PATIENCE, deleted).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("databricks did not answer in time".to_owned()),
+        };
+        let rotated = match &deleted {
+            // The session's secret comes first; without it nothing would be safe.
+            Err(_) => Err("the session secret comes first".to_owned()),
+            Ok(()) => {
+                let journal = Journal::Emergency(Arc::clone(log));
+                let rotated = self.rotate_without_log(&journal, &unsealed);
+                match tokio::time::timeout(ROTATION_PATIENCE, rotated).await {
+                    Ok(Ok(())) => Ok(()),
+                    Ok(Err(error)) => Err(error.to_string()),
+                    Err(_) => Err("it took too long".to_owned()),
+                }
+            }
+        };
+        let outcome = deleted.map_or_else(|why| why, |()| "session secrets deleted".to_owned());
+        let mut ended = draft(
+            "emergency.ended",
+            [
+                ("inc", Value::from(unsealed.incident.as_str())),
+                ("outcome", Value::from(outcome)),
+            ],
+        );
+        let (word, why) = rotated.map_or_else(|why| ("owed", why), |()| ("done", String::new()));
+        ended.members.insert("rotation".to_owned(), word.into());
+        if !why.is_empty() {
+            // What is left is finished by k custodians after the next start.
+            tracing::error!(why, "the rotation is owed");
+            ended.members.insert("why".to_owned(), why.into());
+        }
+        ended
     }
 
     async fn delete_without_log(
@@ -148,11 +115,18 @@ impl App {
     ) -> Result<(), AppError> {
         let states = ["sent", "made", "unknown"];
         let posts = self.inner.store.secret_posts(&states).await?;
+        let mut speaker = &unsealed.credential;
         let bearer = loop {
-            match self.mint(&unsealed.credential).await {
-                Ok(bearer) => break bearer,
-                Err(error) if error.is_invalid_client() => return Err(error.into()),
-                Err(_) => pause(1_000).await,
+            match (self.mint(speaker).await, &unsealed.successor) {
+                (Ok(bearer), _) => break bearer,
+                // The log was lost after the predecessor was deleted.
+                (Err(error), Some(successor))
+                    if error.is_invalid_client() && !Arc::ptr_eq(speaker, successor) =>
+                {
+                    speaker = successor;
+                }
+                (Err(error), _) if error.is_invalid_client() => return Err(error.into()),
+                (Err(_), _) => pause(1_000).await,
             }
         };
         let listed = self.inner.databricks.list_secrets(&bearer).await?;
@@ -161,49 +135,50 @@ impl App {
             Some(id) => vec![id.clone()],
             None => tagged(&listed, post, slack),
         };
-        let sessions = posts.iter().filter(|p| p.used_for == SecretUse::Session);
-        for id in sessions.flat_map(ours) {
-            self.delete_on_emergency_log(log, &bearer, &id).await?;
+        let mut kept = None;
+        for post in posts.iter().filter(|p| p.used_for == SecretUse::Session) {
+            for id in ours(post) {
+                let done = self
+                    .delete_on_emergency_log(log, &bearer, post, &id)
+                    .await?;
+                kept = kept.or(done.err());
+            }
         }
-        Ok(())
+        kept.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    /// One delete: recorded before it is sent, and what came of it after.
+    /// One delete: recorded before it is sent, and what came of it after. The inner error is
+    /// Databricks', the outer one the log's.
     async fn delete_on_emergency_log(
         &self,
         log: &EmergencyLog,
         bearer: &Minted,
+        post: &SecretPost,
         id: &str,
-    ) -> Result<(), StoreError> {
-        log.append(&about("emergency.delete_sent", id, None), self.now())?;
-        let outcome = match self.inner.databricks.delete_secret(bearer, id).await {
-            DeleteOutcome::Deleted => "deleted".to_owned(),
-            DeleteOutcome::AlreadyGone => "gone".to_owned(),
-            DeleteOutcome::Refused(error) | DeleteOutcome::Unknown(error) => error.to_string(),
+    ) -> Result<Result<(), CallError>, StoreError> {
+        let sent = about("emergency.delete_sent", post, id, None);
+        log.append(&sent, self.now())?;
+        let (word, result) = match self.inner.databricks.delete_secret(bearer, id).await {
+            DeleteOutcome::Deleted => ("deleted".to_owned(), Ok(())),
+            DeleteOutcome::AlreadyGone => ("gone".to_owned(), Ok(())),
+            DeleteOutcome::Refused(error) | DeleteOutcome::Unknown(error) => {
+                (error.to_string(), Err(error))
+            }
         };
-        log.append(
-            &about("emergency.delete_result", id, Some(outcome)),
-            self.now(),
-        )
-        .map(drop)
+        let entry = about("emergency.delete_result", post, id, Some(word));
+        log.append(&entry, self.now()).map(|_| result)
     }
 }
 
-fn about(kind: &str, secret_id: &str, outcome: Option<String>) -> Draft {
+fn about(kind: &str, post: &SecretPost, secret_id: &str, outcome: Option<String>) -> Draft {
     let mut members = Map::new();
     members.insert("secret_id".to_owned(), Value::from(secret_id));
+    members.insert("post".to_owned(), Value::from(post.id.as_str()));
     if let Some(outcome) = outcome {
         members.insert("outcome".to_owned(), Value::from(outcome));
     }
     Draft {
         kind: kind.to_owned(),
         members,
-    }
-}
-
-fn fact(name: &str, value: String) -> RowChange {
-    RowChange::SetFact {
-        name: name.to_owned(),
-        value: Some(value),
     }
 }

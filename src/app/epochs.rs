@@ -8,6 +8,7 @@ use super::App;
 use super::error::AppError;
 use super::step::draft;
 use crate::domain::alert::version;
+use crate::domain::ids::Digest;
 use crate::domain::incident::{Event, Incident, Phase};
 use crate::domain::manifest::Kind;
 use crate::domain::terms::Purpose;
@@ -58,11 +59,16 @@ impl App {
     pub(super) async fn settled_by(&self, epoch: u32) -> Result<Vec<RowChange>, AppError> {
         let row = self.inner.store.epoch(Kind::Live, epoch).await?;
         let dealt = row.map(|row| row.manifest.roster_sha256);
+        Ok(self.settled(dealt))
+    }
+
+    /// The same, knowing which roster the epoch was dealt to.
+    pub(super) fn settled(&self, dealt: Option<Digest>) -> Vec<RowChange> {
         let mut rows = vec![fact(SHARES_GIVEN, None)];
         if dealt == Some(self.inner.facts.get().roster_sha256) {
             rows.extend([fact(EPOCH_OWED, None), fact(EPOCH_ASKED, None)]);
         }
-        Ok(rows)
+        rows
     }
 
     /// Asks custodians for a new epoch that is needed, unless they are being asked.

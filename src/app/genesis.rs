@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::App;
 use super::error::AppError;
+use super::journal::Journal;
 use super::rotate::Hands;
 use super::step::draft;
 use crate::databricks::Upstream;
@@ -139,7 +140,10 @@ impl App {
         progress("making the successor, sealing it, proving the secret given dead");
         let mut saga = match saga {
             Some(saga) => saga,
-            None => self.begin_rotation(None, Cause::Genesis).await?,
+            None => {
+                let cause = Cause::Genesis;
+                self.begin_rotation(&Journal::Main, None, cause).await?
+            }
         };
         let mut hands = Hands::with_predecessor(Arc::new(first));
         self.drive(&mut saga, &mut hands).await?;

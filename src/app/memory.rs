@@ -30,6 +30,8 @@ pub(super) struct Unsealed {
     pub incident: IncidentId,
     /// The credential.
     pub credential: Arc<Credential>,
+    /// Its successor, from the moment it is sealed.
+    pub successor: Option<Arc<Credential>>,
 }
 
 /// A session as the proxy needs it.
@@ -223,6 +225,14 @@ impl Memory {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take()
+    }
+
+    /// Keeps what a rotation has made beside what it replaces, for the case that the log is lost.
+    pub(super) fn keep_successor(&self, successor: Option<&Arc<Credential>>) {
+        let mut unsealed = self.unsealed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(unsealed) = unsealed.as_mut() {
+            unsealed.successor = successor.map(Arc::clone);
+        }
     }
 
     pub(super) fn wipe_credential(&self) {

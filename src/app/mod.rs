@@ -18,6 +18,7 @@ mod checking;
 mod clock_check;
 mod event_rows;
 mod folded;
+mod journal;
 mod step;
 
 // The walk.

@@ -95,9 +95,11 @@ impl App {
             }
             Phase::Open(_) => {
                 let (_, fresh) = fresh_key()?;
-                self.step(id, Command::Restarted { fresh }, None, With::default())
+                let ended = self
+                    .step(id, Command::Restarted { fresh }, None, With::default())
                     .await?;
-                self.memory_lost(id).await
+                // The rotation may have been done on the emergency log.
+                self.recover_closing(&ended.incident).await
             }
             Phase::Closing(_) => self.recover_closing(incident).await,
             _ => Ok(()),
@@ -111,6 +113,7 @@ impl App {
         if let Some(saga) = self.saga_of(Some(id)).await?
             && saga.rotation.state == State::Done
             && saga.rotation.from_epoch == incident.terms.epoch
+            && self.inner.store.undos(&["planned"]).await?.is_empty()
         {
             // The predecessor was proved dead; only the last entry is missing. Tokens minted
             // before the crash die within the hour.

@@ -8,10 +8,12 @@ use std::sync::Arc;
 
 use super::App;
 use super::error::AppError;
+use super::journal::Journal;
 use crate::audit::entry::Draft;
 use crate::databricks::{DeleteOutcome, Minted, SecretRecord};
 use crate::domain::alert;
 use crate::domain::ids::{IncidentId, RotationId};
+use crate::domain::manifest::{Kind, Manifest};
 use crate::domain::rotation::{Cause, Event, InMemory, Next, Rotation};
 use crate::domain::time::{DAY_MS, Timestamp};
 use crate::sealed::secret::Credential;
@@ -20,6 +22,8 @@ use crate::store::change::RowChange;
 
 mod making;
 mod retiring;
+
+pub(super) use retiring::TOO_FEW_PROOFS;
 
 /// What the saga holds in memory.
 pub(super) struct Hands {
@@ -57,12 +61,33 @@ impl Hands {
 pub(super) struct Saga {
     pub rotation: Rotation,
     version: i64,
+    journal: Journal,
+    /// What was sealed while the main log is lost; its rows come later.
+    sealed: Option<Manifest>,
+}
+
+impl Saga {
+    fn kept(rotation: Rotation, version: i64) -> Self {
+        Self {
+            rotation,
+            version,
+            journal: Journal::Main,
+            sealed: None,
+        }
+    }
+
+    /// The same saga, recorded somewhere else from now on.
+    pub(super) fn recorded_in(mut self, journal: &Journal) -> Self {
+        self.journal = journal.clone();
+        self
+    }
 }
 
 impl App {
     /// Begins a saga.
     pub(super) async fn begin_rotation(
         &self,
+        journal: &Journal,
         incident: Option<IncidentId>,
         cause: Cause,
     ) -> Result<Saga, AppError> {
@@ -77,10 +102,7 @@ impl App {
         let at_ms = self.now();
         let id = RotationId::numbered(number);
         let rotation = Rotation::begun(id, incident.clone(), cause, from_epoch, at_ms);
-        let mut saga = Saga {
-            rotation,
-            version: 0,
-        };
+        let mut saga = Saga::kept(rotation, 0).recorded_in(journal);
         let begun = Event::Begun {
             incident,
             cause,
@@ -101,7 +123,7 @@ impl App {
             Some(id) => self.inner.store.rotation_of(id).await?,
             None => self.inner.store.latest_rotation().await?,
         };
-        Ok(found.map(|(rotation, version)| Saga { rotation, version }))
+        Ok(found.map(|(rotation, version)| Saga::kept(rotation, version)))
     }
 
     /// Drives a saga until it is done or needs custodians.
@@ -110,6 +132,8 @@ impl App {
     /// [`AppError::Sealed`] when only k custodians can go on; a log that cannot be written.
     pub(super) async fn drive(&self, saga: &mut Saga, hands: &mut Hands) -> Result<(), AppError> {
         loop {
+            // Were the main log lost now, whoever goes on needs it.
+            self.inner.memory.keep_successor(hands.successor.as_ref());
             match saga.rotation.next(hands.in_memory()) {
                 Next::Finished => return Ok(()),
                 Next::NeedsQuorum => {
@@ -146,7 +170,13 @@ impl App {
             rotation: Box::new(after.clone()),
         });
         let (kind, members) = event.to_entry(&after.id)?;
-        let mut commit = Commit::control([vec![Draft { kind, members }], more].concat(), rows);
+        let drafts = [vec![Draft { kind, members }], more].concat();
+        if !saga.journal.is_main() {
+            saga.journal.append(self, &drafts)?;
+            saga.rotation = after;
+            return Ok(());
+        }
+        let mut commit = Commit::control(drafts, rows);
         let alerts = if self.is_news(&event, &after) {
             alert::for_rotation(&event, &after, &facts.roster)
         } else {
@@ -176,6 +206,14 @@ impl App {
         let what = format!("{} {what}", rotation.id);
         let boot_ms = self.inner.clock.boot_ms();
         self.inner.memory.told.tell(&what, boot_ms, DAY_MS)
+    }
+
+    /// Number of the successor's epoch.
+    async fn epoch_of(&self, saga: &Saga) -> Result<u32, AppError> {
+        match &saga.sealed {
+            Some(manifest) => Ok(manifest.epoch),
+            None => Ok(self.inner.store.highest_epoch(Kind::Live).await?),
+        }
     }
 
     async fn token(

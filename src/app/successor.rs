@@ -7,14 +7,19 @@ use super::{App, facts};
 use crate::domain::VERSION;
 use crate::domain::ids::{Digest, PersonId};
 use crate::domain::manifest::{Kind, Manifest};
+use crate::domain::time::Timestamp;
 use crate::sealed::ceremony::{Dealt, Holder};
 use crate::sealed::envelope::seal_credential;
 use crate::sealed::secret::Credential;
 use crate::sealed::unlocker::Unlocker;
 use crate::store::change::{Document, DocumentKind, RowChange};
 
+mod kept;
+
+pub(super) use kept::{KEPT_ENTRY, Kept};
+
 /// Name of the fact that holds the last epoch number given.
-const LAST_EPOCH: &str = "last_epoch";
+pub(super) const LAST_EPOCH: &str = "last_epoch";
 
 /// A sealed successor: everything the store keeps, nothing that opens it.
 pub(super) struct SealedSuccessor {
@@ -22,6 +27,12 @@ pub(super) struct SealedSuccessor {
     pub manifest_sha256: Digest,
     sealed_credential: Vec<u8>,
     shares: Vec<(u8, PersonId, Vec<u8>)>,
+}
+
+/// Which secret at Databricks a successor is.
+struct SecretOf {
+    id: String,
+    expires_at_ms: Timestamp,
 }
 
 impl App {
@@ -34,16 +45,17 @@ impl App {
     }
 
     /// Deals a new epoch to the approved roster and seals the successor to its recipient only
-    /// (PROTOCOL §3). The identity and the shares are wiped before this returns.
+    /// (PROTOCOL §3), with a number above one that the rows do not know yet. The identity and the shares are wiped before this returns.
     pub(super) async fn seal_successor(
         &self,
         successor: &Credential,
+        above: u32,
     ) -> Result<SealedSuccessor, AppError> {
         // Read again from the signed log, so that a changed row deals to nobody (PROTOCOL §1).
         let (roster, roster_sha256) =
             facts::approved_roster(&self.inner.store, &self.inner.settings).await?;
         let policy_sha256 = self.inner.facts.get().policy_sha256;
-        let epoch = self.next_epoch().await?;
+        let epoch = self.next_epoch().await?.max(above + 1);
         let broken = |e: &dyn std::fmt::Display| AppError::Inconsistent(format!("ceremony: {e}"));
         let vault = self.inner.settings.vault.clone();
         let name = epoch_name(vault.as_str(), Kind::Live, epoch)?;
@@ -102,8 +114,16 @@ impl SealedSuccessor {
     pub(super) fn rows(
         self,
         successor: &Credential,
-        now: crate::domain::time::Timestamp,
+        now: Timestamp,
     ) -> Result<Vec<RowChange>, AppError> {
+        let of = SecretOf {
+            id: successor.secret_id.clone(),
+            expires_at_ms: Timestamp(successor.expires_at_ms),
+        };
+        self.rows_of(of, now)
+    }
+
+    fn rows_of(self, secret: SecretOf, now: Timestamp) -> Result<Vec<RowChange>, AppError> {
         let document = Document {
             kind: DocumentKind::Manifest,
             sha256: self.manifest_sha256,
@@ -121,8 +141,8 @@ impl SealedSuccessor {
                 manifest: Box::new(self.manifest),
                 manifest_sha256: self.manifest_sha256,
                 sealed_credential: self.sealed_credential,
-                secret_id: successor.secret_id.clone(),
-                secret_expires_at_ms: crate::domain::time::Timestamp(successor.expires_at_ms),
+                secret_id: secret.id,
+                secret_expires_at_ms: secret.expires_at_ms,
                 shares: self.shares,
                 at_ms: now,
             },

@@ -10,13 +10,14 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::error::AppError;
+use super::journal::Journal;
 use super::memory::LiveSession;
 use super::secrets::pause;
 use super::step::{With, draft};
 use super::{App, chance};
 use crate::audit::entry::Draft;
 use crate::databricks::{CallError, Minted, Upstream};
-use crate::domain::alert::{self, Attempt};
+use crate::domain::alert::{self, AlertDraft, Attempt};
 use crate::domain::ids::{Digest, IncidentId};
 use crate::domain::never::Grantee;
 use crate::domain::time::Timestamp;
@@ -184,6 +185,7 @@ impl App {
     /// principal's own assignment last, for the others need it. `between` runs before that.
     pub(super) async fn undo_all<F: Future<Output = Result<(), AppError>>>(
         &self,
+        journal: &Journal,
         tokens: &Tokens,
         between: impl FnOnce() -> F,
     ) -> Result<(), AppError> {
@@ -196,21 +198,26 @@ impl App {
             .partition(|row| row.origin == UndoOrigin::Principal);
         let mut unseen = Vec::new();
         for row in &others {
-            if self.undo_one(tokens, row).await? == "nothing" {
+            if self.undo_one(journal, tokens, row).await? == "nothing" {
                 unseen.push(row);
             }
         }
         between().await?;
-        self.look_again(tokens, &unseen).await?;
+        self.look_again(journal, tokens, &unseen).await?;
         for row in &own {
-            self.undo_one(tokens, row).await?;
+            self.undo_one(journal, tokens, row).await?;
         }
         Ok(())
     }
 
     /// Looks once more for what was not there. A call that was cut, or whose reply was lost, may
     /// be carried out after the first look; calls that surely did nothing have no row any more.
-    async fn look_again(&self, tokens: &Tokens, unseen: &[&Undo]) -> Result<(), AppError> {
+    async fn look_again(
+        &self,
+        journal: &Journal,
+        tokens: &Tokens,
+        unseen: &[&Undo],
+    ) -> Result<(), AppError> {
         if unseen.is_empty() {
             return Ok(());
         }
@@ -219,30 +226,46 @@ impl App {
         for row in unseen {
             match self.take_away(tokens, row).await {
                 Ok(("nothing", _)) => {}
-                Ok((state, held)) => self.undo_ended(row, state, &held, None).await?,
-                Err(error) => self.undo_failed(row, &error).await?,
+                Ok((state, held)) => self.undo_ended(journal, row, state, &held, None).await?,
+                Err(error) => self.undo_failed(journal, row, &error).await?,
             }
         }
         Ok(())
     }
 
-    async fn undo_one(&self, tokens: &Tokens, row: &Undo) -> Result<&'static str, AppError> {
+    async fn undo_one(
+        &self,
+        journal: &Journal,
+        tokens: &Tokens,
+        row: &Undo,
+    ) -> Result<&'static str, AppError> {
         match self.take_away(tokens, row).await {
             Ok((state, held)) => {
-                self.undo_ended(row, state, &held, None).await?;
+                self.undo_ended(journal, row, state, &held, None).await?;
                 Ok(state)
             }
             Err(error) => {
-                self.undo_failed(row, &error).await?;
+                self.undo_failed(journal, row, &error).await?;
                 Ok("failed")
             }
         }
     }
 
-    async fn undo_failed(&self, row: &Undo, error: &CallError) -> Result<(), AppError> {
+    async fn undo_failed(
+        &self,
+        journal: &Journal,
+        row: &Undo,
+        error: &CallError,
+    ) -> Result<(), AppError> {
         tracing::error!(undo = %row.id, %error, "what a session added could not be undone");
-        self.undo_ended(row, "failed", &Held::new(), Some(error.to_string()))
-            .await
+        self.undo_ended(
+            journal,
+            row,
+            "failed",
+            &Held::new(),
+            Some(error.to_string()),
+        )
+        .await
     }
 
     /// Brings one thing back to what it was, and reads that it is.
@@ -305,6 +328,7 @@ impl App {
 
     async fn undo_ended(
         &self,
+        journal: &Journal,
         row: &Undo,
         state: &'static str,
         held: &Held,
@@ -329,20 +353,19 @@ impl App {
             id: row.id.clone(),
             state: state.to_owned(),
         };
-        let alerts = match why {
-            None => Vec::new(),
-            Some(why) => {
-                let attempt = Attempt::UndoFailed {
-                    incident: row.incident.clone(),
-                    what: row.thing.words(),
-                    why,
-                };
-                alert::for_attempt(&attempt, &self.inner.facts.get().roster)
-            }
-        };
-        self.record(vec![entry], vec![change], alerts, None)
+        let alerts = why.map_or_else(Vec::new, |why| self.told_of_undo(row, why));
+        self.record_in(journal, vec![entry], vec![change], alerts)
             .await
-            .map(drop)
+    }
+
+    /// Whom a failed undo is told.
+    pub(super) fn told_of_undo(&self, row: &Undo, why: String) -> Vec<AlertDraft> {
+        let attempt = Attempt::UndoFailed {
+            incident: row.incident.clone(),
+            what: row.thing.words(),
+            why,
+        };
+        alert::for_attempt(&attempt, &self.inner.facts.get().roster)
     }
 }
 

@@ -87,6 +87,7 @@ impl App {
             Ok(credential) => {
                 let credential = Arc::new(credential);
                 let unsealed = Unsealed {
+                    successor: None,
                     incident: id.clone(),
                     credential,
                 };

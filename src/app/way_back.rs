@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::App;
 use super::error::AppError;
+use super::journal::Journal;
 use super::rotate::Hands;
 use super::step::With;
 use super::undo::Tokens;
@@ -101,8 +102,8 @@ impl App {
         })
         .await?;
         let tokens = Tokens::of(&credential);
-        self.undo_all(&tokens, || self.survey_after(&tokens, id))
-            .await?;
+        let survey = || self.survey_after(&tokens, id);
+        self.undo_all(&Journal::Main, &tokens, survey).await?;
         hands.tokens_dead_at_ms = hands.tokens_dead_at_ms.max(tokens.dead_at().await);
         if incident.purpose == Purpose::Rotate {
             self.measure(&bearer).await?;
@@ -122,7 +123,10 @@ impl App {
         }
         let mut saga = match self.saga_of(Some(id)).await? {
             Some(saga) if saga.rotation.state != State::Done => saga,
-            _ => self.begin_rotation(Some(id.clone()), cause).await?,
+            _ => {
+                let own = Some(id.clone());
+                self.begin_rotation(&Journal::Main, own, cause).await?
+            }
         };
         self.drive(&mut saga, &mut hands).await?;
         Ok(hands.tokens_dead_at_ms)

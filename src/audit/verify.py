@@ -413,11 +413,80 @@ def parse_entry(line, seq):
     need(good and len(entry["t"]) <= 40, "seq, ts or t is not of its form", seq)
     return entry
 
+class Emergency:
+    """The nodes' emergency logs, which stand in the main log entry by entry."""
+    def __init__(self):
+        self.nodes, self.latest, self.cuts = {}, None, []
+
+    def covered(self, seq=None):
+        """Refuses to go on while entries stand under no checkpoint."""
+        good = not any(node["open"] for node in self.nodes.values())
+        need(good, "the emergency log stands under no checkpoint", seq)
+
+    def check(self, kind, entry, main, seq):
+        """Refuses an entry that does not follow."""
+        if kind == "emergency.opened":
+            try:
+                return self.opened(entry, main, seq)
+            except Bad as bad:
+                raise Bad(str(bad), seq)
+        if kind == "emergency.cut":
+            self.cuts.append(seq)
+        if kind not in ("emergency.entry", "emergency.bound"):
+            return None
+        name = entry.get("origin")
+        node = self.nodes.get(name.split("/")[-1] if isinstance(name, str) else self.latest)
+        good = node and (not isinstance(name, str) or node["key"][0] == name)
+        need(good, "the emergency log was never opened", seq)
+        return self.grow(node, entry, seq) if kind == "emergency.entry" else \
+            self.bound(node, entry, seq)
+
+    def opened(self, entry, main, seq):
+        """A node's log begins, or goes on under a new name."""
+        vkey, size = entry.get("vkey"), entry.get("size", 0)
+        need(isinstance(vkey, str), "vkey is missing", seq)
+        key, prefix = parse_vkey(vkey), "%s/emergency/" % main
+        need(key[0].startswith(prefix), "the emergency log has another log's name", seq)
+        name = key[0][len(prefix):]
+        node = self.nodes.setdefault(name, {"edge": [], "size": 0, "open": False})
+        need(not node["open"], "the emergency log stands under no checkpoint", seq)
+        if size == 0 or type(size) is not int:
+            node["edge"], node["size"] = [], 0
+        need(size in (0, node["size"]) or type(size) is not int,
+             "the emergency log does not go on where it ended", seq)
+        node["key"], self.latest = key, name
+
+    def grow(self, node, entry, seq):
+        """One entry more."""
+        text = entry.get("entry")
+        need(isinstance(text, str), "entry is missing", seq)
+        inner = parse_entry(text.encode("utf-8"), seq)
+        need(inner["seq"] == node["size"], "entry %d of the emergency log is missing"
+             % node["size"], seq)
+        push(node["edge"], leaf_hash(text.encode("utf-8")))
+        node["size"], node["open"] = node["size"] + 1, True
+
+    def bound(self, node, entry, seq):
+        """The node's checkpoint over its entries."""
+        note, root = entry.get("checkpoint"), entry.get("root")
+        need(isinstance(note, str), "checkpoint is missing", seq)
+        try:
+            text, signatures = parse_note(note.encode("utf-8"))
+            verify_note(text, signatures, [node["key"]])
+            name, size, signed = parse_checkpoint(text)
+        except Bad as bad:
+            raise Bad(str(bad), seq)
+        good = name == node["key"][0] and size == node["size"] and signed == root_of(node["edge"])
+        good = good and isinstance(root, str) and unbase64(root) == signed
+        need(good, "the emergency log is not what its checkpoint says", seq)
+        node["open"] = False
+
 class Rules:
     """Open sessions and open calls, entry by entry."""
     def __init__(self, origin):
         self.origin, self.current, self.last, self.jump = origin, None, None, False
         self.sessions, self.calls = {}, {}
+        self.emergency = Emergency()
 
     def check(self, seq, entry):
         """Refuses an entry that breaks a rule."""
@@ -427,6 +496,10 @@ class Rules:
         need(not fell or jump or self.jump, "ts falls without clock.jump", seq)
         self.last, self.jump = entry["ts"], jump
         need((seq == 0) == (kind == "log.genesis"), "log.genesis is first and only first", seq)
+        if kind.startswith("emergency."):
+            self.emergency.check(kind, entry, self.current, seq)
+        else:
+            self.emergency.covered(seq)
         if kind == "log.genesis":
             self.current = entry.get("origin")
             (base, first), (ours, last) = split_origin(self.current), split_origin(self.origin)
@@ -475,13 +548,14 @@ class Rules:
             need(good, "status or ended is missing", seq)
 
 def check_entries(directory, origin, size):
-    """Level 4; returns the calls that are still open."""
+    """Level 4; returns the calls that are still open, and where emergency logs were cut."""
     rules = Rules(origin)
     with read(directory, ENTRIES, opened=True) as stream:
         for seq in range(size):
             rules.check(seq, parse_entry(read_line(stream, seq), seq))
+    rules.emergency.covered()
     need(rules.current == origin, "the log's name is not the one its entries lead to")
-    return sorted(rules.calls)
+    return sorted(rules.calls), rules.emergency.cuts
 
 def check_seams(seams, roots):
     """Each declared epoch stands over the entries it says."""
@@ -494,7 +568,8 @@ def run(directory, seen=()):
     """Checks one export; seen is a list of (name, bytes)."""
     levels = {n: {"level": n, "name": NAMES[n], "outcome": "not_run", "checked": 0} for n in NAMES}
     report = {"passed": False, "origin": None, "size": 0, "root": None, "key_from_export": True,
-              "levels": [levels[n] for n in sorted(levels)], "open_calls": []}
+              "levels": [levels[n] for n in sorted(levels)], "open_calls": [],
+              "emergency_cuts": []}
 
     def level(number, check):
         try:
@@ -527,8 +602,9 @@ def run(directory, seen=()):
         levels[0]["checked"] = levels[4]["checked"] = size
         if claims:
             levels[3]["checked"] = level(3, lambda: check_claims(claims, size, roots)) or 0
-        report["open_calls"] = level(4, lambda: check_seams(seams, roots)
-                                     or check_entries(directory, origin, size)) or []
+        found = level(4, lambda: check_seams(seams, roots)
+                      or check_entries(directory, origin, size)) or ([], [])
+        report["open_calls"], report["emergency_cuts"] = found
     good = all(levels[n]["outcome"] == "passed" for n in (0, 1, 4))
     report["passed"] = good and levels[3]["outcome"] != "failed"
     return report
@@ -553,6 +629,8 @@ def main(arguments):
             at = " at entry %d" % item["seq"] if "seq" in item else ""
             why = ": " + item["reason"] if "reason" in item else ""
             print("level %d %-8s %s%s%s" % (item["level"], item["outcome"], item["name"], at, why))
+        for seq in report["emergency_cuts"]:
+            print("entry %d says: an emergency log had lost entries" % seq)
         print("the key is the export's own: compare it with one you know")
     return 0 if report["passed"] else 8
 

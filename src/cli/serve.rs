@@ -153,7 +153,7 @@ async fn wait(app: &App, out: &Output) -> Exit {
     tokio::select! {
         () = signal() => {}
         () = lost.cancelled() => {
-            out.warn("the log cannot be written: everything was cut and wiped; a rotation is owed");
+            out.warn("the log cannot be written: everything was cut and wiped; the next start says whether a rotation is owed");
             return Exit(LOG_LOST);
         }
     }

@@ -2,7 +2,8 @@
 //! origin and key, open from the start. Steps at Databricks are recorded here when the main log
 //! cannot take them; the next start writes them into the main log.
 //!
-//! One entry per line, in the main log's form; a checkpoint over all of them beside it. Knows no
+//! One entry per line, in the main log's form; a checkpoint over all of them beside it, by which a
+//! file that was cut is found. What a rotation seals meanwhile lies in files of its own. Knows no
 //! SQL and decides nothing.
 
 use std::fs::{self, File};
@@ -13,11 +14,18 @@ use std::sync::{Mutex, PoisonError};
 use super::ballast::Ballast;
 use super::commit::LogIdentity;
 use super::error::StoreError;
+use super::high_water;
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::entry::{Draft, PreparedDraft, parse_entry};
-use crate::audit::merkle::{Edge, leaf_hash};
+use crate::audit::merkle::{Edge, Hash, leaf_hash};
 use crate::audit::note::NoteSigner;
 use crate::domain::time::Timestamp;
+
+mod kept;
+mod mark;
+
+pub use mark::Cut;
+use mark::Mark;
 
 /// Room reserved from the start, so that a full disk still takes these entries. One way back
 /// writes some kilobytes.
@@ -26,11 +34,13 @@ const RESERVED_BYTES: u64 = 1 << 20;
 /// An open emergency log.
 #[derive(Debug)]
 pub struct EmergencyLog {
+    folder: PathBuf,
     path: PathBuf,
     signer: NoteSigner,
     node: String,
     boot: String,
     room: Ballast,
+    cut: Option<Cut>,
     state: Mutex<State>,
 }
 
@@ -64,24 +74,18 @@ impl EmergencyLog {
         let whole = whole_lines(&path)?;
         // A line without its end was never acknowledged: a crash came between.
         file.set_len(whole.len() as u64).map_err(at(&path))?;
-        let mut edge = Edge::new();
-        for line in lines(&whole) {
-            let wrong = |why: String| StoreError::forked(format!("the emergency log: {why}"));
-            let entry = parse_entry(line).map_err(|why| wrong(why.to_string()))?;
-            if entry.seq != edge.size() {
-                return Err(wrong(format!("entry {} is missing", edge.size())));
-            }
-            edge.push(leaf_hash(line))
-                .map_err(|why| wrong(why.to_string()))?;
-        }
+        let marked = mark::read(folder, &own)?;
+        let (edge, cut) = grown(&whole, &marked)?;
         let room = Ballast::named(folder, "emergency.room", RESERVED_BYTES);
         if let Err(error) = room.keep() {
             // It works all the same, but perhaps not on a full disk.
             tracing::warn!(%error, "no room could be reserved for the emergency log");
         }
         Ok(Self {
+            folder: folder.to_owned(),
             path,
             signer,
+            cut,
             node: own.node,
             boot: own.boot,
             room,
@@ -97,6 +101,18 @@ impl EmergencyLog {
     #[must_use]
     pub fn origin(&self) -> &str {
         self.signer.verifier_key().name()
+    }
+
+    /// Whose it is: the node's name.
+    #[must_use]
+    pub fn node(&self) -> &str {
+        &self.node
+    }
+
+    /// What the file had lost when it was opened, measured against its own checkpoint.
+    #[must_use]
+    pub fn cut(&self) -> Option<Cut> {
+        self.cut
     }
 
     /// Its public key as a C2SP vkey.
@@ -131,7 +147,55 @@ impl EmergencyLog {
         }
         state.end += line.len() as u64;
         state.edge.push(hash).map_err(|why| invalid(&why))?;
+        // The entry is durable; an older checkpoint beside it is true as well.
+        if let Err(error) = self.mark(&state) {
+            tracing::warn!(%error, "the emergency log's checkpoint was not written");
+        }
         Ok(seq)
+    }
+
+    /// Root over the first entries; `None` when there are not that many.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn root_at(&self, size: u64) -> Result<Option<Hash>, StoreError> {
+        let _still = self.state();
+        let whole = whole_lines(&self.path)?;
+        let mut edge = Edge::new();
+        let first = usize::try_from(size).unwrap_or(usize::MAX);
+        for line in lines(&whole).take(first) {
+            push(&mut edge, line)?;
+        }
+        Ok((edge.size() == size).then(|| edge.root()))
+    }
+
+    /// Takes the file as it is from now on: its loss is told.
+    ///
+    /// # Errors
+    /// A checkpoint that cannot be written.
+    pub fn accept(&self) -> Result<(), StoreError> {
+        self.mark(&self.state())
+    }
+
+    /// Puts a file that lost entries aside, where people can look at it, and begins an empty one.
+    ///
+    /// # Errors
+    /// A file that cannot be moved or made.
+    pub fn begin_anew(&self) -> Result<(), StoreError> {
+        let mut state = self.state();
+        mark::forget(&self.folder)?;
+        let aside = self.folder.join(format!("emergency.cut-{}", self.boot));
+        // A crash here: the next start finds no file, and says the same.
+        fs::rename(&self.path, aside).map_err(at(&self.path))?;
+        state.file = File::options()
+            .create(true)
+            .append(true)
+            .read(true)
+            .open(&self.path)
+            .map_err(at(&self.path))?;
+        state.edge = Edge::new();
+        state.end = 0;
+        Ok(())
     }
 
     /// Bytes of entries from one index on, in order.
@@ -150,7 +214,16 @@ impl EmergencyLog {
     /// # Errors
     /// Never with a key that opened.
     pub fn checkpoint(&self) -> Result<(Checkpoint, String), StoreError> {
-        let state = self.state();
+        self.signed(&self.state())
+    }
+
+    fn mark(&self, state: &State) -> Result<(), StoreError> {
+        let (_, note) = self.signed(state)?;
+        let path = mark::path(&self.folder);
+        high_water::write(&path, &note).map_err(at(&path))
+    }
+
+    fn signed(&self, state: &State) -> Result<(Checkpoint, String), StoreError> {
         let checkpoint = Checkpoint {
             origin: self.origin().to_owned(),
             size: state.edge.size(),
@@ -175,6 +248,34 @@ fn write(state: &mut State, line: &[u8]) -> io::Result<()> {
     state.file.sync_data()
 }
 
+/// The tree over a file's lines, and what its checkpoint says is missing of it.
+fn grown(whole: &[u8], marked: &Mark) -> Result<(Edge, Option<Cut>), StoreError> {
+    let mut edge = Edge::new();
+    let mut agrees = matches!(marked, Mark::None | Mark::Of(Checkpoint { size: 0, .. }));
+    for line in lines(whole) {
+        let entry = parse_entry(line).map_err(|why| broken(&why))?;
+        if entry.seq != edge.size() {
+            return Err(broken(&format!("entry {} is missing", edge.size())));
+        }
+        push(&mut edge, line)?;
+        agrees |= matches!(marked, Mark::Of(said) if said.size == edge.size() && said.root == edge.root());
+    }
+    let found = edge.size();
+    let had = match marked {
+        Mark::Of(said) => said.size,
+        _ => found,
+    };
+    Ok((edge, (!agrees).then_some(Cut { had, found })))
+}
+
+fn push(edge: &mut Edge, line: &[u8]) -> Result<(), StoreError> {
+    edge.push(leaf_hash(line)).map_err(|why| broken(&why))
+}
+
+fn broken(why: &dyn std::fmt::Display) -> StoreError {
+    StoreError::forked(format!("the emergency log: {why}"))
+}
+
 /// The file's bytes up to the end of its last whole line.
 fn whole_lines(path: &Path) -> Result<Vec<u8>, StoreError> {
     let mut bytes = fs::read(path).map_err(at(path))?;
@@ -195,59 +296,4 @@ fn at(path: &Path) -> impl Fn(io::Error) -> StoreError + '_ {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::SecretLogSeed;
-
-    fn open(folder: &Path) -> Result<EmergencyLog, StoreError> {
-        let identity = LogIdentity {
-            origin: "vault.example/log/v/e1".to_owned(),
-            seed: SecretLogSeed::new([9; 32]),
-            node: "n1".to_owned(),
-            boot: "00000001".to_owned(),
-        };
-        EmergencyLog::open(folder, identity)
-    }
-
-    fn draft(kind: &str) -> Draft {
-        Draft {
-            kind: kind.to_owned(),
-            members: serde_json::Map::new(),
-        }
-    }
-
-    #[test]
-    fn what_was_appended_is_there_after_a_crash_and_a_torn_line_is_not() {
-        let folder = tempfile::tempdir().unwrap();
-        let log = open(folder.path()).unwrap();
-        assert_eq!(log.origin(), "vault.example/log/v/e1/emergency/n1");
-        log.append(&draft("emergency.begun"), Timestamp(1)).unwrap();
-        log.append(&draft("emergency.ended"), Timestamp(2)).unwrap();
-        let (before, note) = log.checkpoint().unwrap();
-        assert_eq!((before.size, note.lines().nth(1)), (2, Some("2")));
-        drop(log);
-        let path = folder.path().join("emergency.ndjson");
-        let mut file = File::options().append(true).open(&path).unwrap();
-        file.write_all(b"{\"torn\":").unwrap();
-        let log = open(folder.path()).unwrap();
-        assert_eq!(log.checkpoint().unwrap().0, before);
-        log.append(&draft("emergency.begun"), Timestamp(3)).unwrap();
-        assert_eq!(log.entries(1).unwrap().len(), 2);
-        assert_eq!(open(folder.path()).unwrap().size(), 3);
-    }
-
-    #[test]
-    fn a_removed_line_is_noticed() {
-        let folder = tempfile::tempdir().unwrap();
-        let log = open(folder.path()).unwrap();
-        for _ in 0..3 {
-            log.append(&draft("emergency.begun"), Timestamp(1)).unwrap();
-        }
-        let path = folder.path().join("emergency.ndjson");
-        let text = fs::read_to_string(&path).unwrap();
-        let cut: Vec<&str> = text.lines().skip(1).collect();
-        fs::write(&path, cut.join("\n") + "\n").unwrap();
-        let error = open(folder.path()).unwrap_err().to_string();
-        assert!(error.contains("entry 0 is missing"), "{error}");
-    }
-}
+mod tests;

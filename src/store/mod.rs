@@ -44,7 +44,7 @@ pub use backup::{Backup, back_up};
 pub use backup_stamp::BackupStamp;
 pub use ballast::Ballast;
 pub use commit::{Commit, Committed, Genesis, Head, Lane, LogIdentity, SecretLogSeed};
-pub use emergency::EmergencyLog;
+pub use emergency::{Cut, EmergencyLog};
 pub use error::{CommitError, Conflict, StoreError};
 pub use open::{POSTGRES, SQLITE, put_back, remembered};
 pub use proposals::Proposal;
@@ -238,6 +238,13 @@ impl Store {
     #[must_use]
     pub fn is_writable(&self) -> bool {
         self.inner.writable.load(Ordering::Acquire) && !self.inner.lost.is_cancelled()
+    }
+
+    /// Whether no other process can take this vault over while this one runs: the lock is a file of
+    /// this host. A server gives its lock to the next node as soon as this one falls silent.
+    #[must_use]
+    pub fn is_ours_alone(&self) -> bool {
+        matches!(self.inner.readers, Pool::Sqlite(_))
     }
 
     /// Writes what waits, then the high-water mark, and releases the lock. Reads and commits

@@ -86,6 +86,66 @@ fn counts(name: &str) -> bool {
 }
 
 #[test]
+fn python_and_rust_agree_on_emergency_logs_and_on_every_fault_the_log_signed_into_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("script");
+    let logs = folder.path().join("logs");
+    std::fs::create_dir_all(&script).unwrap();
+    std::fs::write(
+        script.join("verify.py"),
+        breakglass::audit::export::VERIFY_PY,
+    )
+    .unwrap();
+    let whole = SampleLog::with_emergency_logs(3);
+    let mut reports = Vec::new();
+    let mut take = |log: &SampleLog| {
+        let files = Files::of(log);
+        files.write(&logs.join(format!("{:08}", reports.len())));
+        reports.push(files.verify());
+    };
+    take(&whole);
+    // One emergency entry is missing, repeated, or another one; the main log goes on regardless.
+    let at = whole
+        .entries
+        .iter()
+        .position(|e| memchr::memmem::find(e, b"emergency.entry").is_some());
+    for fault in 0..3 {
+        let mut log = SampleLog::with_emergency_logs(3);
+        for bytes in &mut log.entries {
+            let text = String::from_utf8(bytes.clone()).unwrap();
+            let inner = "\\\"t\\\":\\\"emergency.begun\\\"";
+            let wrong = match fault {
+                0 => text.replace(inner, &inner.replace("begun", "ended")),
+                1 => text.replace("\\\"seq\\\":1,", "\\\"seq\\\":2,"),
+                _ => text.replace("/emergency/n2\",", "/emergency/n1\","),
+            };
+            *bytes = wrong.into_bytes();
+        }
+        assert_ne!(log.entries, whole.entries, "fault {fault}");
+        take(&log);
+    }
+    // Cut between the entries and their checkpoint.
+    let mut log = SampleLog::with_emergency_logs(3);
+    log.entries.truncate(at.unwrap() + 1);
+    take(&log);
+    let output = Command::new("python3")
+        .args(["-c", DRIVER])
+        .args([&script, &logs])
+        .output()
+        .expect("python3 runs");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    for ((number, report), line) in reports.iter().enumerate().zip(text.lines()) {
+        assert_eq!(ours(report), theirs(line), "{number}: {report:?}\n{line}");
+        assert_eq!(report.passed, number == 0, "{number}: {report:?}");
+    }
+    let cut: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    assert_eq!(reports[0].emergency_cuts.len(), 1);
+    assert_eq!(cut["emergency_cuts"][0], reports[0].emergency_cuts[0]);
+}
+
+#[test]
 fn python_and_rust_agree_on_random_logs_and_corruptions() {
     let rounds = std::env::var_os("BREAKGLASS_AGREEMENT_ROUNDS")
         .map_or(100, |text| text.to_str().unwrap().parse().unwrap());

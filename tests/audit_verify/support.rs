@@ -162,6 +162,28 @@ impl SampleLog {
         }
     }
 
+    /// Two nodes' emergency logs, bound in turn; the second node's lost its file in between.
+    pub fn with_emergency_logs(seed: u64) -> Self {
+        let mut log = Self::grown(seed, 20);
+        let mut one = Emergency::of("n1", 1);
+        let mut two = Emergency::of("n2", 2);
+        for node in [&one, &two] {
+            node.open(&mut log, 0);
+        }
+        for _ in 0..3 {
+            one.bind(&mut log, 2);
+            two.bind(&mut log, 1);
+            log.step();
+        }
+        let members = json!({"origin": two.origin(), "had": 3, "found": 1});
+        log.add("emergency.cut", members);
+        two = Emergency::of("n2", 2);
+        two.open(&mut log, 0);
+        two.bind(&mut log, 3);
+        log.step();
+        log
+    }
+
     pub fn grown(seed: u64, size: u64) -> Self {
         let mut log = Self::new(seed);
         while log.seq < size {
@@ -286,5 +308,55 @@ impl ExportSource for Directory {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// One node's emergency log.
+struct Emergency {
+    signer: NoteSigner,
+    edge: Edge,
+}
+
+impl Emergency {
+    fn of(node: &str, seed: u8) -> Self {
+        let origin = format!("{ORIGIN}/emergency/{node}");
+        Self {
+            signer: NoteSigner::from_seed(&origin, &[seed; 32]).unwrap(),
+            edge: Edge::new(),
+        }
+    }
+
+    fn origin(&self) -> &str {
+        self.signer.verifier_key().name()
+    }
+
+    fn open(&self, log: &mut SampleLog, size: u64) {
+        let vkey = self.signer.verifier_key().to_string();
+        let members = json!({"origin": self.origin(), "vkey": vkey, "size": size});
+        log.add("emergency.opened", members);
+    }
+
+    fn bind(&mut self, log: &mut SampleLog, entries: usize) {
+        for _ in 0..entries {
+            let seq = self.edge.size();
+            let inner = draft("emergency.begun", json!({"why": "a broken disk ä"}));
+            let inner = stamp(&inner, seq, START_MS, "n", "00c0ffee").unwrap();
+            self.edge.push(leaf_hash(&inner)).unwrap();
+            let text = String::from_utf8(inner).unwrap();
+            let members = json!({"origin": self.origin(), "entry": text});
+            log.add("emergency.entry", members);
+        }
+        let checkpoint = Checkpoint {
+            origin: self.origin().to_owned(),
+            size: self.edge.size(),
+            root: self.edge.root(),
+        };
+        let note = checkpoint.sign(&self.signer).unwrap().to_string();
+        let root = breakglass::audit::checkpoint::format_hash(&checkpoint.root);
+        log.add(
+            "emergency.bound",
+            json!({"origin": self.origin(), "size": checkpoint.size, "root": root,
+            "checkpoint": note}),
+        );
     }
 }

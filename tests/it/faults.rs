@@ -5,5 +5,6 @@ mod broken_log;
 mod calendar;
 mod clocks;
 mod databricks;
+mod emergency;
 mod lifetimes;
 mod stopping;

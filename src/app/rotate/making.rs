@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::{Hands, Saga};
 use crate::app::error::AppError;
+use crate::app::journal::Journal;
 use crate::app::secrets::{bears, into_credential, pause};
+use crate::app::successor::{KEPT_ENTRY, SealedSuccessor};
 use crate::app::{App, chance};
 use crate::databricks::{CreateOutcome, Minted, SecretRecord};
 use crate::domain::alert;
@@ -147,8 +149,10 @@ impl App {
         successor: Arc<Credential>,
     ) -> Result<(), AppError> {
         let row = post_state(post, "made", Some(successor.secret_id.clone()));
-        match self.seal_successor(&successor).await {
+        let above = saga.sealed.as_ref().map_or(0, |dealt| dealt.epoch);
+        match self.seal_successor(&successor, above).await {
             Ok(sealed) => {
+                self.keep_sealed(saga, &sealed, &successor)?;
                 let event = Event::Sealed {
                     new_secret_id: successor.secret_id.clone(),
                     epoch: sealed.manifest.epoch,
@@ -172,6 +176,30 @@ impl App {
                 Ok(())
             }
         }
+    }
+
+    /// Without the main log, what was sealed is durable beside the emergency log before its entry
+    /// is. A crash between the two leaves a file that nothing names, and a create that is
+    /// reconciled.
+    fn keep_sealed(
+        &self,
+        saga: &mut Saga,
+        sealed: &SealedSuccessor,
+        successor: &Credential,
+    ) -> Result<(), AppError> {
+        let Journal::Emergency(log) = &saga.journal else {
+            return Ok(());
+        };
+        let bytes = sealed.to_kept(successor, self.now())?;
+        let kept = log.keep(&bytes);
+        let sha256 = kept.map_err(|why| AppError::LogLost(why.to_string()))?;
+        let entry = crate::app::step::draft(
+            KEPT_ENTRY,
+            [("sha256", serde_json::Value::from(sha256.hex()))],
+        );
+        saga.journal.append(self, &[entry])?;
+        saga.sealed = Some(sealed.manifest.clone());
+        Ok(())
     }
 
     pub(super) async fn reconcile(

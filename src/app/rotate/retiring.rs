@@ -18,6 +18,9 @@ use crate::store::change::RowChange;
 
 /// How long an unlocker counts as proved (PROTOCOL §3).
 const PROVED_MS: i64 = 100 * DAY_MS;
+/// Why a rotation without the main log stops before the switch.
+pub(in crate::app) const TOO_FEW_PROOFS: &str =
+    "fewer than k custodians have opened a file lately, and no proof can be recorded now";
 /// How often a refused predecessor is asked for before it counts as dead.
 const REFUSALS: u32 = 3;
 
@@ -77,13 +80,8 @@ impl App {
         let mut told = false;
         loop {
             let waiting = self.inner.custody_changed.notified();
-            let roster = self.dealt_roster().await?;
-            let mut indexes = Vec::new();
-            for (index, person) in roster.custodians() {
-                if self.proved_lately(&person.id, &person.unlockers).await? {
-                    indexes.push(index);
-                }
-            }
+            let roster = self.dealt_roster(saga).await?;
+            let indexes = self.proved_indexes(&roster).await?;
             if indexes.len() >= usize::from(roster.k) {
                 let event = Event::Acked {
                     acked: "unlockers".to_owned(),
@@ -91,10 +89,14 @@ impl App {
                 };
                 return self.move_on(saga, event, Vec::new(), Vec::new()).await;
             }
+            if !saga.journal.is_main() {
+                // Proofs are entries of the main log: nobody can bring one now.
+                return Err(AppError::Sealed(TOO_FEW_PROOFS));
+            }
             if !told {
                 let alerts = alert::for_attempt(
                     &alert::Attempt::ProofsMissing {
-                        epoch: self.inner.store.highest_epoch(Kind::Live).await?,
+                        epoch: self.epoch_of(saga).await?,
                         have: u8::try_from(indexes.len()).unwrap_or(u8::MAX),
                         need: roster.k,
                     },
@@ -113,12 +115,17 @@ impl App {
 
     /// The roster that the successor's shares were dealt to. A later version may have added people
     /// who hold no share of it, or taken unlockers away to which it was encrypted.
-    async fn dealt_roster(&self) -> Result<Roster, AppError> {
+    async fn dealt_roster(&self, saga: &Saga) -> Result<Roster, AppError> {
         let store = &self.inner.store;
-        let newest = store.highest_epoch(Kind::Live).await?;
-        let dealt = store.epoch(Kind::Live, newest).await?;
-        let dealt = dealt.ok_or_else(|| AppError::NotFound(format!("epoch {newest}")))?;
-        let sha256 = dealt.manifest.roster_sha256;
+        let newest = self.epoch_of(saga).await?;
+        let sha256 = match &saga.sealed {
+            Some(manifest) => manifest.roster_sha256,
+            None => {
+                let dealt = store.epoch(Kind::Live, newest).await?;
+                let dealt = dealt.ok_or_else(|| AppError::NotFound(format!("epoch {newest}")))?;
+                dealt.manifest.roster_sha256
+            }
+        };
         let versions = crate::app::versions::approved(store, &self.inner.settings)
             .await?
             .versions;
@@ -126,6 +133,20 @@ impl App {
         roster.ok_or_else(|| {
             AppError::Inconsistent(format!("epoch {newest} was dealt to no approved roster"))
         })
+    }
+
+    /// Shares of a roster that are addressed to unlockers proved lately.
+    pub(in crate::app) async fn proved_indexes(
+        &self,
+        roster: &Roster,
+    ) -> Result<Vec<u8>, AppError> {
+        let mut indexes = Vec::new();
+        for (index, person) in roster.custodians() {
+            if self.proved_lately(&person.id, &person.unlockers).await? {
+                indexes.push(index);
+            }
+        }
+        Ok(indexes)
     }
 
     async fn proved_lately(
@@ -141,7 +162,13 @@ impl App {
     }
 
     pub(super) async fn switch(&self, saga: &mut Saga) -> Result<(), AppError> {
-        let epoch = self.inner.store.highest_epoch(Kind::Live).await?;
+        let epoch = self.epoch_of(saga).await?;
+        if !saga.journal.is_main() {
+            // The rows follow when the emergency log is bound; until then the file beside it is
+            // all there is of this epoch.
+            let event = Event::Switched { epoch };
+            return self.move_on(saga, event, Vec::new(), Vec::new()).await;
+        }
         let row = RowChange::SwitchEpoch {
             kind: Kind::Live,
             epoch,
@@ -195,7 +222,9 @@ impl App {
             // The value was lost with the memory of an earlier process.
             None => Proof::List,
         };
-        let rows = self.former_credentials(saga.rotation.from_epoch).await?;
+        let current = self.inner.facts.get().epoch()?.manifest.epoch;
+        let from_epoch = saga.rotation.from_epoch;
+        let rows = self.former_credentials(from_epoch, current).await?;
         let tokens_dead_at_ms = hands.tokens_dead_at_ms;
         self.move_on(
             saga,
@@ -211,8 +240,11 @@ impl App {
 
     /// Rows that erase every sealed credential since the predecessor's: also that of an epoch 1
     /// which `init`, run again, dealt anew.
-    async fn former_credentials(&self, from_epoch: u32) -> Result<Vec<RowChange>, AppError> {
-        let current = self.inner.facts.get().epoch()?.manifest.epoch;
+    pub(in crate::app) async fn former_credentials(
+        &self,
+        from_epoch: u32,
+        current: u32,
+    ) -> Result<Vec<RowChange>, AppError> {
         let mut rows = Vec::new();
         for epoch in from_epoch.max(1)..current {
             let row = self.inner.store.epoch(Kind::Live, epoch).await?;

@@ -1,14 +1,24 @@
-//! Level 4, the emergency log (PROTOCOL §11): what a node recorded while the main log could not be
+//! Level 4, the emergency logs (PROTOCOL §11): what a node recorded while the main log could not be
 //! written stands in the main log entry by entry, under a checkpoint of the node's own key.
+
+use std::collections::BTreeMap;
 
 use super::super::checkpoint::{Checkpoint, parse_hash};
 use super::super::entry::{Entry, parse_entry};
 use super::super::merkle::{Edge, leaf_hash};
 use super::super::note::VerifierKey;
 
-/// One node's emergency log as the main log tells it.
+/// The emergency logs of every node, as the main log tells them.
 #[derive(Debug, Default)]
 pub(super) struct EmergencyCheck {
+    nodes: BTreeMap<String, Node>,
+    /// Whose entries follow where an entry names nobody.
+    latest: String,
+    cuts: Vec<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Node {
     key: Option<VerifierKey>,
     edge: Edge,
     /// Entries came in that no checkpoint covers yet.
@@ -23,32 +33,65 @@ impl EmergencyCheck {
     pub(super) fn check(&mut self, entry: &Entry, main_origin: &str) -> Result<(), String> {
         match entry.kind.as_str() {
             "emergency.opened" => self.opened(entry, main_origin),
-            "emergency.entry" => self.entry(entry),
-            "emergency.bound" => self.bound(entry),
+            "emergency.entry" => self.node(entry)?.entry(entry),
+            "emergency.bound" => self.node(entry)?.bound(entry),
+            "emergency.cut" => {
+                self.cuts.push(entry.seq);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
 
+    /// A node's log begins, begins anew after a cut, or goes on under the name that a new epoch of
+    /// the main log gives it.
     fn opened(&mut self, entry: &Entry, main_origin: &str) -> Result<(), String> {
         let vkey = entry.text("vkey").ok_or("vkey is missing")?;
         let key = VerifierKey::parse(vkey).map_err(|why| why.to_string())?;
-        if !key.name().starts_with(&format!("{main_origin}/emergency/")) {
-            return Err("the emergency log has another log's name".into());
-        }
-        if self.uncovered {
+        let ours = key.name().strip_prefix(main_origin);
+        let node = ours.and_then(|rest| rest.strip_prefix("/emergency/"));
+        let node = node.ok_or("the emergency log has another log's name")?;
+        let known = self.nodes.entry(node.to_owned()).or_default();
+        if known.uncovered {
             return Err("the emergency log stands under no checkpoint".into());
         }
-        *self = Self {
-            key: Some(key),
-            ..Self::default()
-        };
+        match entry.integer("size").unwrap_or(0) {
+            0 => known.edge = Edge::new(),
+            size if u64::try_from(size) == Ok(known.edge.size()) => {}
+            _ => return Err("the emergency log does not go on where it ended".into()),
+        }
+        node.clone_into(&mut self.latest);
+        known.key = Some(key);
         Ok(())
     }
 
+    fn node(&mut self, entry: &Entry) -> Result<&mut Node, String> {
+        let name = match entry.text("origin") {
+            Some(origin) => origin.rsplit('/').next().unwrap_or_default(),
+            None => &self.latest,
+        };
+        let node = self.nodes.get_mut(name).filter(|node| {
+            let named = node.key.as_ref().map(VerifierKey::name);
+            entry
+                .text("origin")
+                .is_none_or(|origin| named == Some(origin))
+        });
+        node.ok_or_else(|| "the emergency log was never opened".to_owned())
+    }
+
+    /// Whether every entry of them stands under a checkpoint.
+    pub(super) fn is_covered(&self) -> bool {
+        self.nodes.values().all(|node| !node.uncovered)
+    }
+
+    /// Entries that say that an emergency log had lost some of its own.
+    pub(super) fn cuts(&self) -> &[u64] {
+        &self.cuts
+    }
+}
+
+impl Node {
     fn entry(&mut self, entry: &Entry) -> Result<(), String> {
-        if self.key.is_none() {
-            return Err("the emergency log was never opened".into());
-        }
         let text = entry.text("entry").ok_or("entry is missing")?;
         let inner = parse_entry(text.as_bytes()).map_err(|why| why.to_string())?;
         if inner.seq != self.edge.size() {
@@ -78,10 +121,5 @@ impl EmergencyCheck {
         }
         self.uncovered = false;
         Ok(())
-    }
-
-    /// Whether every entry of it stands under a checkpoint.
-    pub(super) fn is_covered(&self) -> bool {
-        !self.uncovered
     }
 }

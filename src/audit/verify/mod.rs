@@ -376,6 +376,7 @@ fn check_entries(report: &mut Report, source: &dyn ExportSource, head: &Checkpoi
         Ok(()) => {
             report.pass(4, head.size);
             report.open_calls = rules.open_calls();
+            report.emergency_cuts = rules.emergency_cuts();
         }
         Err(failure) => {
             report.fail(4, failure);

@@ -51,6 +51,8 @@ pub struct Report {
     pub levels: Vec<LevelReport>,
     /// `call.begin` entries without an end at the very end of the log.
     pub open_calls: Vec<u64>,
+    /// `emergency.cut` entries: a node's emergency log had lost entries when it started.
+    pub emergency_cuts: Vec<u64>,
 }
 
 const NAMES: [&str; 6] = [
@@ -103,6 +105,7 @@ impl Report {
             key_from_export,
             levels: levels.collect(),
             open_calls: Vec::new(),
+            emergency_cuts: Vec::new(),
         }
     }
 

@@ -110,6 +110,13 @@ impl RuleCheck {
         Err("the emergency log stands under no checkpoint".into())
     }
 
+    /// Entries that say that an emergency log had lost some of its own: no rule is broken, and
+    /// people must know.
+    #[must_use]
+    pub fn emergency_cuts(&self) -> Vec<u64> {
+        self.emergency.cuts().to_vec()
+    }
+
     /// Checks what only the end can tell: that the epochs lead to the log's name.
     ///
     /// # Errors

@@ -89,6 +89,11 @@ fn page(report: &Report, acts: &ActsReport) -> String {
         None,
         reason,
     ));
+    for seq in &report.emergency_cuts {
+        text.push_str(&format!(
+            "! entry {seq} says that an emergency log had lost entries: ask the operator which disk\n"
+        ));
+    }
     text.trim_end().to_owned()
 }
 

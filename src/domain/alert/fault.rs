@@ -40,6 +40,17 @@ pub enum Fault {
     EmergencyBound {
         /// How many.
         entries: usize,
+        /// The rotation was done meanwhile.
+        rotated: bool,
+    },
+    /// The emergency log's file is not what it was.
+    EmergencyCut {
+        /// Whose.
+        node: String,
+        /// Entries it had.
+        had: u64,
+        /// Entries found.
+        found: u64,
     },
     /// The first epoch lacks proofs.
     NotReady {
@@ -155,7 +166,18 @@ pub(super) fn message(fault: &Fault, roster: &Roster) -> AlertDraft {
                  is opened, and a session that is open is ended."
             ),
         ),
-        Fault::EmergencyBound { entries } => (
+        Fault::EmergencyCut { node, had, found } => (
+            "emergency.cut",
+            Severity::Alarm,
+            security_and(roster, &[Role::Custodian, Role::Operator, Role::Auditor]),
+            format!("[LOG] the emergency log of {node} was cut or changed"),
+            format!(
+                "The file held {had} entries, and {found} were found at the start. What the main \
+                 log has of it stands; what came later may be missing. Somebody changed a file \
+                 of the vault, or its disk lost some: find out which."
+            ),
+        ),
+        Fault::EmergencyBound { entries, rotated } => (
             "emergency.bound",
             Severity::Alarm,
             security_and(roster, &[Role::Custodian, Role::Operator, Role::Auditor]),
@@ -163,7 +185,12 @@ pub(super) fn message(fault: &Fault, roster: &Roster) -> AlertDraft {
             format!(
                 "An earlier run of the vault could not write its log. What it did at Databricks \
                  meanwhile was recorded in the emergency log; its {entries} entries stand in the \
-                 main log now. The rotation is owed, and custodians are asked for it."
+                 main log now. {}",
+                if *rotated {
+                    "The credential was rotated meanwhile and the old one proved dead."
+                } else {
+                    "The rotation is owed, and custodians are asked for it."
+                }
             ),
         ),
         Fault::NotReady { have, need } => (

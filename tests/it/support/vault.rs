@@ -25,7 +25,7 @@ use breakglass::domain::time::{Clock as _, Timestamp};
 use breakglass::sealed::secret::{Credential, SecretText};
 use breakglass::simulator::{self, FirstSecret, Running, SimulatorConfig};
 use breakglass::store::{
-    BackupStamp, Config, EpochRow, Genesis, LogIdentity, SecretLogSeed, Store,
+    BackupStamp, Config, EmergencyLog, EpochRow, Genesis, LogIdentity, SecretLogSeed, Store,
 };
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -64,6 +64,8 @@ pub struct TestVault {
     pub(super) folder: TempDir,
     boots: u32,
     pub people: People,
+    /// The node whose emergency log every process has from here on; none: none has one.
+    pub emergency: Option<&'static str>,
 }
 
 /// What a test may change before the vault comes to be.
@@ -132,6 +134,7 @@ impl TestVault {
             folder: tempfile::tempdir().unwrap(),
             boots: 0,
             people: People::new(),
+            emergency: None,
         };
         let mut roster = vault.first_roster();
         (plan.roster)(&mut roster);
@@ -200,12 +203,33 @@ impl TestVault {
         self.folder.path()
     }
 
-    /// Name and key of the emergency log.
-    pub fn emergency_identity(&self) -> LogIdentity {
+    /// Name and key of a node's emergency log.
+    pub fn emergency_identity(&self, node: &str) -> LogIdentity {
         LogIdentity {
             seed: SecretLogSeed::new([8; 32]),
+            node: node.to_owned(),
             ..self.identity()
         }
+    }
+
+    /// Where a node's emergency log lies.
+    pub fn emergency_folder(&self, node: &str) -> std::path::PathBuf {
+        self.folder.path().join(node)
+    }
+
+    /// The process that runs, and every later one, has this node's emergency log.
+    pub fn with_emergency_log(&mut self, node: &'static str) {
+        self.emergency = Some(node);
+        self.keep_emergency_log();
+        self.block(self.app().bind_emergency_log()).unwrap();
+    }
+
+    fn keep_emergency_log(&self) {
+        let Some(node) = self.emergency else { return };
+        let folder = self.emergency_folder(node);
+        std::fs::create_dir_all(&folder).unwrap();
+        let log = EmergencyLog::open(&folder, self.emergency_identity(node)).unwrap();
+        self.app().keep_emergency_log(log);
     }
 
     fn client(&self) -> Client {
@@ -341,6 +365,7 @@ impl TestVault {
     /// The same, where it may be refused.
     pub fn try_start(&mut self) -> Result<(), AppError> {
         self.try_open()?;
+        self.keep_emergency_log();
         self.block(self.app().recover("00"))
     }
 
@@ -466,7 +491,7 @@ impl TestVault {
     }
 
     /// Waits for something, with a bound; `stands` says how it stands when it never comes.
-    pub(super) fn wait(&self, wanted: impl Fn() -> bool, stands: impl Fn() -> String) {
+    pub fn wait(&self, wanted: impl Fn() -> bool, stands: impl Fn() -> String) {
         let end = Instant::now() + PATIENCE;
         while !wanted() {
             assert!(
