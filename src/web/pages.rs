@@ -6,6 +6,7 @@
 
 mod answer;
 mod ask;
+mod asked;
 mod board;
 mod custodians;
 mod dead_end;

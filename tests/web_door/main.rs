@@ -5,6 +5,8 @@
 mod alerts;
 mod custodian_page;
 mod documented;
+mod ends;
+mod headers;
 mod log;
 mod logins;
 mod pages;

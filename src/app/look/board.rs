@@ -1,7 +1,7 @@
 //! What the board shows: where the vault stands, whether it is fit for the night, what waits.
 
 use super::readiness::Readiness;
-use crate::api::{IncidentView, ReviewSummary};
+use crate::api::{ChannelState, IncidentView, ReviewSummary};
 use crate::app::App;
 use crate::app::error::AppError;
 use crate::app::step::ROTATION_OWED;
@@ -29,6 +29,8 @@ pub struct Board {
     pub log_size: u64,
     /// When the last incident began, if there was one.
     pub last_incident: Option<(String, Timestamp)>,
+    /// Each alert channel with its last test.
+    pub channels: Vec<ChannelState>,
 }
 
 impl App {
@@ -60,6 +62,7 @@ impl App {
             readiness,
             rotation_owed_since: owed.and_then(|ms| ms.parse().ok()).map(Timestamp),
             log_size: health.log_size,
+            channels: self.channel_list().await?.channels,
             last_incident: newest.map(|(i, _)| (i.id.to_string(), i.terms.asked_ms)),
         })
     }

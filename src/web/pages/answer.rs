@@ -12,6 +12,7 @@ use super::{PageResult, dead_end, parts};
 use crate::api::IncidentView;
 use crate::app::App;
 use crate::app::look::Viewer;
+use crate::domain::ids::IncidentId;
 use crate::domain::roster::Role;
 use crate::web::read::Named;
 use crate::web::words::answer as words;
@@ -27,7 +28,7 @@ pub(super) async fn release(
         .await
         .map_err(|e| dead_end::of_error(&e, Some(&viewer)))?;
     let now = app.now();
-    let body = html! { div data-part="release" { (release_body(&view, &viewer)) } };
+    let body = html! { div data-part="release" { (release_body(&app, &view, &viewer)) } };
     Ok(Page::new(words::RELEASE, body)
         .seen_by(&viewer, Here::Share)
         .live(format!("/i/{id}/live"), now)
@@ -53,7 +54,7 @@ fn nothing_to_release(view: &IncidentView, viewer: &Viewer) -> Option<[&'static 
     }
 }
 
-fn release_body(view: &IncidentView, viewer: &Viewer) -> Markup {
+fn release_body(app: &App, view: &IncidentView, viewer: &Viewer) -> Markup {
     let id = &view.id;
     if let Some([happened, released, now]) = nothing_to_release(view, viewer) {
         return html! {
@@ -75,7 +76,7 @@ fn release_body(view: &IncidentView, viewer: &Viewer) -> Markup {
             summary { (words::WITH_COMMAND) }
             (parts::command("approve", &format!("breakglass approve {id}")))
         }
-        details { summary { (words::LOOKS_DIFFERENT) } p { (words::LOOKS_DIFFERENT_DO) } }
+        details { summary { (words::LOOKS_DIFFERENT) } p { (words::LOOKS_DIFFERENT_DO) } (security(app)) }
         p { a href=(format!("/i/{id}")) { (words::ALL_FACTS) } }
     }
 }
@@ -100,7 +101,7 @@ pub(super) async fn refuse(
             (parts::command(&format!("refuse-{number}"),
                 &format!("breakglass refuse {id} --reason {}", parts::quoted(reason))))
         }
-        div .box.warn { p { (words::ATTACKER) } }
+        div .box.warn { p { (words::ATTACKER) } (security(&app)) }
         p { a href=(format!("/i/{id}/release")) { (words::BACK) } }
     };
     Ok(Page::new(words::REFUSE, body)
@@ -114,41 +115,115 @@ pub(super) async fn stop(
     Seen(viewer, _): Seen,
     Named(id): Named,
 ) -> PageResult {
+    let asked = Ending {
+        act: "stop",
+        title: words::STOP,
+        question: words::STOP_QUESTION,
+        means: words::STOP_MEANS,
+        button: words::STOP_PASSKEY,
+        who: words::STOP_WHO,
+        nothing: words::NOT_OPEN,
+        open: |view| stoppable(view),
+        may: may_stop,
+    };
+    ending(&app, &viewer, &id, &asked).await
+}
+
+/// Veto it?
+pub(super) async fn veto(
+    State(app): State<App>,
+    Seen(viewer, _): Seen,
+    Named(id): Named,
+) -> PageResult {
+    let asked = Ending {
+        act: "veto",
+        title: words::VETO,
+        question: words::VETO_QUESTION,
+        means: words::VETO_MEANS,
+        button: words::VETO_PASSKEY,
+        who: words::VETO_WHO,
+        nothing: words::NOTHING_TO_VETO,
+        open: |view| vetoable(view),
+        may: may_veto,
+    };
+    ending(&app, &viewer, &id, &asked).await
+}
+
+/// One of the two ways to end it for everybody, with its words.
+struct Ending {
+    act: &'static str,
+    title: &'static str,
+    question: &'static str,
+    means: &'static str,
+    button: &'static str,
+    who: &'static str,
+    nothing: &'static str,
+    open: fn(&IncidentView) -> bool,
+    may: fn(&IncidentView, &Viewer) -> bool,
+}
+
+async fn ending(app: &App, viewer: &Viewer, id: &IncidentId, asked: &Ending) -> PageResult {
     let view = app
-        .show(&id)
+        .show(id)
         .await
-        .map_err(|e| dead_end::of_error(&e, Some(&viewer)))?;
-    let mine = view.requester == viewer.person.as_str();
-    let may = mine
-        || [Role::Custodian, Role::Auditor, Role::Security]
-            .iter()
-            .any(|role| viewer.is(*role));
-    let command = format!(
-        "breakglass stop {id} --reason {}",
-        parts::quoted(words::STOP_REASON)
-    );
+        .map_err(|e| dead_end::of_error(&e, Some(viewer)))?;
+    let reason = parts::quoted(words::STOP_REASON);
+    let command = format!("breakglass {} {id} --reason {reason}", asked.act);
     let body = html! {
-        h1 { (words::STOP_QUESTION) }
-        (short(&view, &viewer))
-        @if view.phase == "open" {
-            p { (words::STOP_MEANS) }
-            @if may {
-                (parts::by_passkey("stop", &view.id, &viewer, (words::STOP_PASSKEY, "stop"), &html! {
-                    label for="reason" { (words::STOP_WHY) }
-                    input #reason type="text" name="reason" maxlength="300" value=(words::STOP_REASON);
-                }))
-                h2 { (words::WITH_COMMAND) }
-                (parts::command("stop", &command))
-            } @else {
-                p { (words::STOP_WHO) }
-            }
+        h1 { (asked.question) }
+        (short(&view, viewer))
+        @if !(asked.open)(&view) {
+            div .box { p { (asked.nothing) } }
+        } @else if (asked.may)(&view, viewer) {
+            p { (asked.means) }
+            (parts::by_passkey(asked.act, &view.id, viewer, (asked.button, "stop"), &html! {
+                label for="reason" { (words::STOP_WHY) }
+                input #reason type="text" name="reason" maxlength="300" value=(words::STOP_REASON);
+            }))
+            h2 { (words::WITH_COMMAND) }
+            (parts::command(asked.act, &command))
         } @else {
-            div .box { p { (words::NOT_OPEN) } }
+            p { (asked.who) }
+            (security(app))
         }
         p { a href=(format!("/i/{id}")) { (words::to_incident(&view.id)) } }
     };
-    Ok(Page::new(words::STOP, body)
-        .seen_by(&viewer, Here::Incidents)
-        .signing(&viewer)
+    Ok(Page::new(asked.title, body)
+        .seen_by(viewer, Here::Incidents)
+        .signing(viewer)
         .into_response())
+}
+
+/// A session that a stop ends: open, or about to be (PROTOCOL §6).
+fn stoppable(view: &IncidentView) -> bool {
+    matches!(view.phase.as_str(), "opening" | "open") && view.purpose != "rotate"
+}
+
+fn vetoable(view: &IncidentView) -> bool {
+    let before = ["waiting", "collecting", "cooling", "opening"];
+    before.contains(&view.phase.as_str())
+}
+
+/// Responder, custodians, auditors and security may stop it (PROTOCOL §6).
+pub(super) fn may_stop(view: &IncidentView, viewer: &Viewer) -> bool {
+    let roles = [Role::Custodian, Role::Auditor, Role::Security];
+    let may = view.requester == viewer.person.as_str() || roles.iter().any(|r| viewer.is(*r));
+    may && stoppable(view)
+}
+
+/// Security may veto it, before a session is open.
+pub(super) fn may_veto(view: &IncidentView, viewer: &Viewer) -> bool {
+    viewer.is(Role::Security) && vetoable(view)
+}
+
+/// Whom to call, and where.
+fn security(app: &App) -> Markup {
+    let roster = app.roster();
+    let people = roster.people.iter().filter(|p| p.is(Role::Security));
+    let people: Vec<String> = people
+        .map(|p| words::reach(&p.name, p.contacts.pager.as_deref()))
+        .collect();
+    html! {
+        @if !people.is_empty() { p { strong { (words::SECURITY) } " " (people.join("; ")) } }
+    }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use axum::extract::{Form, Query, State};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use maud::{Markup, html};
 
@@ -31,6 +31,10 @@ pub(super) async fn page(
     let policy = app.policy();
     let answers = answers(&policy, &typed);
     let body = step(&policy, &answers, &typed, &[], &viewer);
+    // Behind another door nobody is asked.
+    if matches!(policy.walk(&answers), Some(Leaf::Door(_))) {
+        return Ok(sent(&viewer, body, StatusCode::OK));
+    }
     shown(&app, &viewer, &body, StatusCode::OK).await
 }
 
@@ -60,12 +64,16 @@ pub(super) async fn opening(
 
 async fn shown(app: &App, viewer: &Viewer, body: &Markup, status: StatusCode) -> PageResult {
     let body = html! { (body) (who_is_asked(app, viewer).await?) };
-    Ok(Page::new(words::TITLE, body)
+    Ok(sent(viewer, body, status))
+}
+
+fn sent(viewer: &Viewer, body: Markup, status: StatusCode) -> Response {
+    Page::new(words::TITLE, body)
         .seen_by(viewer, Here::Ask)
         .signing(viewer)
         .status(status)
         .error(status != StatusCode::OK)
-        .into_response())
+        .into_response()
 }
 
 /// Only answers to questions of the tree, and only yes or no.
@@ -181,7 +189,7 @@ fn touch(case: &UseCase, answers: &Answers, viewer: &Viewer) -> Markup {
                 div .actions {
                     button type="button" data-sign data-busy=(parts_words::TOUCH) { (words::TOUCH) }
                 }
-                p .hint { (words::TOUCH_KEY) }
+                p .hint.no-claim { (words::TOUCH_KEY) }
             }
         }
     }

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 
+use super::answer::{may_stop, may_veto};
 use super::frame::{Here, Page};
 use super::gate::Seen;
 use super::{PageResult, live, parts, when};
@@ -13,13 +14,13 @@ use crate::app::look::{Board, Readiness, Viewer};
 use crate::domain::roster::Role;
 use crate::domain::time::Timestamp;
 use crate::web::words::board as words;
-use crate::web::words::incident::phase_word;
+use crate::web::words::incident::{self as incident_words, phase_word};
 
 /// The board.
 pub(super) async fn page(State(app): State<App>, Seen(viewer, _): Seen) -> PageResult {
     let board = app.board().await?;
     let body = html! {
-        div data-part="board" { (body(&board, &viewer)) }
+        div data-part="board" { (body(&app, &board, &viewer)) }
     };
     Ok(Page::new(words::TITLE, body)
         .seen_by(&viewer, Here::Board)
@@ -32,17 +33,17 @@ pub(super) async fn events(State(app): State<App>, Seen(..): Seen) -> Response {
     live::whole_vault(&app)
 }
 
-fn body(board: &Board, viewer: &Viewer) -> Markup {
+fn body(app: &App, board: &Board, viewer: &Viewer) -> Markup {
     html! {
         h1 .phase data-say=(words::phase(&board.vault_phase)) {
             (words::phase(&board.vault_phase))
-            @if let Some(first) = board.live.first() { small { (standing(first, board.now)) } }
+            @if let Some(first) = board.live.first() { small { (first.id) ": " (standing(first, board.now)) } }
             @else { small { (words::AT_REST) } }
         }
         (alarms(board, viewer))
         @if !board.live.is_empty() {
             h2 { (words::NOW) }
-            ul .cards { @for view in &board.live { (incident(view, board.now, viewer)) } }
+            ul .cards { @for view in &board.live { (incident(app, view, board.now, viewer)) } }
         }
         @if viewer.is(Role::Responder) && board.live.is_empty() {
             p .actions { a .button.stop href="/ask" { (words::ASK) } }
@@ -55,7 +56,26 @@ fn body(board: &Board, viewer: &Viewer) -> Markup {
                     a href=(format!("/i/{id}")) { (id) } ", " (when::ago(*at, board.now))
                 }))
             }
+            (parts::fact(words::REVIEWS, &html! { a href="/reviews" {
+                @if board.reviews.is_empty() { (words::NO_REVIEW_WAITS) }
+                @else { (words::reviews_wait(board.reviews.len())) }
+            } }))
+            (parts::fact(words::ALERT_TEST, &tested(board)))
             (parts::fact(words::LOG, &html! { a href="/log" { (words::entries(board.log_size)) } }))
+        }
+    }
+}
+
+/// When every channel had shown that it reaches people.
+fn tested(board: &Board) -> Markup {
+    let oldest = board.channels.iter().min_by_key(|c| c.tested_at_ms);
+    let read = board.channels.iter().all(|c| c.confirmed_at_ms.is_some());
+    html! {
+        @match oldest.and_then(|c| c.tested_at_ms.map(|at| (c, at))) {
+            Some((channel, at)) => {
+                (words::alert_test(&channel.name, &when::ago(Timestamp(at), board.now), read))
+            }
+            None => { (words::NEVER_TESTED) }
         }
     }
 }
@@ -63,7 +83,6 @@ fn body(board: &Board, viewer: &Viewer) -> Markup {
 /// Shares in, time left: the second line under the big word.
 fn standing(view: &IncidentView, now: Timestamp) -> Markup {
     html! {
-        (view.id) ": "
         @match (&view.session, view.phase.as_str()) {
             (Some(session), _) => { (when::until(Timestamp(session.exp_ms), now)) }
             (None, "collecting" | "cooling") => {
@@ -114,7 +133,7 @@ fn review_box(review: &ReviewSummary, now: Timestamp, viewer: &Viewer) -> Markup
     }
 }
 
-fn incident(view: &IncidentView, now: Timestamp, viewer: &Viewer) -> Markup {
+fn incident(app: &App, view: &IncidentView, now: Timestamp, viewer: &Viewer) -> Markup {
     let path = format!("/i/{}", view.id);
     let mine = view
         .custodians
@@ -128,6 +147,15 @@ fn incident(view: &IncidentView, now: Timestamp, viewer: &Viewer) -> Markup {
             p { (words::asked_by(&view.requester_name)) ": " (standing(view, now)) }
             @if asked && view.shares_in < view.needed {
                 p { a .button href=(format!("{path}/release")) { (words::RELEASE) } }
+            }
+            @if view.phase == "open" && let Some(text) = &app.policy().access_details {
+                p { strong { (incident_words::ACCESS_DETAILS) } } p .lines { (text) }
+            }
+            @if may_stop(view, viewer) {
+                p { a .button.stop href=(format!("{path}/stop")) { (incident_words::TO_STOP) } }
+            }
+            @if may_veto(view, viewer) {
+                p { a .button.stop href=(format!("{path}/veto")) { (incident_words::TO_VETO) } }
             }
         }
     }

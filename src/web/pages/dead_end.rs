@@ -6,6 +6,7 @@ use hyper::StatusCode;
 use maud::{Markup, html};
 
 use super::frame::{Here, Page};
+use super::parts::with_commands;
 use crate::app::AppError;
 use crate::app::look::Viewer;
 use crate::web::problem::Problem;
@@ -88,9 +89,9 @@ pub(in crate::web) fn three_parts(
     html! {
         h1 { (title) }
         div .box.bad role="alert" tabindex="-1" data-focus {
-            p { (happened) }
+            p { (with_commands(happened)) }
             p { strong { (released) } }
-            p { (now) }
+            p { (with_commands(now)) }
         }
         p { a .button href="/" { (words::TO_BOARD) } }
     }

@@ -5,6 +5,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use super::answer::{may_stop, may_veto};
+use super::asked::asked;
 use super::facts::{facts, terms_of};
 use super::frame::{Here, Page};
 use super::gate::Seen;
@@ -77,8 +79,8 @@ fn shown(
 ) -> Response {
     let now = app.now();
     let body = html! {
-        div data-part="standing" { (standing(view, now)) }
-        div data-part="actions" { (actions(view, viewer)) }
+        div data-part="standing" { (standing(view, viewer, now)) (asked(view)) }
+        div data-part="actions" { (details(app, view)) (actions(view, viewer)) }
         div data-part="custodians" { (custodians(view, viewer, now)) }
         h2 { (words::WHAT) }
         (facts(view, viewer))
@@ -95,7 +97,7 @@ fn shown(
 }
 
 /// The big line: phase, shares, time.
-fn standing(view: &IncidentView, now: Timestamp) -> Markup {
+fn standing(view: &IncidentView, viewer: &Viewer, now: Timestamp) -> Markup {
     let said = words::said(&view.phase, view.shares_in, view.needed);
     html! {
         p .hint { (words::kind(&view.purpose)) " " (view.id) }
@@ -110,16 +112,25 @@ fn standing(view: &IncidentView, now: Timestamp) -> Markup {
             div .box.bad { p { strong { (words::ROTATION_OWED) } } p { (words::ROTATION_OWED_NOW) } }
         }
         @if let Some(end) = words::end_of(&view.phase) { div .box { p { (end) } } }
-        @if let Some(at) = view.fully_safe_at_ms { (safe(at, now)) }
+        @if let Some(at) = view.fully_safe_at_ms { (safe(Timestamp(at), viewer, now)) }
     }
 }
 
 fn second_line(view: &IncidentView, now: Timestamp) -> Markup {
     let lapses = terms_of(view).map(|terms| terms.expires_ms);
+    let waits = view.asked.waits_until_ms.map(Timestamp);
     html! {
         @match (view.phase.as_str(), &view.session) {
+            ("waiting", _) => {
+                (words::asked_by(&view.requester_name))
+                @if let Some(at) = waits { " · " (words::OPENS_IN) " " (when::until(at, now)) }
+            }
+            ("cooling", _) => {
+                (words::shares_in(view.shares_in, view.needed))
+                @if let Some(at) = waits { " · " (words::VETO_UNTIL) " " (when::until(at, now)) }
+            }
             ("open", Some(session)) => { (when::until(Timestamp(session.exp_ms), now)) }
-            ("collecting" | "cooling", _) => {
+            ("collecting", _) => {
                 (words::shares_in(view.shares_in, view.needed))
                 @if let Some(at) = lapses { " · " (words::LAPSES) " " (when::until(at, now)) }
             }
@@ -131,10 +142,13 @@ fn second_line(view: &IncidentView, now: Timestamp) -> Markup {
     }
 }
 
-fn safe(at: i64, now: Timestamp) -> Markup {
+fn safe(at: Timestamp, viewer: &Viewer, now: Timestamp) -> Markup {
     html! {
-        @if now.0 < at {
-            div .box.warn { p { (words::SAFE_AT) " " (when::until(Timestamp(at), now)) } }
+        @if now < at {
+            div .box.warn {
+                p { strong { (words::SAFE_AT) " " (when::both(at, &viewer.time_zone)) } " (" (when::until(at, now)) ")" }
+                p { (words::SAFE_THEN) }
+            }
         } @else {
             div .box.good { p { (words::SAFE) } }
         }
@@ -162,6 +176,11 @@ fn actions(view: &IncidentView, viewer: &Viewer) -> Markup {
             p { (words::YOURS_IS_IN) }
             (parts::command("withdraw", &format!("breakglass withdraw {id}")))
         }
+        @if mine && view.phase == "waiting" {
+            p { (words::TAKE_BACK) }
+            (parts::command("take-back", &format!("breakglass withdraw {id}")))
+            (parts::by_passkey("withdraw", id, viewer, (words::WITHDRAW, "quiet"), &html! {}))
+        }
         @if mine && collecting {
             h2 { (words::PHRASE) }
             @if viewer.passkey {
@@ -182,8 +201,27 @@ fn actions(view: &IncidentView, viewer: &Viewer) -> Markup {
             (parts::command("close", &format!("breakglass close {id}")))
             (parts::by_passkey("close", id, viewer, (words::CLOSE, "quiet"), &html! {}))
         }
-        @if view.phase == "open" {
-            div .actions { a .button.stop href=(format!("/i/{id}/stop")) { (words::TO_STOP) } }
+        (ends(view, viewer))
+    }
+}
+
+/// Who may end it for everybody: the session, or the asking.
+fn ends(view: &IncidentView, viewer: &Viewer) -> Markup {
+    html! {
+        @if may_stop(view, viewer) {
+            div .actions { a .button.stop href=(format!("/i/{}/stop", view.id)) { (words::TO_STOP) } }
+        }
+        @if may_veto(view, viewer) {
+            div .actions { a .button.stop href=(format!("/i/{}/veto", view.id)) { (words::TO_VETO) } }
+        }
+    }
+}
+
+/// What the policy says to whoever works now: where the machines are, whom to call.
+fn details(app: &App, view: &IncidentView) -> Markup {
+    html! {
+        @if view.phase == "open" && let Some(text) = &app.policy().access_details {
+            div .box { p { strong { (words::ACCESS_DETAILS) } } p .lines { (text) } }
         }
     }
 }

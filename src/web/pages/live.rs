@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
+use hyper::header::CACHE_CONTROL;
 
 use crate::app::App;
 use crate::app::look::MAX_WAIT;
@@ -70,7 +71,7 @@ fn changed() -> Event {
 fn answer(told: impl stream::Stream<Item = Event> + Send + 'static) -> Response {
     use futures_util::StreamExt as _;
     let events = told.map(Ok::<_, Infallible>);
-    Sse::new(events)
-        .keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
-        .into_response()
+    let events = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
+    // As everything else: `no-cache`, which events bring, would let a browser keep them.
+    ([(CACHE_CONTROL, "no-store")], events).into_response()
 }

@@ -18,6 +18,7 @@ use crate::audit::checkpoint::{Checkpoint, parse_hash};
 use crate::audit::merkle::{Hash, leaf_hash};
 use crate::audit::merkle_proof::{verify_consistency, verify_inclusion};
 use crate::audit::note::VerifierKey;
+use crate::domain::time::Timestamp;
 use crate::web::words::log as words;
 
 /// The filter as it is typed.
@@ -254,7 +255,7 @@ pub(super) async fn entry(
         .map_err(|e| dead_end::of_error(&e, Some(&viewer)))?;
     let body = html! {
         h1 { (words::entry(seq)) }
-        (text(&proof))
+        (text(&proof, &viewer))
         (inclusion(&app, &proof))
         p .actions {
             @if seq > 0 { a .button.quiet href=(format!("/log/{}", seq - 1)) { (words::BEFORE) } }
@@ -267,10 +268,16 @@ pub(super) async fn entry(
         .into_response())
 }
 
-fn text(proof: &EntryProof) -> Markup {
+fn text(proof: &EntryProof, viewer: &Viewer) -> Markup {
     let value: Option<serde_json::Value> = serde_json::from_str(&proof.entry).ok();
+    let head = value.as_ref().and_then(|value| {
+        let at = Timestamp(value.get("ts")?.as_i64()?);
+        let kind = value.get("t")?.as_str()?.to_owned();
+        Some(html! { strong .mono { (kind) } ", " (when::both(at, &viewer.time_zone)) })
+    });
     let pretty = value.and_then(|value| serde_json::to_string_pretty(&value).ok());
     html! {
+        @if let Some(head) = head { p { (head) } }
         pre tabindex="0" role="group" aria-label=(words::ENTRY) { (pretty.unwrap_or_else(|| proof.entry.clone())) }
         details {
             summary { (words::EXACT) }

@@ -40,6 +40,15 @@ pub(super) fn by_passkey(
     }
 }
 
+/// A sentence of the vault in which commands stand between backticks.
+pub(super) fn with_commands(text: &str) -> Markup {
+    html! {
+        @for (place, part) in text.split('`').enumerate() {
+            @if place % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
+}
+
 /// One fact and what it is.
 pub(super) fn fact(name: &str, value: &Markup) -> Markup {
     html! { div { dt { (name) } dd { (value) } } }
@@ -58,6 +67,12 @@ pub(super) fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_between_backticks_is_shown_as_one_and_stays_text() {
+        let shown = with_commands("see `status <x>` first").into_string();
+        assert_eq!(shown, "see <code>status &lt;x&gt;</code> first");
+    }
 
     #[test]
     fn a_shell_gets_one_word_whatever_was_typed() {

@@ -100,6 +100,7 @@ pub(super) async fn list(State(app): State<App>, Seen(viewer, _): Seen) -> PageR
             }
         } }
         h2 { (words::PAST) }
+        @if !past.iter().any(|v| v.phase == "reviewed") { p { (words::NONE_SIGNED) } }
         ul .list { @for view in past.iter().filter(|v| v.phase == "reviewed") {
             li { a href=(format!("/reviews/{}", view.id)) { (view.id) } ", " (words::asked_by(&view.requester_name)) }
         } }
@@ -204,6 +205,7 @@ fn shown(desk: &Desk, viewer: &Viewer) -> Response {
             }
         }
         (outcome(desk, viewer))
+        (signed(desk, viewer))
         (facts(&desk.view, viewer))
         (story::pictures(&desk.story, viewer))
         (story::tables(&desk.story, viewer))
@@ -229,6 +231,23 @@ fn outcome(desk: &Desk, viewer: &Viewer) -> Markup {
             p { (words::DUE) " " (when::both(Timestamp(due), &viewer.time_zone)) }
         }
         @if desk.story.cut { div .box.warn { p { (words::CUT) } } }
+    }
+}
+
+/// Who signed it, when, and what for.
+fn signed(desk: &Desk, viewer: &Viewer) -> Markup {
+    let moments = desk.story.moments.iter();
+    let found = moments.filter(|m| m.kind == "review.signed").last();
+    html! {
+        @if let Some(moment) = found {
+            div .box.good {
+                p {
+                    "✓ " (words::VERDICT_WAS) " " (moment.who) ", " (when::both(moment.at, &viewer.time_zone))
+                    ": " strong { (words::verdict(&moment.detail)) }
+                }
+                p { a href=(format!("/log/{}", moment.seq)) { (words::in_log(moment.seq)) } }
+            }
+        }
     }
 }
 

@@ -71,6 +71,7 @@ pub fn table(app: &App) -> Vec<Route> {
     table.page("/i/{id}/release", answer::release);
     table.page("/i/{id}/refuse", answer::refuse);
     table.page("/i/{id}/stop", answer::stop);
+    table.page("/i/{id}/veto", answer::veto);
 
     table.page("/share", share::page);
     table.page("/enrol", share::enrol);

@@ -118,6 +118,7 @@ fn lost() -> Markup {
     html! {
         h2 { (words::LOST) }
         p { (words::LOST_NOW) }
+        (parts::command("lost", "breakglass report-lost --stolen --reason 'bag taken at the airport'"))
     }
 }
 

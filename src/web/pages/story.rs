@@ -117,7 +117,7 @@ fn calls(name: &str, calls: &[&Call], viewer: &Viewer) -> Markup {
                     tr {
                         td { (when::in_table(call.at, &viewer.time_zone)) }
                         td { (call.class) }
-                        td { code { (call.method) " " (call.route) } }
+                        td { (call_words(&call.method, &call.route)) }
                         td { (came_of_it(call)) }
                         td { a href=(format!("/log/{}", call.seq)) { (call.seq) } }
                     }
@@ -125,6 +125,14 @@ fn calls(name: &str, calls: &[&Call], viewer: &Viewer) -> Markup {
             }
         },
     )
+}
+
+/// Method and route; what fits no route is logged without its path.
+fn call_words(method: &str, route: &str) -> Markup {
+    html! {
+        code { (method) @if route != "-" { " " (route) } }
+        @if route == "-" { " " (words::NO_ROUTE) }
+    }
 }
 
 fn came_of_it(call: &Call) -> String {
@@ -158,7 +166,7 @@ fn groups(story: &Story) -> Markup {
                 tbody { @for ((group, class, method, route), count) in groups.iter().rev() {
                     tr {
                         td { (class) @if *group == Group::Denied { " (" (words::REFUSED_HERE) ")" } }
-                        td { code { (method) " " (route) } }
+                        td { (call_words(method, route)) }
                         td .number { (count) }
                     }
                 } }

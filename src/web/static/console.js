@@ -34,12 +34,14 @@
   });
 
   // Counting down. The server's clock decides; the difference to ours is measured once.
-  const MINUTES_SAID = [10, 5, 1];
+  const MINUTES_SAID = [10, 5, 1], COUNTED_MS = 120 * 60_000;
   const serverNow = Number(document.body.dataset.now) || Date.now();
   const apart = serverNow - Date.now();
   const count = () => {
     for (const span of document.querySelectorAll("[data-until]")) {
       const left = Number(span.dataset.until) - (Date.now() + apart);
+      // Hours and days stay as the server wrote them.
+      if (left > COUNTED_MS) continue;
       const seconds = Math.max(0, Math.floor(left / 1000));
       const text = left <= 0 ? span.dataset.over
         : `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")} ${span.dataset.left}`;

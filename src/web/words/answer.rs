@@ -33,6 +33,14 @@ pub(in crate::web) const STOP_WHO: &str =
     "The responder, custodians, auditors and security can stop it. Call one of them.";
 pub(in crate::web) const NOT_OPEN: &str =
     "No session is open here. Nothing is released by this incident now. There is nothing to stop.";
+pub(in crate::web) const VETO: &str = "Veto it";
+pub(in crate::web) const VETO_QUESTION: &str = "Veto it?";
+pub(in crate::web) const VETO_MEANS: &str = "The incident ends, and shares that came in are worth nothing. Nobody is let in. Whoever still needs access asks again.";
+pub(in crate::web) const VETO_PASSKEY: &str = "Veto it now";
+pub(in crate::web) const VETO_WHO: &str =
+    "Only a security person can veto it, before a session is open. Call one of them.";
+pub(in crate::web) const NOTHING_TO_VETO: &str = "It is not asked for any more, or a session is open: that is stopped, not vetoed. Nothing was changed by you.";
+pub(in crate::web) const SECURITY: &str = "Security:";
 
 // Dead ends: what happened, whether anything was released, what to do now.
 pub(in crate::web) const NO_SHARE: [&str; 3] = [
@@ -70,6 +78,13 @@ pub(in crate::web) const NOT_NEEDED: [&str; 3] = [
     "Your share was not released.",
     "Nothing for you to do. Good night.",
 ];
+
+pub(in crate::web) fn reach(name: &str, pager: Option<&str>) -> String {
+    match pager {
+        Some(pager) => format!("{name}, {pager}"),
+        None => name.to_owned(),
+    }
+}
 
 pub(in crate::web) fn shares_in(shares: u8, needed: u8) -> String {
     format!("{shares} of {needed} shares are in")

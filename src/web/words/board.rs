@@ -12,6 +12,10 @@ pub(in crate::web) const LAST_INCIDENT: &str = "Last incident";
 pub(in crate::web) const LOG: &str = "Log";
 pub(in crate::web) const SHARES: &str = "Shares proved";
 pub(in crate::web) const EPOCH: &str = "Epoch";
+pub(in crate::web) const ALERT_TEST: &str = "Alerts tested";
+pub(in crate::web) const NEVER_TESTED: &str = "never: run breakglass alert test";
+pub(in crate::web) const REVIEWS: &str = "Reviews";
+pub(in crate::web) const NO_REVIEW_WAITS: &str = "none waits";
 pub(in crate::web) const SECRET: &str = "Sealed Databricks secret";
 pub(in crate::web) const BROKEN: &str =
     "The vault's store does not answer. Nothing can be opened now. Call the operator.";
@@ -63,6 +67,22 @@ pub(in crate::web) fn review(incident: &str, overdue: bool) -> String {
         format!("The review of {incident} is overdue since")
     } else {
         format!("The review of {incident} is due by")
+    }
+}
+
+pub(in crate::web) fn reviews_wait(waiting: usize) -> String {
+    match waiting {
+        1 => "1 waits".to_owned(),
+        _ => format!("{waiting} wait"),
+    }
+}
+
+/// Of every channel: the one whose test was longest ago.
+pub(in crate::web) fn alert_test(channel: &str, ago: &str, read: bool) -> String {
+    if read {
+        format!("{ago} ({channel} longest ago); somebody read each")
+    } else {
+        format!("{ago} ({channel} longest ago); not every code was typed back")
     }
 }
 

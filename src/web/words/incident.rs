@@ -7,7 +7,13 @@ pub(in crate::web) const NOT_SAFE_YET: &str = "Not safe yet.";
 pub(in crate::web) const NOT_SAFE_YET_NOW: &str = "The session is over, but the old Databricks secret is not proved dead. The vault goes on by itself and keeps telling people.";
 pub(in crate::web) const ROTATION_OWED: &str = "A rotation is owed.";
 pub(in crate::web) const ROTATION_OWED_NOW: &str = "The credential left memory before it was replaced. Custodians must come again: breakglass approve.";
-pub(in crate::web) const SAFE_AT: &str = "Access tokens that Databricks gave out may live on:";
+pub(in crate::web) const SAFE_AT: &str = "Fully safe at";
+pub(in crate::web) const SAFE_THEN: &str =
+    "The old secret is gone; access tokens that Databricks gave out before may live until then.";
+pub(in crate::web) const OPENS_IN: &str = "shares can be given in:";
+pub(in crate::web) const VETO_UNTIL: &str = "it can be vetoed:";
+pub(in crate::web) const TO_VETO: &str = "Veto it";
+pub(in crate::web) const ACCESS_DETAILS: &str = "How to get in";
 pub(in crate::web) const SAFE: &str =
     "Fully safe: the old secret is refused and every token has expired.";
 pub(in crate::web) const TO_RELEASE: &str = "Look at it and release your share";
@@ -53,7 +59,7 @@ pub(in crate::web) const NOTE_FAILED_NOW: &str =
 
 // The list.
 pub(in crate::web) const LIST: &str = "Incidents";
-pub(in crate::web) const NONE: &str = "There has been no incident.";
+pub(in crate::web) const NONE: &str = "There has been no incident. When somebody asks for access, it stands here with everything that followed.";
 pub(in crate::web) const INCIDENT: &str = "Incident";
 pub(in crate::web) const ASKED_UTC: &str = "Asked (UTC)";
 pub(in crate::web) const BY: &str = "By";
@@ -168,7 +174,10 @@ pub(in crate::web) const OLDER: &str = "Older incidents";
 pub(in crate::web) const NEWER: &str = "Newer incidents";
 
 pub(in crate::web) fn list_caption(from: usize, to: usize, all: usize) -> String {
-    format!(
-        "{from} to {to} of the newest {all}; times in UTC. ≥ means that the calls were not all counted."
-    )
+    let which = if to - from + 1 == all {
+        format!("{all} in all, newest first")
+    } else {
+        format!("{from} to {to} of the newest {all}")
+    };
+    format!("{which}; times in UTC. ≥ means that the calls were not all counted.")
 }

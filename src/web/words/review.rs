@@ -8,6 +8,9 @@ pub(in crate::web) const OVERDUE: &str = "overdue";
 pub(in crate::web) const WAITS: &str = "waits";
 pub(in crate::web) const DUE: &str = "Due";
 pub(in crate::web) const PAST: &str = "Signed";
+pub(in crate::web) const NONE_SIGNED: &str =
+    "None has been signed yet. After each incident its review stands here.";
+pub(in crate::web) const VERDICT_WAS: &str = "Signed by";
 pub(in crate::web) const REVIEW_OF: &str = "Review of";
 pub(in crate::web) const PROVED_DEAD: &str =
     "Databricks refuses the old secret, and it is gone from its list.";
@@ -75,7 +78,22 @@ pub(in crate::web) fn item(kind: &str, about: &str, count: u64) -> String {
         "second_address" => "The token was used from a second address",
         other => return format!("{}: {about} ({count}×)", other.replace('_', " ")),
     };
+    // A path of no known route is logged without it.
+    let about = about.strip_suffix(" -").map_or_else(
+        || about.to_owned(),
+        |method| format!("{method} {}", super::story::NO_ROUTE),
+    );
     format!("{what}: {about} ({count}×)")
+}
+
+/// A signed verdict, as the buttons say it.
+pub(in crate::web) fn verdict(word: &str) -> &str {
+    let known = VERDICT_WORDS.iter().find(|(key, _)| *key == word);
+    known.map_or(word, |(_, text)| text)
+}
+
+pub(in crate::web) fn in_log(seq: u64) -> String {
+    format!("Entry {seq} of the log, with answers and findings")
 }
 
 pub(in crate::web) fn severity_key(severity: Severity) -> &'static str {

@@ -19,7 +19,7 @@ pub(in crate::web) const NEVER: &str = "never opened a file";
 pub(in crate::web) const NEVER_NOW: &str = "Prove with it, so that you know it works at night.";
 pub(in crate::web) const TO_ENROL: &str = "Enrol a key on this device";
 pub(in crate::web) const LOST: &str = "Lost a key, or fear that somebody has it?";
-pub(in crate::web) const LOST_NOW: &str = "Call the operator at once, by phone. With a second unlocker nothing is lost; a stolen key means a new epoch today.";
+pub(in crate::web) const LOST_NOW: &str = "Call the operator at once, by phone. With a second unlocker nothing is lost; a stolen key means a new epoch today. Then sign it, so that it is on the record; leave out --stolen if nobody can have it:";
 
 pub(in crate::web) const ENROL: &str = "Enrol a key";
 pub(in crate::web) const ENROL_LEAD: &str = "Two keys open your share, so that one lost key loses nothing: for example this phone and a security key.";

@@ -20,6 +20,7 @@ pub(in crate::web) const HOW_OFTEN: &str = "How often";
 pub(in crate::web) const REFUSED_HERE: &str = "refused";
 pub(in crate::web) const ABORTED: &str = "given up before anything was sent";
 pub(in crate::web) const LOST: &str = "unknown: the answer was lost";
+pub(in crate::web) const NO_ROUTE: &str = "a path that no route fits";
 pub(in crate::web) const RUNNING: &str = "has not ended";
 
 pub(in crate::web) fn each(length: &str) -> String {

@@ -12,7 +12,11 @@ pub(in crate::web) fn left(ms: i64) -> String {
     if ms < MINUTE_MS {
         return format!("{} s left", ms / SECOND_MS);
     }
-    format!("{} min left", ms / MINUTE_MS)
+    match ms / MINUTE_MS {
+        minutes @ 0..=119 => format!("{minutes} min left"),
+        minutes @ 120..=2879 => format!("{} hours left", minutes / 60),
+        minutes => format!("{} days left", minutes / 1_440),
+    }
 }
 
 pub(in crate::web) fn ago(minutes: i64) -> String {

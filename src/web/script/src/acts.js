@@ -128,7 +128,8 @@ const review = async (box, button) => {
 };
 
 const acts = {
-  stop: (box) => said("stop", box, { reason: value(box, "reason") || box.dataset.reason }),
+  stop: (box) => said("stop", box, { reason: value(box, "reason") }),
+  veto: (box) => said("veto", box, { reason: value(box, "reason") }),
   close: (box) => said("close", box, {}),
   withdraw: (box) => said("withdraw", box, {}),
   open,
@@ -182,6 +183,7 @@ if (window.PublicKeyCredential) {
   document.documentElement.classList.add("passkeys");
   // The key of the claim stands after the #, which forms would lose.
   if (location.hash.startsWith("#claim=")) {
+    document.documentElement.classList.add("has-claim");
     for (const form of document.querySelectorAll("form[action='/ask']")) form.action += location.hash;
   }
   const box = document.querySelector("[data-act]");

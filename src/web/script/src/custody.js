@@ -30,12 +30,20 @@ export const newKeys = (run, name = text.you, done = lines) => {
   ask();
 };
 
+// Lines for the roster, one below the other, with a button that copies them.
+const copied = (id, name, all) => [
+  h("p", null, h("strong", null, name)),
+  h("pre", null, h("code", { id }, all.join("\n"))),
+  button(text.copy, () => navigator.clipboard.writeText(all.join("\n"))
+    .then(() => say(text.isCopied(name)), () => getSelection().selectAllChildren(document.getElementById(id)))),
+];
+
 const lines = async (made) => {
   const words = await fingerprint(made.map((key) => key.key + key.recipient).join("\n"));
   show(text.bothWork,
     h("p", null, text.sendLines),
-    h("p", null, h("code", { id: "login-keys" }, made.map((key) => key.key).join("\n"))),
-    h("p", null, h("code", { id: "unlockers" }, made.map((key) => key.recipient).join("\n"))),
+    ...copied("login-keys", "login_keys", made.map((key) => key.key)),
+    ...copied("unlockers", "unlockers", made.map((key) => key.recipient)),
     h("p", null, text.readWords),
     h("p", { class: "large", id: "words" }, words));
 };

@@ -45,7 +45,7 @@ export const button = (label, onclick, main = false) =>
 
 export const list = (lines) => h("ul", null, lines.map((line) => h("li", null, line)));
 
-const clock = { hour: "2-digit", minute: "2-digit", hour12: false };
+const clock = { hour: "2-digit", minute: "2-digit", hour12: false, timeZoneName: "short" };
 
 // Local time, and UTC with its date where that differs.
 export const moment = (ms) => {

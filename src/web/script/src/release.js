@@ -47,8 +47,9 @@ const form = (own) => {
     own.told.length ? h("div", { class: "note" }, list(own.told)) : null,
     facts([
       [text.factWho, nameOf(found.roster, terms.requester)],
-      [text.factWhy, terms.reason || text.purposes[terms.purpose]],
+      [text.factWhy, why(terms, found.policy)],
       [text.factWhat, text.what(targetWords(terms.target), terms.scope.join(" ") || text.onlyRotation)],
+      [text.factShares, needed(view)],
       [text.factHowLong, text.howLong(terms.max_minutes, moment(terms.expires_ms))],
       ...special(terms, found.roster),
     ]),
@@ -60,12 +61,19 @@ const form = (own) => {
     h("details", null, h("summary", null, text.more), facts([
       [text.factIncident, text.incident(own.id, terms.epoch, moment(terms.asked_ms))],
       [text.factTicket, terms.ticket || text.none],
-      [text.factShares, needed(view)],
       [text.factAnswers, Object.entries(terms.answers).map((each) => text.answer(...each)).join(", ") || text.none],
       [text.factGates, terms.gates.map((gate) => text.gates[gate] ?? gate).join(", ") || text.none],
       [text.factTerms, own.termsSha256],
     ])));
 };
+
+// The use case as the policy calls it, and her own words.
+const why = ({ purpose, use_case: id, reason }, policy) =>
+  [policy.use_cases.find((each) => each.id === id)?.title, reason].filter(Boolean).join(": ") || text.purposes[purpose];
+
+// Whom to call when something looks wrong.
+const security = ({ roster }) => roster.people.filter((person) => person.roles.includes("security"))
+  .map(({ name, contacts }) => [name, contacts.pager].filter(Boolean).join(", ")).join("; ");
 
 // What most terms do not have, and nobody should sign unseen.
 const special = (terms, roster) => {
@@ -145,6 +153,7 @@ const refuseForm = (own) => {
   };
   show(text.refuse(own.id),
     h("p", null, text.refuseNow),
+    security(own.found) ? h("p", null, text.security(security(own.found))) : null,
     h("fieldset", null, h("legend", null, text.why), options),
     h("label", { for: "more" }, text.inYourWords), ownWords,
     button(text.refuseButton, () => own.run(send), true),

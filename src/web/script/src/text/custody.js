@@ -14,6 +14,8 @@ export const makeSecond = "Make the second key";
 export const you = "you";
 export const bothWork = "Both keys work";
 export const sendLines = "Send these lines to the operator who writes the roster:";
+export const copy = "Copy";
+export const isCopied = (name) => `${name} copied`;
 export const readWords = "Then read these words to her by phone; she compares them with her own:";
 
 // Enrolling them here.

@@ -98,6 +98,7 @@ export const nothingHeard = "The requester was told that you heard no words.";
 export const nothingHeardNow = "Join the bridge, hear the words, then choose.";
 export const refuse = (id) => `Refuse ${id}?`;
 export const refuseNow = "Your no is final for this incident. Others may still say yes. If something looks wrong, call security too.";
+export const security = (people) => `Security: ${people}`;
 export const why = "Why?";
 export const reasons = [
   "I heard no reason I can believe", "This is not an emergency", "Another way is open",
