@@ -10,6 +10,8 @@ use crate::sealed::loaded_key::LoadedKey;
 
 #[path = "versions_vectors.rs"]
 mod vectors;
+#[path = "versions_whole.rs"]
+mod whole;
 
 struct World {
     keys: Vec<(PersonId, LoadedKey)>,
@@ -36,6 +38,16 @@ pub(crate) fn person(id: &str, role: Role, key: &LoadedKey) -> Person {
         },
         single_unlocker: None,
     }
+}
+
+fn next_roster(versions: &Versions, change: impl FnOnce(&mut Roster)) -> Vec<u8> {
+    let mut next = Roster {
+        seq: versions.roster.seq + 1,
+        prev_sha256: Some(versions.roster_sha256),
+        ..versions.roster.clone()
+    };
+    change(&mut next);
+    canonical::to_bytes(&next).unwrap()
 }
 
 impl World {
@@ -80,13 +92,7 @@ impl World {
     }
 
     fn next(&self, change: impl FnOnce(&mut Roster)) -> Vec<u8> {
-        let mut next = Roster {
-            seq: self.versions.roster.seq + 1,
-            prev_sha256: Some(self.versions.roster_sha256),
-            ..self.versions.roster.clone()
-        };
-        change(&mut next);
-        canonical::to_bytes(&next).unwrap()
+        next_roster(&self.versions, change)
     }
 
     fn sign(&self, who: &str, as_whom: &str, deed: Deed) -> SignedAct {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::*;
+use crate::domain::policy::MAX_DETAILS_CHARS;
 
 /// A chain from genesis on.
 #[derive(Serialize, Deserialize)]
@@ -108,6 +109,27 @@ fn every_chain_of_the_file_stands_or_falls_here_as_it_says() {
             versions.policy_sha256, chain.policy_sha256,
             "{}",
             chain.name
+        );
+    }
+}
+
+#[test]
+fn the_page_is_given_every_member_that_may_stand_in_a_version() {
+    let read: Vectors = serde_json::from_slice(&std::fs::read(file()).unwrap()).unwrap();
+    let roster: Roster = canonical::parse_exact(read.roster.as_bytes()).unwrap();
+    let policy: Policy = canonical::parse_exact(read.policy.as_bytes()).unwrap();
+    let first = Versions::genesis(roster.clone(), policy).unwrap();
+    let wanted = [
+        text(&next_policy(&first, |p| *p = whole::policy(p.clone()))),
+        text(&next_roster(&first, |r| {
+            r.people[0] = whole::person(r.people[0].clone());
+        })),
+    ];
+    for wanted in wanted {
+        let stands = |chain: &Chain| chain.stands && chain.steps[0].text == wanted;
+        assert!(
+            read.chains.iter().any(stands),
+            "the vectors are older than the types: {wanted}"
         );
     }
 }
@@ -240,6 +262,9 @@ fn changes_of_the_roster(w: &mut Writer) {
     w.roster("an unlocker that needs a plugin", both, |r| {
         r.people[0].unlockers[1] = "age1yubikey1qqqqqq".into();
     });
+    w.roster("everything that may stand in a person", both, |r| {
+        r.people[0] = whole::person(r.people[0].clone());
+    });
     w.roster("the vault's own name", both, |r| {
         r.people[3].id = "vault".parse().unwrap()
     });
@@ -284,6 +309,21 @@ fn changes_of_the_policy(w: &mut Writer) {
     });
     w.policy("a session above the ceiling", &K[..1], |p| {
         p.use_cases[0].max_minutes = 241
+    });
+    w.policy("everything that may stand in a policy", &K[..2], |p| {
+        *p = whole::policy(p.clone());
+    });
+    let details: [(&str, &str); 4] = [
+        ("no details", ""),
+        ("details that steer a terminal", "a\u{1b}b"),
+        ("details of two lines", "a\nb"),
+        ("details from right to left", "a\u{202e}b"),
+    ];
+    for (name, text) in details {
+        w.policy(name, &K[..1], |p| p.access_details = Some(text.to_owned()));
+    }
+    w.policy("details too long", &K[..1], |p| {
+        p.access_details = Some("\u{e9}".repeat(MAX_DETAILS_CHARS + 1));
     });
     w.policy("a review after three weeks", &K[..1], |p| {
         p.review_due_hours = 21 * 24

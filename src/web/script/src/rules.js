@@ -9,7 +9,7 @@ const refuse = (why) => {
 
 // Exactly these members, those after the bar at will: what nobody reads nobody signs.
 export const only = (object, members) => {
-  const [must, may = ""] = members.split(" | ").map((part) => part.split(" "));
+  const [must, may = []] = members.split(" | ").map((part) => part.split(" "));
   const names = object && typeof object === "object" ? Object.keys(object) : [];
   if (!must.every((name) => names.includes(name)) || !names.every((name) => must.includes(name) || may.includes(name))) {
     refuse(text.notExpected);
@@ -127,13 +127,17 @@ const loosened = (before, after) => {
     || others.some((name) => !(name in before && name in after && alike(before[name], after[name])));
 };
 
+// As `is_plain_text` of `src/domain/terms.rs`: nothing that makes a page show what is not signed.
+const plain = (text) => !/[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069\u061c\u2028\u2029\ufeff]/u.test(text);
+const details = (text) => text === undefined || (typeof text === "string" && plain(text) && text && [...text].length <= 400);
+
 // Ceilings that no signatures lift.
 const checkPolicy = (policy) => {
-  only(policy, "v vault seq prev_sha256 tree use_cases office_hours channels review_questions review_due_hours");
+  only(policy, "v vault seq prev_sha256 tree use_cases office_hours channels review_questions review_due_hours | access_details");
   policy.use_cases.forEach((each) =>
     only(each, "id title max_minutes scope | delay_minutes delay_when co_approver"));
   const within = (value, limit) => value > 0 && value <= limit;
-  const fits = policy.v === "breakglass/1" && policy.tree.length && policy.channels.length > 1
+  const fits = policy.v === "breakglass/1" && policy.tree.length && policy.channels.length > 1 && details(policy.access_details)
     && within(policy.review_due_hours, 14 * 24) && policy.use_cases.every((each) => within(each.max_minutes, 240));
   if (!fits) refuse(text.policyRule);
 };
