@@ -1,10 +1,10 @@
 // Between incidents: making keys, enrolling them on this device, proving one's share.
 import { button, facts, h, list, say, show } from "./dom.js";
-import * as passkey from "./passkey.js";
+import { make, unlock } from "./newkey.js";
 import { openShare, openTest, opensOwn, proof } from "./share.js";
 import { Stop } from "./stop.js";
 import * as text from "./text/custody.js";
-import { keyLabel, roles, touch } from "./text/shared.js";
+import { roles, touch } from "./text/shared.js";
 import { changes, checkEpoch } from "./vault.js";
 import { fingerprint } from "./words.js";
 
@@ -14,7 +14,7 @@ export { versionsPage } from "./proposals.js";
 export const newKeys = (run, name = text.you, done = lines) => {
   const made = [];
   const step = async () => {
-    const key = await passkey.make(name, made.map((each) => each.id));
+    const key = await make(name, made.map((each) => each.id));
     if (!(await opensOwn(key.recipient, key.unlocker))) {
       throw new Stop("no_unlocker", text.noUnlocker, text.noUnlockerNow);
     }
@@ -25,7 +25,7 @@ export const newKeys = (run, name = text.you, done = lines) => {
   const ask = () =>
     show(made.length ? text.secondKey : text.firstKey,
       h("p", null, made.length ? text.secondKeyNow : text.firstKeyNow),
-      h("p", null, text.listedAs(keyLabel)),
+      h("p", null, text.listedAs(text.keyLabel)),
       button(made.length ? text.makeSecond : text.makeFirst, () => run(step), true));
   ask();
 };
@@ -54,7 +54,7 @@ export const enrolPage = async (person, run) => {
   const known = { ...person.pins.passkeys };
   const test = async (id) => {
     say(touch);
-    const unlocker = await passkey.unlock(id);
+    const unlocker = await unlock(id);
     if (!found.person.unlockers.includes(unlocker.recipient)) {
       throw new Stop("unknown_key", text.unknownKey, text.unknownKeyNow);
     }

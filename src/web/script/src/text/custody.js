@@ -1,6 +1,12 @@
 // The sentences of what is done between incidents: keys, proofs, new versions.
 
 // Making keys.
+export const keyLabel = "Break-glass share \u2013 do not delete";
+export const keyName = (name) => `Break-glass share of ${name} \u2013 do not delete`;
+export const sameKey = "That device holds your first key already.";
+export const sameKeyNow = "Use another device for the second.";
+export const prfDiffers = "This key gave two different answers.";
+export const prfDiffersNow = "Use another key or browser.";
 export const noUnlocker = "What was sealed to this key did not open with it.";
 export const noUnlockerNow = "Use another key or browser.";
 export const firstKey = "Make your first key";
