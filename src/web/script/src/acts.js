@@ -1,15 +1,15 @@
 // Acts on the console's pages, signed by a passkey: stop, close, withdraw, open, a review; and the
 // phrase for who asked. What is signed is made here, from what the page shows and from documents
 // checked against this device's pins; pages work without it, by command (PROTOCOL §4).
-import { signOnly } from "./assertion.js";
 import { Api } from "./api.js";
+import { keepWords, wordsBy } from "./asked.js";
+import { signOnly } from "./assertion.js";
 import { canonical, hashOf, hex } from "./bytes.js";
 import { h } from "./dom.js";
 import * as pins from "./pins.js";
 import { Stop, broken } from "./stop.js";
 import * as text from "./text/acts.js";
-import { documents, terms, termsHash } from "./vault.js";
-import { phrase } from "./words.js";
+import { documents, termsHash } from "./vault.js";
 
 // Who sits here, with the vault's documents as they were just checked.
 let desk = null;
@@ -136,14 +136,15 @@ const acts = {
   review,
 };
 
-const tell = (box, error) => {
+// Only what follows a press takes the focus; a reader hears an alert without it.
+const tell = (box, error, pressed = true) => {
   const stop = error instanceof Stop ? error
     : new Stop("failed", text.broke, text.useCommand, text.nothingSigned);
   box.querySelector(".box.bad")?.remove();
   const told = h("div", { class: "box bad", role: "alert", tabindex: "-1", "data-code": stop.code },
     h("p", null, stop.what), h("p", null, h("strong", null, stop.released)), h("p", null, stop.now));
   box.prepend(told);
-  if (stop.code !== "missing") told.focus();
+  if (pressed && stop.code !== "missing") told.focus();
 };
 
 let busy = false;
@@ -164,21 +165,6 @@ document.addEventListener("click", async (event) => {
   busy = false;
 });
 
-// The words of an incident, for who asked: made here, from terms checked here.
-const showPhrase = async () => {
-  const place = document.querySelector("[data-phrase]");
-  if (!place || place.textContent) return;
-  const { api, kept, found } = desk ?? await prepare(place);
-  const checked = await terms(api, kept, found, place.dataset.incident);
-  place.textContent = phrase(checked.termsSha256);
-  document.documentElement.classList.add("has-phrase");
-};
-// Terms that are not as they must be are no reason to be silent.
-const phraseOrWhy = () => showPhrase().catch((error) => {
-  const place = document.querySelector("[data-phrase]");
-  if (place && ["log_broken", "terms_refused"].includes(error.code)) tell(place.parentElement, error);
-});
-
 if (window.PublicKeyCredential) {
   document.documentElement.classList.add("passkeys");
   // The key of the claim stands after the #, which forms would lose.
@@ -187,12 +173,7 @@ if (window.PublicKeyCredential) {
     for (const form of document.querySelectorAll("form[action='/ask']")) form.action += location.hash;
   }
   const box = document.querySelector("[data-act]");
-  // Checked before anything is pressed, so that a press is answered at once.
-  if (box) prepare(box).catch(() => {});
-  phraseOrWhy();
-  // A part that was put in place anew has lost its words.
-  new MutationObserver(() => {
-    const place = document.querySelector("[data-phrase]");
-    if (place && !place.textContent && desk) phraseOrWhy();
-  }).observe(document.body, { childList: true, subtree: true });
+  // Checked before anything is pressed, so that a press is answered at once; the words check it too.
+  if (box && !document.querySelector("[data-phrase]")) prepare(box).catch(() => {});
+  keepWords(wordsBy(prepare), (part, error) => tell(part, error, false));
 }
