@@ -236,8 +236,8 @@ fn outcome(desk: &Desk, viewer: &Viewer) -> Markup {
 
 /// Who signed it, when, and what for.
 fn signed(desk: &Desk, viewer: &Viewer) -> Markup {
-    let moments = desk.story.moments.iter();
-    let found = moments.filter(|m| m.kind == "review.signed").last();
+    let moments = &desk.story.moments;
+    let found = moments.iter().rfind(|m| m.kind == "review.signed");
     html! {
         @if let Some(moment) = found {
             div .box.good {
