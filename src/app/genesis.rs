@@ -10,7 +10,7 @@ use super::error::AppError;
 use super::journal::Journal;
 use super::rotate::Hands;
 use super::step::draft;
-use crate::databricks::Upstream;
+use crate::databricks::{Minted, Upstream};
 use crate::domain::canonical;
 use crate::domain::policy::Policy;
 use crate::domain::roster::Roster;
@@ -107,25 +107,12 @@ impl App {
             return Ok(Initialised::Already);
         }
         progress("asking databricks for a token with the secret given");
-        let now = self.now().0;
-        let minted = self
-            .inner
-            .databricks
-            .mint(&Upstream::Account, &first.client_secret, now)
-            .await;
-        let bearer = match minted {
-            Ok(bearer) => bearer,
-            Err(error) if error.is_invalid_client() && saga.is_some() => {
+        let bearer = match self.token_of_brought(&first).await {
+            Err(AppError::Databricks(error)) if error.is_invalid_client() && saga.is_some() => {
                 return Ok(Initialised::RotationOwed);
             }
-            Err(error) => return Err(error.into()),
+            minted => minted?,
         };
-        let principal = self.inner.databricks.principal(&bearer).await?;
-        if principal.application_id != self.inner.databricks.config().application_id {
-            return Err(AppError::NotAllowed(
-                "the principal id of the configuration belongs to another application".into(),
-            ));
-        }
         // Probes of an `init` that did not end go first: only then does the list say which secret
         // was given.
         self.delete_our_secrets(&bearer).await?;
@@ -151,9 +138,26 @@ impl App {
         Ok(Initialised::Done)
     }
 
+    /// A token of a secret that a person brought, which must be our principal's.
+    pub(super) async fn token_of_brought(&self, brought: &Credential) -> Result<Minted, AppError> {
+        let now = self.now().0;
+        let bearer = self
+            .inner
+            .databricks
+            .mint(&Upstream::Account, &brought.client_secret, now)
+            .await?;
+        let principal = self.inner.databricks.principal(&bearer).await?;
+        if principal.application_id != self.inner.databricks.config().application_id {
+            return Err(AppError::NotAllowed(
+                "the principal id of the configuration belongs to another application".into(),
+            ));
+        }
+        Ok(bearer)
+    }
+
     async fn which_secret(
         &self,
-        bearer: &crate::databricks::Minted,
+        bearer: &Minted,
         secret_id: Option<&str>,
     ) -> Result<String, AppError> {
         let listed = self.inner.databricks.list_secrets(bearer).await?;

@@ -43,6 +43,7 @@ mod session;
 mod session_source;
 mod stop;
 mod successor;
+mod supply;
 mod survey;
 mod undo;
 mod unseal;

@@ -33,8 +33,7 @@ impl App {
         let Some(epoch) = facts.epoch.as_ref().map(|epoch| epoch.manifest.epoch) else {
             return Ok(());
         };
-        let known = self.inner.store.fact(DEALT_LATER).await?;
-        let known: u32 = known.and_then(|text| text.parse().ok()).unwrap_or(0);
+        let known = self.told_later().await?;
         let later = known.max(self.stamped_epoch());
         if later <= epoch {
             return Ok(());
@@ -56,6 +55,16 @@ impl App {
         self.record(vec![entry], vec![row], alerts, None)
             .await
             .map(drop)
+    }
+
+    /// The newest epoch that anything here tells of, perhaps later than any in the rows; 0: none.
+    pub(super) async fn known_later(&self) -> Result<u32, AppError> {
+        Ok(self.told_later().await?.max(self.stamped_epoch()))
+    }
+
+    async fn told_later(&self) -> Result<u32, AppError> {
+        let known = self.inner.store.fact(DEALT_LATER).await?;
+        Ok(known.and_then(|text| text.parse().ok()).unwrap_or(0))
     }
 
     /// The epoch in the newest backup of this vault that was made on this host; 0: none known.

@@ -45,6 +45,11 @@ impl Hands {
         }
     }
 
+    pub(super) fn holds(&self, predecessor: &str) -> bool {
+        let held = self.predecessor.as_ref();
+        held.is_some_and(|held| held.secret_id == predecessor)
+    }
+
     fn in_memory(&self) -> InMemory {
         InMemory {
             predecessor: self.predecessor.is_some(),
@@ -140,6 +145,11 @@ impl App {
                     return Err(AppError::Sealed("the rotation needs k custodians to go on"));
                 }
                 Next::Prepare => self.prepare(saga, hands).await?,
+                // Whoever goes on with another credential than the one it was prepared for lists
+                // anew: the one in hand is what has to die.
+                Next::Create if !hands.holds(&saga.rotation.old_secret_id) => {
+                    self.prepare(saga, hands).await?;
+                }
                 Next::Create => self.create(saga, hands).await?,
                 Next::Reconcile => self.reconcile(saga, hands).await?,
                 Next::Verify => self.verify(saga, hands).await?,

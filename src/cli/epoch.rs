@@ -1,11 +1,16 @@
 //! `breakglass epoch` and `report-lost`: how the present shares stand, and asking k custodians for
-//! a new epoch: a rotation without a session (PROTOCOL §3, §6 b).
+//! a new epoch: a rotation without a session (PROTOCOL §3, §6 b). Where nobody can open the old one,
+//! an operator brings a fresh secret instead.
 
 use serde_json::json;
+
+use std::path::PathBuf;
 
 use super::client::Client;
 use super::{CliError, Exit, Globals, Output, escape, open, text};
 use crate::domain::roster::Role;
+
+mod supply;
 
 /// Arguments of `epoch`.
 #[derive(Debug, clap::Args)]
@@ -17,11 +22,25 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// Ask custodians for a new epoch: new secret, new identity, new shares. Opens no session
-    #[command(after_help = "Example:\n  breakglass epoch new --because \"emil leaves on Friday\"")]
+    #[command(
+        after_help = "Examples:\n  breakglass epoch new --because \"emil leaves on Friday\"\n  \
+    breakglass epoch new --because \"the host was lost\" --config breakglass.toml \\\n    \
+    --credential-file fresh-secret.txt\n\nThe second form is for the operator, on the vault's host, \
+    while `serve` is stopped: the sealed secret is dead, expired, or too few can open it. Make a \
+    second secret of the principal in the account console; the file holds it and nothing else. It is \
+    replaced at once and proved dead, and so is the one that was sealed; everyone is told. Safe to \
+    run again after a crash."
+    )]
     New {
         /// Why, in one sentence; custodians read it
         #[arg(long, value_name = "TEXT")]
         because: String,
+        /// Operator: file with a fresh OAuth secret of the principal, or - to be asked
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["no_wait", "timeout"])]
+        credential_file: Option<PathBuf>,
+        /// Databricks' id of that secret, when several are alive
+        #[arg(long, value_name = "ID", requires = "credential_file")]
+        secret_id: Option<String>,
         #[command(flatten)]
         wait: Waiting,
     },
@@ -63,7 +82,20 @@ pub struct LostArgs {
 /// [`CliError`].
 pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, CliError> {
     match args.command {
-        Command::New { because, wait } => {
+        Command::New {
+            because,
+            credential_file: Some(file),
+            secret_id,
+            ..
+        } => {
+            let given = supply::Given {
+                file,
+                secret_id,
+                because,
+            };
+            supply::run(given, globals, out).await
+        }
+        Command::New { because, wait, .. } => {
             let mut client = Client::open(globals)?;
             open::rotation(&mut client, because, wait.no_wait, wait.timeout, out).await
         }

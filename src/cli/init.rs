@@ -193,7 +193,7 @@ fn read_policy(path: &Path, parts: &Parts) -> Result<Policy, CliError> {
         .map_err(|e| wrong(&e))
 }
 
-async fn read_credential(path: &Path, out: &Output) -> Result<SecretString, CliError> {
+pub(super) async fn read_credential(path: &Path, out: &Output) -> Result<SecretString, CliError> {
     if path == Path::new("-") {
         return ask_hidden(out).await;
     }
@@ -213,7 +213,7 @@ async fn ask_hidden(out: &Output) -> Result<SecretString, CliError> {
     clippy::disallowed_methods,
     reason = "the secret given moves into locked memory"
 )]
-fn credential(parts: &Parts, secret: &SecretString) -> Result<Credential, CliError> {
+pub(super) fn credential(parts: &Parts, secret: &SecretString) -> Result<Credential, CliError> {
     use secrecy::ExposeSecret as _;
     let client_secret = SecretText::copied_from(secret.expose_secret())
         .map_err(|e| CliError::failed("memory", e.to_string()))?;

@@ -23,6 +23,16 @@ pub enum Cause {
     Close,
     /// A rotation was owed or asked for.
     Rotate,
+    /// An operator supplied a fresh credential; what she has seen is replaced at once.
+    Supplied,
+}
+
+impl Cause {
+    /// A person on the host brought the predecessor and can bring it again.
+    #[must_use]
+    pub fn is_brought(self) -> bool {
+        matches!(self, Self::Genesis | Self::Supplied)
+    }
 }
 
 /// How the predecessor's death was shown.
@@ -288,7 +298,7 @@ impl Rotation {
             State::Switched if memory.successor => Next::Delete,
             // `init` run again while the secret given still works: the successor, which nobody has
             // proved yet, is discarded and dealt anew (PROTOCOL §3).
-            State::Switched if self.cause == Cause::Genesis && memory.predecessor => Next::Discard,
+            State::Switched if self.cause.is_brought() && memory.predecessor => Next::Discard,
             State::Deleted if memory.successor => Next::Prove,
             State::Switched | State::Deleted => Next::NeedsQuorum,
             State::Sealed if memory.successor => Next::Verify,
@@ -362,7 +372,7 @@ impl Rotation {
                         | State::Verified
                         | State::Acked
                         | State::Discard
-                ) || (state == State::Switched && self.cause == Cause::Genesis) =>
+                ) || (state == State::Switched && self.cause.is_brought()) =>
             {
                 self.new_secret_id = Some(secret_id.clone());
                 State::Discard

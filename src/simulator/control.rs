@@ -50,6 +50,7 @@ pub fn route(state: &State, peer: SocketAddr, parts: &Parts, body: &[u8]) -> Han
         }
         ("GET", "secrets") => Ok(secrets(state)),
         ("POST", "foreign-secret") => foreign_secret(state, body),
+        ("POST", "delete-secret") => Ok(delete_secret(state, body)),
         ("GET", "rights") => Ok(rights(state)),
         ("POST", "assign") => assign(state, body),
         ("POST", "things") => things(state, body),
@@ -105,18 +106,18 @@ fn secrets(state: &State) -> Reply {
     Reply::json(&json!({"live": live, "secrets": shown}))
 }
 
-/// A secret made by a person outside the vault; nobody learns its value.
+/// A secret made by a person outside the vault; whoever asks with `show` learns its value, as in
+/// the account console.
 fn foreign_secret(state: &State, body: &[u8]) -> Handled {
     let given: Value = serde_json::from_slice(body).unwrap_or_default();
     let lifetime_s = given["lifetime_seconds"].as_i64().unwrap_or(7_776_000);
-    let mut secret = Secret::new(
-        &Secret::random_value(),
-        state.now_ms(),
-        lifetime_s,
-        Vec::new(),
-    );
+    let value = Secret::random_value();
+    let mut secret = Secret::new(&value, state.now_ms(), lifetime_s, Vec::new());
     secret.settled = true;
-    let shown = json!({"id": secret.id, "expire_time": clock::rfc3339(secret.expire_s * 1000)});
+    let mut shown = json!({"id": secret.id, "expire_time": clock::rfc3339(secret.expire_s * 1000)});
+    if given["show"] == true {
+        shown["secret"] = Value::from(value);
+    }
     lock(&state.secrets)
         .by_principal
         .entry(state.principal.id)
@@ -124,6 +125,21 @@ fn foreign_secret(state: &State, body: &[u8]) -> Handled {
         .push(secret);
     state.keep();
     Ok(Reply::json(&shown))
+}
+
+/// Somebody deletes a secret in the account console.
+fn delete_secret(state: &State, body: &[u8]) -> Reply {
+    let given: Value = serde_json::from_slice(body).unwrap_or_default();
+    let now_ms = state.now_ms();
+    let mut book = lock(&state.secrets);
+    for secret in book.by_principal.values_mut().flatten() {
+        if given["id"] == secret.id.as_str() {
+            secret.deleted_ms = Some(now_ms);
+        }
+    }
+    drop(book);
+    state.keep();
+    Reply::done()
 }
 
 /// Who is admin of what.

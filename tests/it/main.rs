@@ -28,4 +28,5 @@ mod restart;
 mod restart_phases;
 mod rotation;
 mod story;
+mod supply;
 mod support;

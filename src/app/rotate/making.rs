@@ -150,6 +150,8 @@ impl App {
     ) -> Result<(), AppError> {
         let row = post_state(post, "made", Some(successor.secret_id.clone()));
         let above = saga.sealed.as_ref().map_or(0, |dealt| dealt.epoch);
+        // A number that a lost database has dealt already is not given again.
+        let above = above.max(self.known_later().await?);
         match self.seal_successor(&successor, above).await {
             Ok(sealed) => {
                 self.keep_sealed(saga, &sealed, &successor)?;

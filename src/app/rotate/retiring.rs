@@ -178,8 +178,11 @@ impl App {
             .await?;
         // The successor is current. If we stop here, k custodians of the new epoch finish it.
         self.reload_facts().await?;
-        self.ask_collecting_again(saga.rotation.incident.as_ref())
-            .await;
+        // On the host without `serve` nobody can answer: its start asks again.
+        if !saga.rotation.cause.is_brought() {
+            self.ask_collecting_again(saga.rotation.incident.as_ref())
+                .await;
+        }
         Ok(())
     }
 
@@ -191,8 +194,32 @@ impl App {
         let bearer = self.successors_token(hands).await?;
         let secret_id = saga.rotation.old_secret_id.clone();
         self.delete_for_good(&bearer, &secret_id).await?;
-        self.move_on(saga, Event::Deleted { secret_id }, Vec::new(), Vec::new())
+        let mut entries = Vec::new();
+        for (epoch, id) in self.sealed_before(saga).await? {
+            self.delete_for_good(&bearer, &id).await?;
+            let told = [("epoch", epoch.into()), ("secret_id", id.into())];
+            entries.push(crate::app::step::draft("epoch.secret_deleted", told));
+        }
+        self.move_on(saga, Event::Deleted { secret_id }, Vec::new(), entries)
             .await
+    }
+
+    /// Secrets that former epochs still seal, where the predecessor is another one: an operator
+    /// brought it, and what custodians could open has to die as well. Their envelopes are erased
+    /// at the end, so this comes before.
+    async fn sealed_before(&self, saga: &Saga) -> Result<Vec<(u32, String)>, AppError> {
+        let mut found = Vec::new();
+        if saga.rotation.cause != Cause::Supplied {
+            return Ok(found);
+        }
+        let current = self.inner.facts.get().epoch()?.manifest.epoch;
+        // From the first on: a try that did not end left some behind.
+        for epoch in 1..current {
+            let row = self.inner.store.epoch(Kind::Live, epoch).await?;
+            let sealed = row.filter(|row| row.sealed_credential.is_some());
+            found.extend(sealed.map(|row| (epoch, row.secret_id)));
+        }
+        Ok(found)
     }
 
     pub(super) async fn prove_dead(
@@ -202,13 +229,16 @@ impl App {
     ) -> Result<(), AppError> {
         let bearer = self.successors_token(hands).await?;
         let waits = self.inner.databricks.config().waits.clone();
+        let former = self.sealed_before(saga).await?.into_iter();
+        let mut dead: Vec<String> = former.map(|(_, id)| id).collect();
+        dead.push(saga.rotation.old_secret_id.clone());
         let mut gone = 0;
         while gone < 2 {
             let listed = self.listed(&bearer).await?;
-            let old = &saga.rotation.old_secret_id;
-            if listed.iter().any(|s| s.id == *old) {
+            let left = listed.iter().find(|s| dead.contains(&s.id));
+            if let Some(left) = left {
                 gone = 0;
-                self.delete_for_good(&bearer, old).await?;
+                self.delete_for_good(&bearer, &left.id).await?;
                 pause(waits.propagation_step_ms).await;
             } else {
                 gone += 1;
@@ -223,8 +253,18 @@ impl App {
             None => Proof::List,
         };
         let current = self.inner.facts.get().epoch()?.manifest.epoch;
-        let from_epoch = saga.rotation.from_epoch;
-        let rows = self.former_credentials(from_epoch, current).await?;
+        let from_epoch = match saga.rotation.cause {
+            Cause::Supplied => 1,
+            _ => saga.rotation.from_epoch,
+        };
+        let mut rows = self.former_credentials(from_epoch, current).await?;
+        if saga.rotation.cause == Cause::Supplied {
+            // Whatever was owed before: no secret of that time lives any more.
+            rows.push(RowChange::SetFact {
+                name: crate::app::step::ROTATION_OWED.to_owned(),
+                value: None,
+            });
+        }
         let tokens_dead_at_ms = hands.tokens_dead_at_ms;
         self.move_on(
             saga,

@@ -27,7 +27,12 @@ pub fn for_rotation(event: &Event, rotation: &Rotation, roster: &Roster) -> Vec<
                 "The credential is being replaced because {}.",
                 words(*cause)
             );
-            draft(Severity::Info, runners(), "ROTATING", String::new(), body)
+            // Nobody's shares were asked for: everyone hears of it.
+            let (severity, to) = match cause {
+                Cause::Supplied => (Severity::Alarm, Audience::Everyone),
+                _ => (Severity::Info, runners()),
+            };
+            draft(severity, to, "ROTATING", String::new(), body)
         }
         Event::CreateRefused { status, code } => {
             let body = format!(
@@ -133,6 +138,10 @@ fn words(cause: Cause) -> &'static str {
         Cause::Genesis => "a person has seen the first secret",
         Cause::Close => "an incident closed",
         Cause::Rotate => "a rotation was owed or asked for",
+        Cause::Supplied => {
+            "an operator brought a fresh secret to the vault's host. It is replaced at once, and so \
+             is the one that was sealed. If nobody told you of that, call security"
+        }
     }
 }
 

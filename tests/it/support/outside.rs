@@ -110,6 +110,20 @@ impl TestVault {
             .to_owned()
     }
 
+    /// A secret that an account admin makes in the account console and reads there: id and value.
+    pub fn fresh_secret(&self) -> (String, String) {
+        let body = serde_json::json!({ "lifetime_seconds": 7_776_000, "show": true });
+        let made = self.control("POST", "foreign-secret", Some(body));
+        let text = |name: &str| made[name].as_str().unwrap().to_owned();
+        (text("id"), text("secret"))
+    }
+
+    /// Somebody deletes a secret in the account console.
+    pub fn delete_secret(&self, id: &str) {
+        let body = serde_json::json!({ "id": id });
+        self.control("POST", "delete-secret", Some(body));
+    }
+
     /// The account's id.
     pub fn account(&self) -> String {
         self.simulator.state.account_id.clone()

@@ -297,6 +297,16 @@ impl TestVault {
         }
     }
 
+    /// Rotates a secret that an operator brings, as `epoch new --credential-file` does.
+    pub fn supply(&self, value: &str, id: Option<&str>) -> Result<u32, AppError> {
+        let brought = Credential {
+            client_secret: SecretText::copied_from(value).unwrap(),
+            ..self.first_credential()
+        };
+        let because = "the host was lost";
+        self.block(self.app().supply(brought, id, because, &|_| {}))
+    }
+
     /// The same, as a process that may be killed meanwhile.
     pub fn initialise_in_background(&self) -> JoinHandle<()> {
         let (app, first) = (self.app().clone(), self.first_credential());
