@@ -19,7 +19,7 @@ fn plain(port: u16) -> SmtpConfig {
         username: None,
         password_file: None,
         ca_file: None,
-        timeout_ms: 300,
+        timeout_ms: 3_000,
     }
 }
 
@@ -169,7 +169,6 @@ async fn tls_is_checked_against_the_configured_authority() {
     let mut config = plain(port);
     config.host = "localhost".into();
     config.tls = TlsMode::Tls;
-    config.timeout_ms = 2000;
     let stranger = MailChannel::new(&config, &mut |_| Err("no file".into())).unwrap();
     let why = stranger.send(&example(), NOW_AT_MS).await.unwrap_err();
     assert!(matches!(why, SendError::Unreachable { .. }), "{why:?}");

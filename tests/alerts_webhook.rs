@@ -17,7 +17,7 @@ fn channel(port: u16) -> WebhookChannel {
         url: format!("http://127.0.0.1:{port}/hook"),
         secret_file: "hook.secret".into(),
         ca_file: None,
-        timeout_ms: 300,
+        timeout_ms: 3_000,
     };
     WebhookChannel::new(&config, &mut |_| Ok(SecretString::from(SECRET))).unwrap()
 }

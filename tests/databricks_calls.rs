@@ -30,8 +30,8 @@ fn config(url: &str) -> Config {
     );
     let mut config: Config = toml::from_str(&text).unwrap();
     config.waits = Waits {
-        request_timeout_ms: 250,
-        connect_timeout_ms: 250,
+        request_timeout_ms: 2_500,
+        connect_timeout_ms: 2_500,
         ..Waits::default()
     };
     config

@@ -46,9 +46,9 @@ fn forwarder(url: &str) -> Forwarder {
     ))
     .unwrap();
     config.waits = Waits {
-        request_timeout_ms: 250,
-        connect_timeout_ms: 250,
-        head_timeout_ms: 150,
+        request_timeout_ms: 2_500,
+        connect_timeout_ms: 2_500,
+        head_timeout_ms: 1_500,
         ..Waits::default()
     };
     let client = Client::new(&config).unwrap();

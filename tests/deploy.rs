@@ -187,14 +187,25 @@ fn the_units_exposure_is_what_the_readme_says() {
         .arg(&unit)
         .output()
     else {
+        println!("skipped: no systemd-analyze here");
         return;
     };
+    let complaint = String::from_utf8_lossy(&done.stderr);
+    if !done.status.success() && complaint.contains("--offline") {
+        println!("skipped: this systemd-analyze judges no file: {complaint}");
+        return;
+    }
     let said = String::from_utf8_lossy(&done.stdout);
     let level = said
         .split("breakglass.service: ")
         .nth(1)
         .unwrap_or_default();
-    let level: f64 = level.split_whitespace().next().unwrap().parse().unwrap();
+    let level: f64 = level
+        .split_whitespace()
+        .next()
+        .expect(&complaint)
+        .parse()
+        .unwrap();
     assert!(level <= 2.0, "exposure {level}:\n{said}");
     let readme = std::fs::read_to_string(deploy().parent().unwrap().join("README.md")).unwrap();
     assert!(

@@ -109,9 +109,9 @@ def start_nginx(vault):
 
 def loaded(address, token, clients, seconds):
     """One run of wrk: calls a second, p50 and p99 in microseconds."""
-    words = ["wrk", "--latency", "-t", str(min(2, clients)), "-c", str(clients), "-d",
-             f"{seconds}s", "-H", f"Authorization: Bearer {token}", f"http://{address}{PATH}"]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=seconds + 30, check=True)
+    words = ["wrk", "--timeout", "30s", "--latency", "-t", str(min(2, clients)), "-c", str(clients),
+             "-d", f"{seconds}s", "-H", f"Authorization: Bearer {token}", f"http://{address}{PATH}"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=seconds + 60, check=True)
     text = done.stdout
     if "Non-2xx" in text or "Socket errors" in text:
         raise v.Failed(f"wrk at {address}: {text}")

@@ -22,7 +22,7 @@ from children import Failed, Process, until  # noqa: E402
 import acts  # noqa: E402
 from looks import Looks  # noqa: E402
 from passkey_browser import Browser  # noqa: E402
-from vault import Checks, Vault, arguments, call, free_port, quiet_environment  # noqa: E402
+from vault import SECRETS, Checks, Vault, arguments, call, free_port, quiet_environment  # noqa: E402
 
 CUSTODIANS = ("ada", "ben", "cleo")
 OTHERS = {"rio": "responder", "olga": "responder", "vera": "auditor", "tess": "auditor", "otto": "operator"}
@@ -368,7 +368,8 @@ def emergency(checks, vault, browsers, page):
                     and not any("prf" in word for body in bodies for word in members(body)), len(prf))
         kept, databases = browser.storage()
         checks.hold(f"{name}: no secret in the browser's storage",
-                    databases == 0 and not any(word in kept for word in ("SECRET", "bgl_", "bgt_", "token", '"y"')), kept)
+                    databases == 0 and not SECRETS.search(kept.encode())
+                    and not any(word in kept for word in ("token", '"y"')), kept)
         checks.equal(f"{name}: no violation of the content policy", browser.complaints(), [])
     until("the open session", lambda: vault.phase(incident) == "open")
     vault.does("rio", "claim", incident)

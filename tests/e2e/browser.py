@@ -78,7 +78,7 @@ class Browser:
         field.clear()
         field.send_keys(text)
 
-    def wait(self, what, found, seconds=15):
+    def wait(self, what, found, seconds=90):
         """Waits until a condition holds."""
         # An element of the page before may be gone while it is asked; the driver says so in several
         # ways, one of them its plain error.

@@ -136,7 +136,9 @@ class MailSink:
         self.mails, self.folder = [], pathlib.Path(folder)
         self.folder.mkdir(exist_ok=True)
         host, port = address.rsplit(":", 1)
-        self.controller = Controller(self, hostname=host, port=int(port))
+        # A name of its own: otherwise it asks a name server for this machine's.
+        self.controller = Controller(self, hostname=host, port=int(port), server_hostname="sink",
+                                     ready_timeout=60)
         self.controller.start()
 
     async def handle_DATA(self, _server, _session, envelope):

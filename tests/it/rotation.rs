@@ -51,7 +51,7 @@ fn init_can_be_run_again_after_a_crash_before_any_of_its_entries() {
 #[test]
 fn init_run_again_after_the_switch_deals_anew_while_the_secret_given_still_works() {
     let mut vault = TestVault::founded(Plan::default());
-    vault.knobs(|knobs| knobs.first_byte_delay_ms = 60);
+    vault.knobs(|knobs| knobs.first_byte_delay_ms = 400);
     let running = vault.initialise_in_background();
     vault.wait_for_rotation(State::Prepared);
     vault.refuse_deletes();
@@ -166,7 +166,7 @@ fn a_full_list_breaks_the_opening_and_new_terms_open_once_there_is_room() {
 #[test]
 fn a_foreign_secret_is_reported_and_never_deleted() {
     let mut plan = Plan::default();
-    plan.waits.reconcile_wait_ms = 200;
+    plan.waits.reconcile_wait_ms = 2_000;
     let (vault, incident) = close_with(plan, |vault| {
         vault.knobs(|knobs| knobs.lost_reply_on_create = 1);
     });
@@ -280,20 +280,26 @@ fn a_lifetime_that_databricks_refuses_is_replaced_by_the_next_longer_one() {
 }
 
 #[test]
-fn a_kill_while_databricks_is_being_asked_is_settled_by_three_custodians() {
-    let states = [
+fn a_kill_before_the_successor_is_known_is_settled_by_three_custodians() {
+    settled_after_a_kill_in([
         State::Idle,
         State::Prepared,
         State::CreateSent,
         State::Reconcile,
-        State::Sealed,
-        State::Switched,
-        State::Deleted,
-    ];
+    ]);
+}
+
+#[test]
+fn a_kill_once_the_successor_is_sealed_is_settled_by_three_custodians() {
+    settled_after_a_kill_in([State::Sealed, State::Switched, State::Deleted]);
+}
+
+/// Kills the process in each of these states, while Databricks is being asked.
+fn settled_after_a_kill_in<const N: usize>(states: [State; N]) {
     for state in states {
         let (mut vault, incident) = close_with(Plan::default(), |vault| {
             vault.knobs(|knobs| {
-                knobs.first_byte_delay_ms = 40;
+                knobs.first_byte_delay_ms = 250;
                 knobs.lost_reply_on_create = u32::from(state == State::Reconcile);
             });
         });

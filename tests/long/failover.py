@@ -1,13 +1,17 @@
 """Two nodes of one vault on one PostgreSQL: the active one is killed or frozen under load.
 
     python tests/long/failover.py --binary target/release/breakglass --rounds 50 [--seed N] [--first N]
+        [--within-s 5] [--takeover-within-s 10] [--frozen-within-s 25]
 
 Each round plays an incident on a fresh copy of a staged vault, with clients calling all the while,
 and ends the active node with kill -9 at a random moment; in some rounds the one that took over is
-killed as well. The standby must listen within ten seconds of the kill, and then everything that
-kill.py holds must hold: every acknowledged call, approval and opening is in the log, the log
-verifies, nothing is owed, one secret is alive. Before the rounds: standbys that must be refused.
-After them: an active node that is frozen (SIGSTOP) until the standby has its lock, and wakes up.
+killed as well. The standby must take over, and then everything that kill.py holds must hold: every
+acknowledged call, approval and opening is in the log, the log verifies, nothing is owed, one secret
+is alive. Before the rounds: standbys that must be refused. After them: an active node that is frozen
+(SIGSTOP) until the standby has its lock, and wakes up.
+How long each takeover and each way home took is printed; it decides only where an option asks for
+it, on a machine that does nothing else: ten seconds are expected after a kill, and twenty-five
+after a freeze, since the server gives a process that only stands still a dozen.
 """
 
 import json
@@ -23,9 +27,6 @@ import time
 import kill
 import vault as v
 
-TAKEOVER_S = 10.0
-# The server gives a process that only stands still a dozen seconds.
-FROZEN_S = 25.0
 LOG_LOST = 70
 
 
@@ -101,7 +102,7 @@ class Node:
         """Whether it still runs."""
         return self.child.poll() is None
 
-    def wait_ready(self, seconds=30):
+    def wait_ready(self, seconds=120):
         """What it printed when it listened."""
         if not self.spoke.wait(seconds) or self.ready is None:
             raise v.Failed(f"{self.folder.name} does not listen: {self.said.read_text()[-2000:]}")
@@ -254,11 +255,16 @@ def refused_standbys(checks, pair):
                 done.returncode == 0 and json.loads(done.stdout)["running"] is True, done.stderr)
 
 
-def one_kill(checks, pair, number, seed, clients, length):
+def in_time(took_s, within_s):
+    """Whether something took no longer than was asked for, if anything was."""
+    return not within_s or took_s <= within_s
+
+
+def one_kill(checks, pair, number, seed, length, given):
     """A round of kill.py on two nodes."""
     pair.anew()
     pair.takeovers = []
-    round_ = kill.Round(pair, f"{seed}/{number}", clients, length)
+    round_ = kill.Round(pair, f"{seed}/{number}", given.clients, length)
     round_.patience_s = 120
     took = round_.run()
     problems = round_.problems()
@@ -269,18 +275,19 @@ def one_kill(checks, pair, number, seed, clients, length):
         f"{', '.join(f'{t:.2f}' for t in pair.takeovers)} s, home {took:.2f} s later; "
         f"{len(round_.acked)} calls acknowledged, all of them in the log; "
         f"{round_.entries} entries, {round_.lost} lost; one live secret",
-        not problems and slowest < TAKEOVER_S, problems or f"{slowest:.2f} s")
+        not problems and in_time(slowest, given.takeover_within_s)
+        and in_time(took, given.within_s), problems or f"{slowest:.2f} s, {took:.2f} s")
     return pair.takeovers, len(round_.acked)
 
 
-def stale_writer(checks, pair, clients):
+def stale_writer(checks, pair, given):
     """Frozen in the middle of its work until somebody else has the lock; then it wakes."""
     pair.anew()
     pair.takeovers = []
-    round_ = kill.Round(pair, "stale", clients, 1)
+    round_ = kill.Round(pair, "stale", given.clients, 1)
     incident, token = pair.open_session()
     round_.incident, round_.approved = incident, ["ada", "ben", "cleo"]
-    workers = [threading.Thread(target=round_.load, args=(token, index)) for index in range(clients)]
+    workers = [threading.Thread(target=round_.load, args=(token, index)) for index in range(given.clients)]
     for worker in workers:
         worker.start()
     v.until("calls", lambda: len(round_.acked) > 20)
@@ -290,7 +297,8 @@ def stale_writer(checks, pair, clients):
     try:
         pair.start_serve()
         took = pair.takeovers[0]
-        checks.hold(f"the standby takes over from a frozen node after {took:.2f} s", took < FROZEN_S)
+        checks.hold(f"the standby takes over from a frozen node after {took:.2f} s",
+                    in_time(took, given.frozen_within_s))
         before = len(round_.acked)
     finally:
         stale.send(signal.SIGCONT)
@@ -322,8 +330,16 @@ def stale_writer(checks, pair, clients):
     checks.hold("started again, it stands by", pair.standby.alive())
 
 
+def more(parser):
+    """Options of this script."""
+    kill.more(parser)
+    parser.add_argument("--takeover-within-s", type=float, help="a later standby fails the round")
+    parser.add_argument("--frozen-within-s", type=float,
+                        help="so late after a freeze, it fails as well")
+
+
 def main():
-    given = v.arguments(__doc__, kill.more)
+    given = v.arguments(__doc__, more)
     seed = given.seed if given.seed is not None else random.SystemRandom().randrange(1 << 31)
     print(f"seed {seed} (repeat with --seed {seed} --first ROUND --rounds 1)", flush=True)
     checks, began, takeovers, total = v.Checks(), time.monotonic(), [], 0
@@ -337,9 +353,9 @@ def main():
         for number in range(given.first, given.first + given.rounds):
             if given.seconds and time.monotonic() - began > given.seconds:
                 break
-            times, calls = one_kill(checks, pair, number, seed, given.clients, length)
+            times, calls = one_kill(checks, pair, number, seed, length, given)
             takeovers, total = takeovers + times, total + calls
-        stale_writer(checks, pair, given.clients)
+        stale_writer(checks, pair, given)
     finally:
         pair.__exit__()
     takeovers.sort()

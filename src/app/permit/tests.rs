@@ -409,7 +409,7 @@ async fn no_begin_stands_behind_the_close_of_its_session() {
             begun
         });
     }
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
     // Two closers, as a person and the deadline may be.
     tokio::join!(rig.close(), async {
         drop(rig.app.inner.memory.end_session());

@@ -7,7 +7,9 @@ use crate::support::TestVault;
 
 #[test]
 fn a_clock_more_than_a_minute_from_databricks_opens_nothing_and_says_so() {
-    for apart_ms in [-62_000, 62_000] {
+    // Databricks' clock runs on while the vault's stands, and the vault's is moved below: both must
+    // leave it wrong.
+    for apart_ms in [-120_000, 120_000] {
         let vault = TestVault::new();
         let (incident, _) = vault.open();
         vault.deliver();
