@@ -137,11 +137,24 @@ pub struct VaultView {
     /// older, and the credential sealed in it is dead.
     #[serde(default)]
     pub dealt_later: Option<u32>,
+    /// When each custodian's share last opened something in a drill.
+    #[serde(default)]
+    pub drills: Vec<DrillView>,
     /// Server version.
     pub version: String,
     /// Hash of the custodian's page, as in the log's `log.recover`: SHA-256 of its `SHA256SUMS`.
     #[serde(default)]
     pub custodian_page_sha256: String,
+}
+
+/// A custodian and her last drill.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DrillView {
+    /// Who.
+    pub person: String,
+    /// When, unix milliseconds; missing: never.
+    #[serde(default)]
+    pub at_ms: Option<i64>,
 }
 
 /// A version of roster or policy that took effect: its entry names the acts under it.
@@ -544,6 +557,9 @@ pub struct ReviewSummary {
     pub due_ms: i64,
     /// Whether it is overdue now.
     pub overdue: bool,
+    /// Of a drill: it closes no gate.
+    #[serde(default)]
+    pub drill: bool,
 }
 
 /// An entry with its proof.

@@ -93,7 +93,9 @@ impl App {
                 "the unlocker named is not this person's".into(),
             ));
         }
-        self.check_share(&incident, *index, &envelope, verified, &request.possession)?;
+        let manifest = self.manifest_for(&incident).await?;
+        let sent = (*index, envelope.as_slice(), request.possession.as_str());
+        self.check_share(&incident, &manifest, sent, verified)?;
         let now = self.now();
         let mut with = With::act(verified, now);
         with.rows.push(RowChange::PutEnvelope {
@@ -133,13 +135,10 @@ impl App {
     fn check_share(
         &self,
         incident: &Incident,
-        index: u8,
-        envelope: &[u8],
+        manifest: &Manifest,
+        (index, envelope, possession): (u8, &[u8], &str),
         verified: &Verified,
-        possession: &str,
     ) -> Result<(), AppError> {
-        let facts = self.inner.facts.get();
-        let manifest = &facts.epoch()?.manifest;
         let key = self.inner.memory.key(&incident.id).ok_or(AppError::Sealed(
             "this incident's identity is gone; it is being asked again",
         ))?;

@@ -29,7 +29,8 @@ impl App {
     }
 
     /// Commits; on a full disk once more on the ballast's room.
-    pub(super) async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
+    pub(super) async fn commit(&self, mut commit: Commit) -> Result<Committed, CommitError> {
+        self.mark_if_drill(&mut commit);
         match self.inner.store.commit_kept(&commit).await {
             Err(CommitError::Full) if self.disk_is_full() => self.inner.store.commit(commit).await,
             done => done,

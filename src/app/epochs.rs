@@ -42,7 +42,9 @@ impl App {
                 Event::Withdrawn { .. } | Event::Refused { .. } | Event::Lapsed { .. }
             )
         });
-        if !ended || before.approvals().is_empty() {
+        // Shares of a decoy are given to nobody.
+        let drill = before.purpose == Purpose::Drill;
+        if !ended || drill || before.approvals().is_empty() {
             return Ok(Vec::new());
         }
         let counted = self.inner.store.fact(SHARES_GIVEN).await?;
@@ -81,7 +83,7 @@ impl App {
         let asked = self.inner.store.fact(EPOCH_ASKED).await?;
         let asked: Option<i64> = asked.and_then(|at| at.parse().ok());
         let busy = live.iter().any(|(incident, _)| {
-            incident.phase.holds_vault()
+            (incident.phase.holds_vault() && incident.purpose != Purpose::Drill)
                 || (matches!(incident.phase, Phase::Collecting(_))
                     && incident.purpose == Purpose::Rotate)
         });

@@ -1,14 +1,33 @@
 //! The rows that follow from an event by themselves, committed with it.
 
+use super::drills::drilled;
 use super::step::ROTATION_OWED;
 use crate::domain::incident::extend::extended_terms;
 use crate::domain::incident::{Event, Incident};
-use crate::domain::terms::Terms;
+use crate::domain::terms::{Purpose, Terms};
 use crate::domain::time::Timestamp;
 use crate::store::change::{Document, DocumentKind, RowChange};
 
 /// Rows that follow from an event by themselves.
 pub(super) fn rows_of(event: &Event, after: &Incident, now: Timestamp) -> Vec<RowChange> {
+    let rows = rows_by_event(event, after, now);
+    if after.purpose != Purpose::Drill {
+        return rows;
+    }
+    // A decoy owes no rotation, and settles none.
+    let debt =
+        |row: &RowChange| matches!(row, RowChange::SetFact { name, .. } if name == ROTATION_OWED);
+    let mut rows: Vec<RowChange> = rows.into_iter().filter(|row| !debt(row)).collect();
+    if matches!(event, Event::Unsealed {}) {
+        rows.extend(after.approvals().iter().map(|approval| RowChange::SetFact {
+            name: drilled(&approval.person),
+            value: Some(now.0.to_string()),
+        }));
+    }
+    rows
+}
+
+fn rows_by_event(event: &Event, after: &Incident, now: Timestamp) -> Vec<RowChange> {
     let incident = after.id.clone();
     let owed = || RowChange::SetFact {
         name: ROTATION_OWED.to_owned(),

@@ -54,12 +54,15 @@ impl App {
     async fn lengthen(&self, incident: &Incident) -> Result<(), AppError> {
         let memory = &self.inner.memory;
         let gone = || AppError::Sealed("the session is not in memory");
-        let credential = memory.credential(&incident.id).ok_or_else(gone)?;
         let live = memory
             .session()
             .filter(|live| live.incident == incident.id)
             .ok_or_else(gone)?;
         let (exp, exp_boot_ms) = self.longer_end(incident, &live)?;
+        if live.is_drill() {
+            return self.lengthen_drill(&live, exp, exp_boot_ms).await;
+        }
+        let credential = memory.credential(&incident.id).ok_or_else(gone)?;
         let end = (self.inner.clock.boot_ms() + OPENING_MS).min(live.exp_boot_ms);
         let bearer = self
             .persist("mint a token to extend", Some(end), || async {
@@ -81,7 +84,10 @@ impl App {
             exp,
             exp_boot_ms,
             secret_id: secret_id.clone(),
-            forwarder: Arc::new(Forwarder::new(&self.inner.databricks, source.credential)),
+            forwarder: Some(Arc::new(Forwarder::new(
+                &self.inner.databricks,
+                source.credential,
+            ))),
             ..live.shared()
         };
         self.step(&incident.id, Command::Extended, None, With::default())

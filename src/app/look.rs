@@ -21,9 +21,11 @@ use super::epochs::EPOCH_OWED;
 use super::error::AppError;
 use super::step::ROTATION_OWED;
 use super::versions::VersionEntry;
-use crate::api::{Health, IncidentList, IncidentView, VaultView, VersionView};
-use crate::domain::ids::IncidentId;
+use crate::api::{DrillView, Health, IncidentList, IncidentView, VaultView, VersionView};
+use crate::domain::ids::{IncidentId, PersonId};
 use crate::domain::incident::{Phase, Refusal};
+use crate::domain::terms::Purpose;
+use crate::domain::time::Timestamp;
 pub use board::Board;
 pub use log::{LogLine, LogPage, LogQuery};
 pub(super) use numbers::Counted;
@@ -124,6 +126,12 @@ impl App {
             epoch_owed: self.inner.store.fact(EPOCH_OWED).await?,
             backup_at_ms: backup.map(|backup| backup.at.0),
             backup_epoch: backup.map(|backup| backup.epoch),
+            drills: self
+                .last_drills()
+                .await?
+                .into_iter()
+                .map(drill_view)
+                .collect(),
             log_epochs: self.log_epochs().await?,
             dealt_later: self.dealt_later(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -147,7 +155,13 @@ impl App {
             }
             .to_owned(),
             vault: self.inner.settings.vault.to_string(),
-            vault_phase: vault_phase(live.iter().map(|(incident, _)| &incident.phase)).to_owned(),
+            vault_phase: vault_phase(
+                // A drill opens nothing.
+                live.iter()
+                    .filter(|(incident, _)| incident.purpose != Purpose::Drill)
+                    .map(|(incident, _)| &incident.phase),
+            )
+            .to_owned(),
             log_size: store.head().size,
             channels: count(self.inner.channels.len()),
             channels_failing: count(failing),
@@ -158,6 +172,13 @@ impl App {
 
 fn count(things: usize) -> u64 {
     u64::try_from(things).unwrap_or(u64::MAX)
+}
+
+fn drill_view((person, at): (PersonId, Option<Timestamp>)) -> DrillView {
+    DrillView {
+        person: person.to_string(),
+        at_ms: at.map(|at| at.0),
+    }
 }
 
 fn version_view(version: &VersionEntry) -> VersionView {

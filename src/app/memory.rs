@@ -58,8 +58,8 @@ pub struct LiveSession {
     pub exp_boot_ms: i64,
     /// Cut when the session ends; both copy directions watch it.
     pub cut: CancellationToken,
-    /// The proxied leg; the bearer never leaves it.
-    pub(super) forwarder: Arc<Forwarder>,
+    /// The proxied leg; the bearer never leaves it. None in a drill, which reaches nothing.
+    pub(super) forwarder: Option<Arc<Forwarder>>,
     /// Databricks' id of the session secret; none where the dormant credential is used.
     pub(super) secret_id: Option<String>,
     pub(super) token_sha256: Arc<RwLock<Option<Digest>>>,
@@ -70,6 +70,12 @@ pub struct LiveSession {
 }
 
 impl LiveSession {
+    /// Whether it rehearses: its calls are judged and logged, and go nowhere.
+    #[must_use]
+    pub fn is_drill(&self) -> bool {
+        self.forwarder.is_none()
+    }
+
     /// The same session: one token, one cut, one count of calls.
     pub(super) fn shared(&self) -> Self {
         Self {
@@ -103,6 +109,8 @@ pub(super) struct Memory {
     /// durable; whoever ends a session passes through the write side before `session.close` is
     /// queued. So no begin stands behind the close in the log, whatever lane was quicker.
     gate: tokio::sync::RwLock<()>,
+    /// Incidents that are drills: whatever is written about them is marked.
+    pub(super) drills: RwLock<BTreeSet<IncidentId>>,
     /// The disk was full; nothing new is opened.
     pub(super) disk_full: AtomicBool,
     /// The newest custody epoch known to have been dealt after the one in force; 0: none.
@@ -147,6 +155,17 @@ impl Memory {
         self.ends_itself
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From here on everything about this incident is marked as a drill.
+    pub(super) fn note_drill(&self, incident: &IncidentId) {
+        let mut drills = self.drills.write().unwrap_or_else(PoisonError::into_inner);
+        drills.insert(incident.clone());
+    }
+
+    pub(super) fn is_drill(&self, incident: &str) -> bool {
+        let drills = self.drills.read().unwrap_or_else(PoisonError::into_inner);
+        drills.iter().any(|id| id.as_str() == incident)
     }
 
     pub(super) fn put_key(&self, incident: &IncidentId, key: IncidentKey) {

@@ -8,7 +8,8 @@ use super::error::AppError;
 use super::step::ROTATION_OWED;
 use crate::domain::incident::Phase;
 use crate::domain::manifest::Kind;
-use crate::domain::time::{SECOND_MS, Timestamp};
+use crate::domain::terms::Purpose;
+use crate::domain::time::{DAY_MS, SECOND_MS, Timestamp};
 
 /// Name and help of every metric, in the order in which they are printed. All are gauges.
 pub const METRICS: &[(&str, &str)] = &[
@@ -74,6 +75,14 @@ pub const METRICS: &[(&str, &str)] = &[
     (
         "breakglass_backup_epoch",
         "Number of the epoch that the last backup holds; 0: there never was one.",
+    ),
+    (
+        "breakglass_drill_age_seconds",
+        "Since custodians last opened a decoy; absent: there never was a drill.",
+    ),
+    (
+        "breakglass_drilled_custodians",
+        "Custodians whose share opened a decoy within a year.",
     ),
 ];
 
@@ -162,7 +171,22 @@ impl App {
         }
         let held = backup.map_or(0, |backup| backup.epoch);
         page.put("breakglass_backup_epoch", &[], f64::from(held));
+        self.drill_metrics(&mut page, now).await?;
         Ok(page.text())
+    }
+
+    async fn drill_metrics(&self, page: &mut Page, now: Timestamp) -> Result<(), AppError> {
+        let drills = self.last_drills().await?;
+        let ages_ms: Vec<i64> = drills
+            .iter()
+            .filter_map(|(_, at)| at.map(|at| now.since_ms(at).max(0)))
+            .collect();
+        if let Some(age_ms) = ages_ms.iter().min() {
+            page.put("breakglass_drill_age_seconds", &[], seconds(*age_ms));
+        }
+        let lately = ages_ms.iter().filter(|age| **age <= 365 * DAY_MS).count();
+        page.put("breakglass_drilled_custodians", &[], lately as f64);
+        Ok(())
     }
 
     async fn incident_metrics(&self, page: &mut Page, now: Timestamp) -> Result<(), AppError> {
@@ -173,8 +197,16 @@ impl App {
             let name = incident.phase.name().to_string();
             *counts.entry(name).or_insert(0_u32) += 1;
             match &incident.phase {
-                Phase::Open(session) => ends = Some(session.exp_ms),
-                Phase::InReview(review) if now >= review.due_ms => overdue += 1,
+                // Access that reaches nothing is none.
+                Phase::Open(session) if incident.purpose != Purpose::Drill => {
+                    ends = Some(session.exp_ms);
+                }
+                // A drill's review gates nothing and wakes nobody.
+                Phase::InReview(review)
+                    if now >= review.due_ms && incident.purpose != Purpose::Drill =>
+                {
+                    overdue += 1;
+                }
                 _ => {}
             }
         }

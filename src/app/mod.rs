@@ -57,6 +57,7 @@ mod custody;
 pub mod deliver;
 mod disk;
 mod doors;
+mod drills;
 mod due;
 mod emergency;
 mod epochs;

@@ -53,8 +53,11 @@ impl App {
             });
         }
         self.first_time(verified).await?;
-        let now = self.now();
         self.check_workspace(&opening.target)?;
+        if opening.purpose == Purpose::Drill {
+            self.ready_for_drill(&verified.act.person).await?;
+        }
+        let now = self.now();
         let requester = Requester::Person(verified.act.person.clone());
         let with = With::act(verified, now);
         self.open_incident(requester, Some(verified.sha256), (**opening).clone(), with)
@@ -122,10 +125,13 @@ impl App {
                 opening: opening.clone(),
                 fresh,
             };
-            let data = self
+            let mut data = self
                 .rules_data(&facts, None, requester.person(), now)
                 .await?
                 .continuing(self.broken_lately(&opening, now).await?);
+            if opening.purpose == Purpose::Drill {
+                data = data.over(self.drill_facts().await?);
+            }
             let events = opening::open(&request, &data.rules(&facts)?, now)?;
             let opened = Incident::from_opened(&events[0])?;
             // In memory before the commit: the moment it is durable, custodians may answer. While

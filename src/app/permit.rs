@@ -19,6 +19,7 @@ use super::{App, chance};
 use crate::audit::entry::Draft;
 use crate::databricks::Upstream;
 use crate::domain::ids::Digest;
+use crate::domain::incident::DRILL;
 use crate::domain::judge::Judged;
 use crate::domain::risk::Class;
 use crate::domain::target::{Target, Upstream as Host};
@@ -32,10 +33,10 @@ mod flight;
 mod lookup;
 
 pub use super::memory::LiveSession;
-pub use crate::databricks::{BodyError, ForwardError, LeakScanner, OutBody, Reply, token_refused};
+pub use crate::databricks::{BodyError, ForwardError, OutBody, Reply, token_refused};
 pub use deny::Denial;
 pub use flight::{InFlight, Permit};
-pub use lookup::SessionLookup;
+pub use lookup::{ReplyScanner, SessionLookup};
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -134,6 +135,9 @@ pub enum SendError {
     /// The session was cut; the request may have been carried out.
     #[error("the session was cut during the call")]
     Cut,
+    /// A drill reaches nobody: the call was judged and logged, and not sent.
+    #[error("this is a drill: the call was let through, logged, and not sent")]
+    Drill,
     /// The outside failed; [`ForwardError::is_definite`] tells whether anything can have happened.
     #[error(transparent)]
     Forward(#[from] ForwardError),
@@ -284,7 +288,8 @@ impl App {
         call: &Call<'_>,
         cid: &str,
     ) -> Result<Vec<String>, PermitRefusal> {
-        if call.judged.additions.is_empty() {
+        // A drill adds nothing, and cannot look.
+        if call.judged.additions.is_empty() || session.is_drill() {
             return Ok(Vec::new());
         }
         let plan = Plan {
@@ -343,7 +348,10 @@ impl App {
         let Some(at) = upstream(session, target) else {
             return false;
         };
-        let source = session.forwarder.credential();
+        let Some(forwarder) = &session.forwarder else {
+            return false;
+        };
+        let source = forwarder.credential();
         tokio::select! {
             biased;
             () = session.cut.cancelled() => false,
@@ -357,6 +365,13 @@ fn upstream(session: &LiveSession, target: &Target) -> Option<Upstream> {
     match target.upstream() {
         Host::Account => session.target.account.then_some(Upstream::Account),
         Host::Workspace => session.target.workspace.clone().map(Upstream::Workspace),
+    }
+}
+
+/// Marks an entry that is committed past [`App::commit`], which marks all others.
+fn mark(session: &LiveSession, entry: &mut Draft) {
+    if session.is_drill() {
+        entry.members.insert(DRILL.to_owned(), Value::from(true));
     }
 }
 
@@ -388,6 +403,7 @@ fn begin_draft(session: &LiveSession, call: &Call<'_>, at: &Upstream, cid: &str)
             ("sid", Value::from(session.id.as_str())),
         ],
     );
+    mark(session, &mut entry);
     if let Some(method) = &call.judged.thrift_method {
         entry
             .members

@@ -20,6 +20,7 @@ use crate::domain::ids::{Digest, IncidentId};
 use crate::domain::incident::command::Command;
 use crate::domain::incident::{Incident, Phase};
 use crate::domain::review::{Finding, OpenItem, Severity};
+use crate::domain::terms::Purpose;
 
 /// The case record of one incident and what in it wants an answer.
 pub(super) struct CaseRecord {
@@ -75,6 +76,7 @@ impl App {
                     incident: incident.id.to_string(),
                     due_ms: review.due_ms.0,
                     overdue: now >= review.due_ms,
+                    drill: incident.purpose == Purpose::Drill,
                 }),
                 _ => None,
             });

@@ -95,7 +95,10 @@ impl App {
             exp: self.now().plus_ms(length_ms),
             exp_boot_ms: self.inner.clock.boot_ms() + length_ms,
             cut: CancellationToken::new(),
-            forwarder: Arc::new(Forwarder::new(&self.inner.databricks, source.credential)),
+            forwarder: Some(Arc::new(Forwarder::new(
+                &self.inner.databricks,
+                source.credential,
+            ))),
             secret_id: source.secret_id,
             token_sha256: Arc::new(RwLock::new(None)),
             surveyed: CancellationToken::new(),
@@ -162,7 +165,7 @@ impl App {
         })
     }
 
-    async fn start_session(
+    pub(super) async fn start_session(
         &self,
         incident: &Incident,
         session: LiveSession,
@@ -176,7 +179,9 @@ impl App {
             .await
         {
             Ok(_) => {
-                self.survey_before(&session);
+                if !session.is_drill() {
+                    self.survey_before(&session);
+                }
                 Ok(())
             }
             Err(error) => {

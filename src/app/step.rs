@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::App;
 use super::acts::Verified;
+use super::drills::mark_drill;
 use super::error::AppError;
 use super::event_rows::rows_of;
 use super::facts::Facts;
@@ -13,9 +14,10 @@ use crate::audit::entry::Draft;
 use crate::domain::alert::{self, AlertDraft};
 use crate::domain::ids::{IncidentId, PersonId};
 use crate::domain::incident::command::Command;
+use crate::domain::incident::rules::EpochFacts;
 use crate::domain::incident::{Event, Incident, Phase, Refusal, Rules, decide};
 use crate::domain::roster::Roster;
-use crate::domain::terms::Gate;
+use crate::domain::terms::{Gate, Purpose};
 use crate::domain::time::{DAY_MS, HOUR_MS, Timestamp};
 use crate::store::change::{Alert, RowChange};
 use crate::store::{Commit, CommitError, Committed, Conflict};
@@ -173,7 +175,13 @@ impl App {
             );
             self.queue(&mut commit, alerts, Some(after), facts, now);
         }
-        self.commit(commit).await
+        if after.purpose != Purpose::Drill {
+            return self.commit(commit).await;
+        }
+        mark_drill(&mut commit);
+        let committed = self.commit(commit).await?;
+        self.inner.memory.note_drill(&after.id);
+        Ok(committed)
     }
 
     /// Puts alerts into the outbox of a commit: one row per alert and channel, one entry per
@@ -268,9 +276,10 @@ impl App {
         let store = &self.inner.store;
         let others = store.live_incidents().await?;
         let mine = incident.map(|i| &i.id);
-        let review_overdue = others
-            .iter()
-            .any(|(i, _)| matches!(&i.phase, Phase::InReview(r) if now >= r.due_ms));
+        // The review of a drill never gates (PROTOCOL §6).
+        let review_overdue = others.iter().any(|(i, _)| {
+            i.purpose != Purpose::Drill && matches!(&i.phase, Phase::InReview(r) if now >= r.due_ms)
+        });
         let owed = store.fact(ROTATION_OWED).await?.is_some();
         let gates = [
             (review_overdue, Gate::ReviewOverdue),
@@ -304,12 +313,18 @@ impl App {
             alert_confirmed,
             openings_last_hour: openings,
             stops_last_day: stops,
+            // Whoever rehearses may ask for the emergency that comes meanwhile.
             has_collecting: actor.is_some_and(|actor| {
-                others
-                    .iter()
-                    .any(|(i, _)| i.requester.person() == Some(actor) && i.is_being_asked())
+                others.iter().any(|(i, _)| {
+                    i.requester.person() == Some(actor)
+                        && i.is_being_asked()
+                        && i.purpose != Purpose::Drill
+                })
             }),
-            epoch: facts.epoch_facts()?,
+            epoch: match incident.map(|i| i.purpose) {
+                Some(Purpose::Drill) => self.drill_facts().await?,
+                _ => facts.epoch_facts()?,
+            },
             lifetimes: self.measured().await?.lifetimes(),
             continues: None,
         })
@@ -324,7 +339,7 @@ pub(super) struct RulesData {
     openings_last_hour: u32,
     stops_last_day: u32,
     has_collecting: bool,
-    epoch: crate::domain::incident::rules::EpochFacts,
+    epoch: EpochFacts,
     lifetimes: crate::domain::lifetime::Lifetimes,
     continues: Option<IncidentId>,
 }
@@ -333,6 +348,11 @@ impl RulesData {
     /// The same for an opening that continues a broken incident.
     pub(super) fn continuing(self, continues: Option<IncidentId>) -> Self {
         Self { continues, ..self }
+    }
+
+    /// The same over the decoy's epoch.
+    pub(super) fn over(self, epoch: EpochFacts) -> Self {
+        Self { epoch, ..self }
     }
 
     pub(super) fn rules<'a>(&self, facts: &'a Facts) -> Result<Rules<'a>, AppError> {

@@ -18,8 +18,16 @@ mod kept;
 
 pub(super) use kept::{KEPT_ENTRY, Kept};
 
-/// Name of the fact that holds the last epoch number given.
+/// Name of the fact that holds the last live epoch number given.
 pub(super) const LAST_EPOCH: &str = "last_epoch";
+
+/// Name of the fact that holds the last number given; drills have numbers of their own.
+fn last_epoch(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Live => LAST_EPOCH,
+        Kind::Drill => "last_drill_epoch",
+    }
+}
 
 /// A sealed successor: everything the store keeps, nothing that opens it.
 pub(super) struct SealedSuccessor {
@@ -38,10 +46,10 @@ struct SecretOf {
 impl App {
     /// The next epoch's number. One that was discarded is never given again: two manifests with
     /// one number would confuse whoever reads the log.
-    async fn next_epoch(&self) -> Result<u32, AppError> {
-        let dealt = self.inner.store.fact(LAST_EPOCH).await?;
+    async fn next_epoch(&self, kind: Kind) -> Result<u32, AppError> {
+        let dealt = self.inner.store.fact(last_epoch(kind)).await?;
         let dealt = dealt.and_then(|text| text.parse().ok()).unwrap_or(0);
-        Ok(self.inner.store.highest_epoch(Kind::Live).await?.max(dealt) + 1)
+        Ok(self.inner.store.highest_epoch(kind).await?.max(dealt) + 1)
     }
 
     /// Deals a new epoch to the approved roster and seals the successor to its recipient only
@@ -51,19 +59,29 @@ impl App {
         successor: &Credential,
         above: u32,
     ) -> Result<SealedSuccessor, AppError> {
+        self.seal_epoch(successor, Kind::Live, above).await
+    }
+
+    /// The same for either kind of epoch.
+    pub(super) async fn seal_epoch(
+        &self,
+        successor: &Credential,
+        kind: Kind,
+        above: u32,
+    ) -> Result<SealedSuccessor, AppError> {
         // Read again from the signed log, so that a changed row deals to nobody (PROTOCOL §1).
         let (roster, roster_sha256) =
             facts::approved_roster(&self.inner.store, &self.inner.settings).await?;
         let policy_sha256 = self.inner.facts.get().policy_sha256;
-        let epoch = self.next_epoch().await?.max(above + 1);
+        let epoch = self.next_epoch(kind).await?.max(above + 1);
         let broken = |e: &dyn std::fmt::Display| AppError::Inconsistent(format!("ceremony: {e}"));
         let vault = self.inner.settings.vault.clone();
-        let name = epoch_name(vault.as_str(), Kind::Live, epoch)?;
+        let name = epoch_name(vault.as_str(), kind, epoch)?;
         let dealt = Dealt::new(name.clone(), roster.k, roster.n).map_err(|e| broken(&e))?;
         let manifest = Manifest {
             v: VERSION.to_owned(),
             vault,
-            kind: Kind::Live,
+            kind,
             epoch,
             k: roster.k,
             n: roster.n,
@@ -133,7 +151,7 @@ impl SealedSuccessor {
         let number = self.manifest.epoch.to_string();
         Ok(vec![
             RowChange::SetFact {
-                name: LAST_EPOCH.to_owned(),
+                name: last_epoch(self.manifest.kind).to_owned(),
                 value: Some(number),
             },
             RowChange::PutDocument(document),

@@ -114,7 +114,7 @@ impl App {
             return Ok(());
         }
         let settles = live.iter().any(|(incident, _)| {
-            incident.phase.holds_vault()
+            (incident.phase.holds_vault() && incident.purpose != Purpose::Drill)
                 || (incident.is_being_asked()
                     && (incident.purpose == Purpose::Rotate
                         || incident.rotation_owed

@@ -84,7 +84,10 @@ impl App {
     ) -> Result<Arc<Minted>, CallError> {
         let now = self.now().0;
         match tokens {
-            Tokens::Session(session) => session.forwarder.token(at, now).await,
+            Tokens::Session(session) => match &session.forwarder {
+                Some(forwarder) => forwarder.token(at, now).await,
+                None => Err(CallError::NotConfigured("a drill".to_owned())),
+            },
             Tokens::Credential { credential, minted } => {
                 let mut minted = minted.lock().await;
                 if let Some(token) = minted.get(at) {

@@ -85,13 +85,14 @@ impl App {
         // `unseal.begin` is durable. If we stop here, the restart says that a rotation is owed.
         match self.combine(&begun).await {
             Ok(credential) => {
-                let credential = Arc::new(credential);
-                let unsealed = Unsealed {
-                    successor: None,
-                    incident: id.clone(),
-                    credential,
-                };
-                self.inner.memory.put_unsealed(unsealed);
+                // A decoy is wiped here: it was combined and opened, which is all it is for.
+                if begun.purpose != Purpose::Drill {
+                    self.inner.memory.put_unsealed(Unsealed {
+                        successor: None,
+                        incident: id.clone(),
+                        credential: Arc::new(credential),
+                    });
+                }
                 let done = self
                     .step(id, Command::Unsealed, None, With::default())
                     .await;
@@ -117,8 +118,9 @@ impl App {
         let data = self.rules_data(&facts, Some(incident), None, now).await?;
         match decide(incident, Command::Begin, &data.rules(&facts)?, now) {
             Ok(_) => Ok(true),
-            Err(Refusal::Busy(_)) => {
+            Err(Refusal::Busy(other)) => {
                 self.displace(incident).await?;
+                self.end_drill_for(incident, &other).await?;
                 Ok(false)
             }
             Err(_) => Ok(false),
@@ -156,8 +158,7 @@ impl App {
     }
 
     async fn combine(&self, incident: &Incident) -> Result<Credential, AppError> {
-        let facts = self.inner.facts.get();
-        let manifest = facts.epoch()?.manifest.clone();
+        let manifest = self.manifest_for(incident).await?;
         let row = self.inner.store.current_epoch(manifest.kind).await?;
         let sealed = row
             .and_then(|row| row.sealed_credential)
@@ -221,6 +222,7 @@ impl App {
                 .step(&id, Command::RotationBegun, None, With::default())
                 .await
                 .map(drop),
+            _ if incident.purpose == Purpose::Drill => self.open_drill(&incident).await,
             _ => self.open_session(&incident).await,
         };
         match outcome {

@@ -50,6 +50,9 @@ impl App {
         let Phase::Closing(closing) = &incident.phase else {
             return Ok(());
         };
+        if incident.purpose == Purpose::Drill {
+            return self.drill_over(id).await;
+        }
         if closing.memory_lost {
             return self.memory_lost(id).await;
         }
@@ -149,6 +152,10 @@ impl App {
         let Phase::Closing(closing) = &incident.phase else {
             return Ok(());
         };
+        if incident.purpose == Purpose::Drill {
+            // No memory of a decoy is missed.
+            return self.drill_over(id).await;
+        }
         let (key, fresh) = super::open::fresh_key()?;
         if !closing.memory_lost {
             self.step(
@@ -184,7 +191,8 @@ impl App {
             }
         };
         for (incident, _) in live {
-            let asked = matches!(incident.phase, Phase::Collecting(_) | Phase::Cooling(_));
+            let asked = matches!(incident.phase, Phase::Collecting(_) | Phase::Cooling(_))
+                && incident.purpose != Purpose::Drill;
             if Some(&incident.id) == except || !asked {
                 continue;
             }

@@ -16,6 +16,7 @@ use super::{CliError, Exit, Globals, Output, changes, clock, consent, phrase, sh
 use crate::api::{ApproveRequest, IncidentView};
 use crate::domain::act::{Deed, PhraseResult, Pick};
 use crate::domain::ids::{Digest, IncidentId};
+use crate::domain::manifest::Kind;
 use crate::domain::terms::Gate;
 use crate::sealed::possession::PossessionKey;
 use crate::sealed::release::{ReleaseLabel, seal_release};
@@ -58,7 +59,11 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
         may_approve(&client, &documents, &case)?
     };
     let mut pins = client.kept.settings.pins.clone();
-    pins.advance_manifest(case.terms.epoch, case.terms.manifest_sha256)?;
+    // A decoy's epochs have numbers of their own; only live ones are remembered.
+    let live = case.terms.kind == Kind::Live;
+    if live {
+        pins.advance_manifest(case.terms.epoch, case.terms.manifest_sha256)?;
+    }
     for line in changes::since_last_signed(&client, &documents).await? {
         out.warn(&format!("! {line}"));
     }
@@ -70,7 +75,7 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
     let heard = phrase::ask(
         &mut client,
         out,
-        id,
+        &case,
         &case.terms_sha256,
         args.phrase.as_deref(),
     )
@@ -92,15 +97,20 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
         .save_pins(|pins| {
             pins.roster_sha256 = Some(roster);
             pins.policy_sha256 = Some(policy);
-            pins.advance_manifest(epoch, manifest)
+            if live {
+                pins.advance_manifest(epoch, manifest)?;
+            }
+            Ok(())
         })
         .await?;
     out.result(
-        json!({"incident": id, "index": index, "shares_in": view.shares_in, "needed": view.needed,
+        json!({"incident": id, "purpose": view.purpose, "index": index, "shares_in": view.shares_in, "needed": view.needed,
             "phase": view.phase, "terms_sha256": case.terms_sha256}),
         &format!(
-            "Share {index} accepted: {} of {}.  Changed your mind? breakglass withdraw {id}",
-            view.shares_in, view.needed
+            "{}Share {index} accepted: {} of {}.  Changed your mind? breakglass withdraw {id}",
+            show::mark(terms.purpose),
+            view.shares_in,
+            view.needed
         ),
     );
     Ok(Exit::DONE)

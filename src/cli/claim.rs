@@ -10,7 +10,7 @@ use super::escape::line;
 use super::{CliError, Exit, Globals, Output, terms_check};
 use crate::api::{ClaimReply, IncidentView};
 use crate::domain::ids::IncidentId;
-use crate::domain::terms::Terms;
+use crate::domain::terms::{Purpose, Terms};
 use crate::domain::time::Timestamp;
 
 /// Arguments of `claim`.
@@ -65,6 +65,7 @@ pub(super) async fn claim(
     let session = KeptSession {
         incident: id.clone(),
         reply,
+        drill: terms.purpose == Purpose::Drill,
     };
     // Lost here, the token is simply claimed again, which kills this one.
     client.state.keep_session(&session)?;
@@ -74,16 +75,25 @@ pub(super) async fn claim(
 /// Says what to do with the session and what the policy wants its responder to know; never the
 /// token.
 pub(super) fn say(session: &KeptSession, details: Option<&str>, out: &Output) {
-    let KeptSession { incident, reply } = session;
+    let KeptSession {
+        incident,
+        reply,
+        drill,
+    } = session;
+    let what = if *drill {
+        "a DRILL: calls are judged and logged, and none is sent"
+    } else {
+        "OPEN"
+    };
     let until = Timestamp(reply.exp_ms).clock_utc();
     let told = details.map_or(String::new(), |text| format!("\nRead:   {}", line(text)));
     out.result(
-        json!({"incident": incident, "session": reply.session, "exp_ms": reply.exp_ms,
+        json!({"incident": incident, "drill": drill, "session": reply.session, "exp_ms": reply.exp_ms,
             "proxy_url": reply.proxy_url, "account_proxy_url": reply.account_proxy_url,
             "plain_url": reply.plain_url, "workspace": reply.workspace,
             "account_id": reply.account_id, "access_details": details}),
         &format!(
-            "{incident} is OPEN until {until}. Every call is logged.\n\
+            "{incident} is {what} until {until}. Every call is logged.\n\
              Work:   breakglass run {incident} -- databricks current-user me\n\
              End it: breakglass close {incident}{told}"
         ),

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::client::Client;
 use super::wait::{self, Wait};
-use super::{CliError, Exit, Globals, Output, clock, terms_check, text};
+use super::{CliError, Exit, Globals, Output, clock, show, terms_check, text};
 use crate::api::IncidentView;
 use crate::domain::act::{Act, Deed};
 use crate::domain::ids::IncidentId;
@@ -56,7 +56,11 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
         let wait = Wait {
             id,
             until,
-            what: "rotating; NOT SAFE YET",
+            what: if show::is_drill(&view) {
+                "dealing the next decoy"
+            } else {
+                "rotating; NOT SAFE YET"
+            },
         };
         wait::until(&mut client, out, &wait, view, |view| {
             view.phase != "closing"
@@ -97,6 +101,17 @@ fn is_past_open(phase: &str) -> bool {
 }
 
 fn say(view: &IncidentView, out: &Output) {
+    if show::is_drill(view) {
+        return out.result(
+            json!({"incident": view.id, "purpose": view.purpose, "phase": view.phase,
+                "safe": view.phase != "closing"}),
+            &format!(
+                "{}: the DRILL is over. No real credential was opened, and nothing at Databricks \
+                 was touched. Its review is due, as after an emergency.",
+                view.id
+            ),
+        );
+    }
     let safe = view.old_secret_refused && view.phase != "closing";
     let text = match (safe, view.fully_safe_at_ms) {
         (true, Some(at)) => format!(
@@ -114,7 +129,7 @@ fn say(view: &IncidentView, out: &Output) {
         ),
     };
     out.result(
-        json!({"incident": view.id, "phase": view.phase, "safe": safe,
+        json!({"incident": view.id, "purpose": view.purpose, "phase": view.phase, "safe": safe,
             "old_secret_refused": view.old_secret_refused, "rotation": view.rotation,
             "fully_safe_at_ms": view.fully_safe_at_ms}),
         &text,

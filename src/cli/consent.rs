@@ -93,7 +93,7 @@ pub(super) async fn co_approve(
     out: &Output,
 ) -> Result<Exit, CliError> {
     let id = &case.terms.incident;
-    let heard = phrase::ask(client, out, id, &case.terms_sha256, given).await?;
+    let heard = phrase::ask(client, out, case, &case.terms_sha256, given).await?;
     if let Heard::Not(pick) = heard {
         return approve::mismatch(client, case, &case.terms_sha256, pick).await;
     }

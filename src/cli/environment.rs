@@ -206,6 +206,7 @@ mod tests {
     fn session(workspace: Option<&str>) -> KeptSession {
         KeptSession {
             incident: IncidentId::numbered(7),
+            drill: false,
             reply: ClaimReply {
                 session: "ses-1234".into(),
                 token: "bgt_abc".into(),

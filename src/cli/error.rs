@@ -140,7 +140,6 @@ pub fn exit_code_of(code: &str) -> u8 {
         | "replayed"
         | "clock_apart"
         | "tree_says_no"
-        | "not_yet"
         | "bad_opening"
         | "too_many"
         | "too_few_eligible"
@@ -207,10 +206,6 @@ mod tests {
                 now: at,
             },
             Refusal::TreeSaysNo {
-                use_case: text(),
-                because: text(),
-            },
-            Refusal::NotYet {
                 use_case: text(),
                 because: text(),
             },

@@ -151,12 +151,17 @@ fn keep(client: &Client, id: &IncidentId, exp_ms: i64) -> Result<(), CliError> {
     let Ok(KeptSession {
         incident,
         mut reply,
+        drill,
     }) = client.state.session(id, clock::now())
     else {
         return Ok(());
     };
     reply.exp_ms = exp_ms;
-    client.state.keep_session(&KeptSession { incident, reply })
+    client.state.keep_session(&KeptSession {
+        incident,
+        reply,
+        drill,
+    })
 }
 
 async fn agree(
@@ -176,7 +181,7 @@ async fn agree(
     ));
     // What is signed is shown, `-q` or not.
     out.warn(&show::facts(&longer, &documents.roster, clock::now()));
-    let heard = phrase::ask(client, out, id, &sha256, args.phrase.as_deref()).await?;
+    let heard = phrase::ask(client, out, &longer, &sha256, args.phrase.as_deref()).await?;
     if let Heard::Not(pick) = heard {
         return approve::mismatch(client, &longer, &sha256, pick).await;
     }

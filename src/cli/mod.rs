@@ -61,6 +61,7 @@ mod alert;
 mod backup;
 mod bundle;
 mod doctor;
+mod drill;
 mod init;
 mod packaging;
 mod recover;
@@ -114,6 +115,7 @@ async fn run_command(command: Command, globals: &Globals, out: &Output) -> Resul
         Command::Person(args) => person::run(args, globals, out).await,
         Command::Alert(args) => alert::run(args, globals, out).await,
         Command::Doctor(args) => doctor::run(args, globals, out).await,
+        Command::Drill(args) => drill::run(args, globals, out).await,
         Command::Completions(args) => packaging::completions(&args),
         Command::Man(args) => packaging::man(&args, out),
         Command::Unlocker(args) => unlocker::run(args, globals, out).await,

@@ -6,7 +6,8 @@ use crate::domain::ids::Digest;
 use crate::domain::phrase::{self, Phrase};
 
 use super::client::{Client, typed};
-use super::{CliError, Output};
+use super::terms_check::Case;
+use super::{CliError, Output, show};
 use crate::domain::act::Pick;
 use crate::domain::ids::IncidentId;
 use crate::domain::terms::Terms;
@@ -51,17 +52,21 @@ pub(super) fn large(phrase: &Phrase) -> String {
 pub(super) async fn ask(
     client: &mut Client,
     out: &Output,
-    incident: &IncidentId,
+    case: &Case,
     terms_sha256: &Digest,
     given: Option<&str>,
 ) -> Result<Heard, CliError> {
+    let incident = &case.terms.incident;
     let right = phrase::phrase(terms_sha256);
     if let Some(given) = given {
         return Ok(judge_words(given, right));
     }
     let others = phrases_of_others(client, incident).await;
     let list = phrase::choices(right, &others, &mut below);
-    let mut question = String::from("Which phrase did the requester read to you?\n");
+    let mut question = format!(
+        "{}Which phrase did the requester read to you?\n",
+        show::mark(case.terms.purpose)
+    );
     for (number, choice) in (1..).zip(&list) {
         question.push_str(&format!("  {number}) {}\n", choice.join(" ")));
     }

@@ -23,7 +23,12 @@ pub(super) fn facts(case: &Case, roster: &Roster, now: Timestamp) -> String {
             line(&terms.use_case),
             terms.target.words()
         ),
-        Purpose::Drill => "asks for a DRILL: no real credential is opened".to_owned(),
+        Purpose::Drill => format!(
+            "rehearses {} of {} on {}: a DRILL, no real credential is opened",
+            count(terms.max_minutes, "minute"),
+            line(&terms.use_case),
+            terms.target.words()
+        ),
         Purpose::Rotate => "asks to finish a rotation: no session, no access".to_owned(),
     };
     let mut text = format!(
@@ -90,12 +95,29 @@ fn purpose(purpose: Purpose) -> &'static str {
     }
 }
 
+/// What stands before everything said about a drill.
+pub(super) fn mark(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Drill => "DRILL, no real incident: ",
+        Purpose::Incident | Purpose::Rotate => "",
+    }
+}
+
+/// Whether what the server shows is a drill.
+pub(super) fn is_drill(view: &IncidentView) -> bool {
+    view.purpose == "drill"
+}
+
 /// One line of the board.
 pub(super) fn board_line(view: &IncidentView, now: Timestamp) -> String {
     let mut text = format!(
         "{}  {} by {}: {}",
         line(&view.id),
-        line(&view.purpose),
+        if is_drill(view) {
+            "DRILL".to_owned()
+        } else {
+            line(&view.purpose)
+        },
         line(&view.requester_name),
         line(&view.phase)
     );
@@ -112,7 +134,7 @@ pub(super) fn board_line(view: &IncidentView, now: Timestamp) -> String {
             left(Timestamp(session.exp_ms), now)
         ));
     }
-    if view.phase == "closing" {
+    if view.phase == "closing" && !is_drill(view) {
         text.push_str(", NOT SAFE YET");
         if view.rotation_owed {
             text.push_str(": rotation owed, custodians must approve it");
@@ -149,7 +171,7 @@ pub(super) fn incident(view: &IncidentView, now: Timestamp) -> String {
     if view.old_secret_refused {
         lines.push("  ✓ Databricks refuses the old secret".to_owned());
     }
-    if let Some(at) = view.fully_safe_at_ms {
+    if let Some(at) = view.fully_safe_at_ms.filter(|_| !is_drill(view)) {
         lines.push(format!("  fully safe at {}", Timestamp(at).clock_utc()));
     }
     lines.join("\n")

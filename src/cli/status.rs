@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::client::{Client, Documents};
 use super::{CliError, Exit, Globals, Output, alert, clock, escape, phrase, show, terms_check};
-use crate::api::{ChannelList, Health, IncidentView, VaultView};
+use crate::api::{ChannelList, DrillView, Health, IncidentView, VaultView};
 use crate::domain::due::BACKUP_OLD_MS;
 use crate::domain::ids::IncidentId;
 use crate::domain::incident::extend::extended_sha256;
@@ -77,6 +77,7 @@ async fn board(client: &mut Client, documents: &Documents, out: &Output) -> Resu
             escape::line(why)
         ));
     }
+    text.push_str(&format!("\n{}", drill_line(documents, now)));
     let mut shown = Vec::new();
     for incident in incidents {
         text.push('\n');
@@ -91,7 +92,7 @@ async fn board(client: &mut Client, documents: &Documents, out: &Output) -> Resu
         "epoch": documents.manifest.epoch, "epoch_ready": view.epoch_ready, "proved": view.proved,
         "proofs_needed": view.proofs_needed, "rotation_owed_since_ms": view.rotation_owed_since_ms,
         "epoch_owed": view.epoch_owed, "backup_at_ms": view.backup_at_ms,
-        "backup_epoch": view.backup_epoch, "dealt_later": view.dealt_later,
+        "backup_epoch": view.backup_epoch, "dealt_later": view.dealt_later, "drills": view.drills,
         "log_epochs": view.log_epochs, "can_approve": ready.people,
         "quorum_night_percent": ready.night, "quorum_day_percent": ready.day,
         "log_size": documents.head.size, "version": view.version,
@@ -131,6 +132,26 @@ fn channel_lines(list: &ChannelList, now: Timestamp) -> String {
         ));
     }
     text
+}
+
+/// Each custodian's last drill.
+fn drill_line(documents: &Documents, now: Timestamp) -> String {
+    let last = |drill: &DrillView| {
+        let known = drill.person.parse().ok();
+        let person = known.and_then(|id| documents.roster.person(&id));
+        let name = person.map_or(drill.person.as_str(), |p| p.name.as_str());
+        let when = match drill
+            .at_ms
+            .map(|at| now.since_ms(Timestamp(at)).max(0) / DAY_MS)
+        {
+            None => "never".to_owned(),
+            Some(0) => "today".to_owned(),
+            Some(days) => format!("{days} days ago"),
+        };
+        format!("{} {when}", escape::line(name))
+    };
+    let all: Vec<String> = documents.view.drills.iter().map(last).collect();
+    format!("Last drill: {}.", all.join(", "))
 }
 
 /// How old the newest backup is, and whether it holds the epoch in force.

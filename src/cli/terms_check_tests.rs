@@ -117,6 +117,7 @@ fn documents(rio: &LoadedKey) -> Documents {
         epoch_owed: None,
         backup_at_ms: None,
         backup_epoch: None,
+        drills: Vec::new(),
         log_epochs: Vec::new(),
         dealt_later: None,
         version: "0".into(),

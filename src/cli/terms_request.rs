@@ -20,7 +20,12 @@ pub(super) fn check_signer(act: &Act, terms: &Terms, roster: &Roster) -> Result<
     };
     let owner = roster.owner_of_key(&act.key);
     let may = owner.is_some_and(|owner| {
-        owner.id == act.person && (opening.purpose == Purpose::Rotate || owner.is(Role::Responder))
+        let role = match opening.purpose {
+            Purpose::Rotate => true,
+            Purpose::Drill => owner.is(Role::Operator) || owner.is(Role::Responder),
+            Purpose::Incident => owner.is(Role::Responder),
+        };
+        owner.id == act.person && role
     });
     if may && terms.requester.person() == Some(&act.person) && act.vault == terms.vault {
         return Ok(());

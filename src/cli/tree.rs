@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    alert, approve, backup, claim, close, consent, decline, doctor, enrol, environment, epoch,
-    extend, grant, init, log, login, note, open, packaging, person, policy, prove, recover, review,
-    roster, run, serve, status, unlocker,
+    alert, approve, backup, claim, close, consent, decline, doctor, drill, enrol, environment,
+    epoch, extend, grant, init, log, login, note, open, packaging, person, policy, prove, recover,
+    review, roster, run, serve, status, unlocker,
 };
 #[cfg(feature = "simulator")]
 use super::{demo, simulate};
@@ -124,6 +124,8 @@ pub enum Command {
     Alert(alert::Args),
     /// Operator: what is wrong with this host and this vault, and how to mend it
     Doctor(doctor::Args),
+    /// Operator: rehearse an emergency with a decoy; no real credential is touched
+    Drill(drill::Args),
     /// Print a shell's completions
     Completions(packaging::CompletionsArgs),
     /// Write the man pages into a folder

@@ -12,6 +12,7 @@ use super::roster::{Person, Role, Roster};
 
 mod attempt;
 mod consent;
+mod drill;
 mod fault;
 mod incident;
 mod page;

@@ -18,6 +18,7 @@ pub mod change;
 pub mod file;
 #[cfg(test)]
 pub(in crate::domain) mod tests;
+mod way;
 
 pub use file::{PolicyFile, PolicyFileError};
 

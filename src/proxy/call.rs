@@ -322,7 +322,8 @@ async fn unanswered(flight: InFlight, error: &SendError, sent: Option<&Sent>) ->
     let logged = match error {
         SendError::Forward(
             ForwardError::Token(_) | ForwardError::Target | ForwardError::Unreachable(_),
-        ) => flight.abort(never_sent(error)).await,
+        )
+        | SendError::Drill => flight.abort(never_sent(error)).await,
         SendError::Cut | SendError::Forward(_) => {
             let ending = match sent.is_some_and(Sent::is_broken_by_client) {
                 _ if is_cut => Ending::SessionClosed,
@@ -341,6 +342,7 @@ async fn unanswered(flight: InFlight, error: &SendError, sent: Option<&Sent>) ->
     match (logged, error) {
         (Err(_), _) => Refusal::outcome_unknown(),
         (Ok(()), _) if is_cut => Refusal::session_ended(),
+        (Ok(()), SendError::Drill) => Refusal::drill(),
         (Ok(()), SendError::Forward(error)) if error.is_definite() => {
             Refusal::not_sent(error.to_string())
         }
@@ -350,6 +352,7 @@ async fn unanswered(flight: InFlight, error: &SendError, sent: Option<&Sent>) ->
 
 fn never_sent(error: &SendError) -> &'static str {
     match error {
+        SendError::Drill => "drill",
         SendError::Forward(ForwardError::Token(_)) => "no_token",
         SendError::Forward(ForwardError::Unreachable(_)) => "unreachable",
         _ => "target",

@@ -104,6 +104,20 @@ impl Refusal {
         }
     }
 
+    /// 403, for a call of a drill that would have gone through; nothing was sent.
+    pub fn drill() -> Self {
+        Self {
+            header: Some((
+                HeaderName::from_static("x-databricks-reason-phrase"),
+                "Break-glass DRILL",
+            )),
+            ..Self::denied(
+                "DRILL: this call was allowed and logged, and not sent: a drill reaches no \
+                 Databricks",
+            )
+        }
+    }
+
     /// 429, while too many calls of the session are under way; nothing was sent.
     pub fn busy(most: usize) -> Self {
         Self {

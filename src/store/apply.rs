@@ -13,6 +13,7 @@ use crate::domain::ids::PersonId;
 use crate::domain::incident::Incident;
 use crate::domain::manifest::{Kind, Manifest};
 use crate::domain::rotation::Rotation;
+use crate::domain::terms::Purpose;
 
 /// The statements of one change, in order.
 #[expect(
@@ -308,7 +309,8 @@ fn save_incident(expected: i64, incident: &Incident) -> Steps {
             .with(i64::from(incident.id.number()))
             .with(phase)
             .with(over)
-            .with(document);
+            .with(document)
+            .with(i64::from(incident.purpose == Purpose::Drill));
         return insert.one(Conflict::Exists);
     }
     let update = step(sql::incident::UPDATE)

@@ -171,6 +171,17 @@ impl Store {
         Ok(u32::try_from(count).unwrap_or(u32::MAX))
     }
 
+    /// Ids of all incidents that are drills.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn drills(&self) -> Read<Vec<IncidentId>> {
+        let query = query(sql::incident::DRILLS);
+        each(&query.fetch_all(self.reader()).await?, |row| {
+            Columns::new(row, "incident", "id").parse("id")
+        })
+    }
+
     /// Envelopes kept for an incident: share index, approving act, age file.
     ///
     /// # Errors

@@ -122,8 +122,10 @@ pub mod incident {
     /// Highest number so far.
     pub const HIGHEST: &str = "SELECT COALESCE(MAX(number), 0) FROM incident";
     /// A new one.
-    pub const INSERT: &str = "INSERT INTO incident (id, number, version, phase, over, doc) \
-         VALUES ($1, $2, 1, $3, $4, $5) ON CONFLICT DO NOTHING";
+    pub const INSERT: &str = "INSERT INTO incident (id, number, version, phase, over, doc, drill) \
+         VALUES ($1, $2, 1, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
+    /// Drills, by id.
+    pub const DRILLS: &str = "SELECT id FROM incident WHERE drill = 1 ORDER BY number";
     /// The next version.
     pub const UPDATE: &str = "UPDATE incident \
          SET version = version + 1, phase = $1, over = $2, doc = $3 WHERE id = $4 AND version = $5";
@@ -156,9 +158,10 @@ pub mod incident {
          VALUES ($1, $2, $3, $4, $5) ON CONFLICT (sha256) DO NOTHING";
     /// Whether it was used.
     pub const ACT_USED: &str = "SELECT COUNT(*) FROM act WHERE sha256 = $1";
-    /// How many acts of a word since a moment.
+    /// How many acts of a word since a moment; those of drills are practice and not counted.
     pub const ACTS_SINCE: &str = "SELECT COUNT(*) FROM act \
-         WHERE person = $1 AND word = $2 AND at_ms >= $3";
+         WHERE person = $1 AND word = $2 AND at_ms >= $3 AND (incident IS NULL \
+         OR incident NOT IN (SELECT id FROM incident WHERE drill = 1))";
     /// Keeps an envelope; one for other terms gives way.
     pub const PUT_ENVELOPE: &str = "INSERT INTO envelope \
          (incident, idx, terms_sha256, act_sha256, file) VALUES ($1, $2, $3, $4, $5) \
@@ -173,7 +176,7 @@ pub mod incident {
     pub const ENVELOPES: &str = "SELECT idx, act_sha256, file FROM envelope \
          WHERE incident = $1 ORDER BY idx";
     /// All texts of this area.
-    pub const ALL: [&str; 22] = [
+    pub const ALL: [&str; 23] = [
         GET,
         LIST,
         LIVE,
@@ -191,6 +194,7 @@ pub mod incident {
         DOCUMENTS,
         USE_ACT,
         ACT_USED,
+        DRILLS,
         ACTS_SINCE,
         PUT_ENVELOPE,
         DROP_ENVELOPE,

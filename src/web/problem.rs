@@ -152,7 +152,6 @@ fn refused(refusal: &Refusal) -> StatusCode {
         Refusal::OtherIndex { .. }
         | Refusal::ClockApart { .. }
         | Refusal::TreeSaysNo { .. }
-        | Refusal::NotYet { .. }
         | Refusal::BadOpening { .. }
         | Refusal::Unanswered { .. }
         | Refusal::BadVersion { .. }

@@ -54,6 +54,7 @@ PAGES = {
     "leaver": ("otto", "listening"),
     "suspected-theft": ("ada", "listening"),
     "clock": ("rio", "listening"),
+    "drill": ("rio", "listening"),
     "host-lost": ("rio", "listening"),
 }
 ANSWERS = "harm_within_hour=yes,admin_can_sign_in=no,rollback_elsewhere=no,platform_down=yes"
@@ -390,7 +391,7 @@ class Shell:
         reader = threading.Thread(target=lambda: said.extend(child.stdout), daemon=True)
         reader.start()
         try:
-            if re.search(r"breakglass (open|report-lost|epoch new) (?!.*--no-wait)", script.replace("\\\n", "")):
+            if re.search(r"breakglass (open|report-lost|epoch new|drill) (?!.*--no-wait)", script.replace("\\\n", "")):
                 self.release_when_asked(said, child)
             if re.search(r"breakglass extend (?!.*--(no-wait|phrase))", script):
                 self.agree_when_asked(said, child)

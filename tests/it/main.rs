@@ -12,6 +12,7 @@
 mod changes;
 mod custody;
 mod delays;
+mod drills;
 mod extend;
 mod faults;
 mod grants;

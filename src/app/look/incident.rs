@@ -15,6 +15,7 @@ use crate::domain::ids::{Digest, IncidentId, PersonId};
 use crate::domain::incident::{Approval, Event, Incident, Phase, Session};
 use crate::domain::roster::Roster;
 use crate::domain::rotation::Proof;
+use crate::domain::terms::Purpose;
 use crate::domain::terms::{Requester, Terms};
 use crate::domain::time::Timestamp;
 use crate::store::change::DocumentKind;
@@ -69,7 +70,8 @@ impl App {
             rotation: rotation.as_ref().map(|r| word(&r.state)).transpose()?,
             old_secret_refused: proof == Some(Proof::ListAndRefused),
             rotation_owed: incident.rotation_owed
-                || matches!(&incident.phase, Phase::Closing(closing) if closing.memory_lost),
+                || (incident.purpose != Purpose::Drill
+                    && matches!(&incident.phase, Phase::Closing(closing) if closing.memory_lost)),
             fully_safe_at_ms: incident.tokens_dead_at_ms.map(|t| t.0),
             asked: self.asked_view(incident).await?,
             review_due_ms: match &incident.phase {

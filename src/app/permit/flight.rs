@@ -54,13 +54,16 @@ impl Permit {
             at,
             mut open,
         } = self;
-        open.is_sent = true;
         let session = Arc::clone(&open.session);
+        let Some(forwarder) = session.forwarder.clone() else {
+            return (InFlight { at, open }, Err(SendError::Drill));
+        };
+        open.is_sent = true;
         let now_at_ms = open.app.now().0;
         let sent = tokio::select! {
             biased;
             () = session.cut.cancelled() => Err(SendError::Cut),
-            sent = session.forwarder.send(&at, method, &target, headers, body, now_at_ms) => {
+            sent = forwarder.send(&at, method, &target, headers, body, now_at_ms) => {
                 sent.map_err(SendError::from)
             }
         };

@@ -33,6 +33,18 @@ pub enum SessionLookup {
     Unavailable,
 }
 
+/// Looks for a session's secrets in what comes back.
+pub struct ReplyScanner(Option<LeakScanner>);
+
+impl ReplyScanner {
+    /// Takes the next piece; true when it must not be passed on. A drill has no replies, so
+    /// whatever comes in one is not passed on.
+    pub fn feed(&mut self, piece: &[u8]) -> bool {
+        let scanner = self.0.as_mut();
+        scanner.is_none_or(|scanner| scanner.feed(piece))
+    }
+}
+
 impl LiveSession {
     /// Whether this is its live token. In constant time, though only hashes are compared.
     fn is_opened_by(&self, token_sha256: &Digest) -> bool {
@@ -45,8 +57,9 @@ impl LiveSession {
 
     /// Scans one reply for the session's secrets.
     #[must_use]
-    pub fn scanner(&self) -> LeakScanner {
-        LeakScanner::new(Arc::clone(self.forwarder.credential()))
+    pub fn scanner(&self) -> ReplyScanner {
+        let forwarder = self.forwarder.as_ref();
+        ReplyScanner(forwarder.map(|f| LeakScanner::new(Arc::clone(f.credential()))))
     }
 }
 

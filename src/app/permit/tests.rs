@@ -386,7 +386,7 @@ fn session(client: &Client, app: &App) -> LiveSession {
         exp: START.plus_ms(HOUR_MS),
         exp_boot_ms: app.inner.clock.boot_ms() + HOUR_MS,
         cut: CancellationToken::new(),
-        forwarder: Arc::new(Forwarder::new(client, source)),
+        forwarder: Some(Arc::new(Forwarder::new(client, source))),
         secret_id: None,
         token_sha256: Arc::new(RwLock::new(Some(Digest::of(TOKEN.as_bytes())))),
         surveyed: surveyed(),

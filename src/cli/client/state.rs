@@ -35,6 +35,9 @@ pub(crate) struct KeptSession {
     pub(crate) incident: IncidentId,
     /// What the vault handed over.
     pub(crate) reply: ClaimReply,
+    /// Of a drill: its calls go nowhere.
+    #[serde(default)]
+    pub(crate) drill: bool,
 }
 
 impl State {
@@ -233,6 +236,7 @@ mod tests {
     fn session(exp_ms: i64) -> KeptSession {
         KeptSession {
             incident: IncidentId::numbered(1),
+            drill: false,
             reply: ClaimReply {
                 session: "ses-1234".into(),
                 token: "bgt_x".into(),

@@ -163,6 +163,7 @@ fn judge(text: &str) -> Vec<Answer> {
             Answer::green("restored", "the database is not older than the last epoch")
         }),
         backup(text),
+        drill(text),
         number(
             text,
             "rotation",
@@ -222,6 +223,26 @@ fn backup(text: &str) -> Answer {
     Answer::green("backup", found)
 }
 
+/// How long ago people rehearsed: quarterly is the habit.
+fn drill(text: &str) -> Answer {
+    let mend = "breakglass drill \"the quarterly drill\"";
+    let Some(custodians) = one(text, "breakglass_drilled_custodians") else {
+        return Answer::bad("drill", Light::Unseen, "not told", "");
+    };
+    let Some(age) = one(text, "breakglass_drill_age_seconds") else {
+        let found = "never: nobody has rehearsed an emergency";
+        return Answer::bad("drill", Light::Amber, found, mend);
+    };
+    let found = format!(
+        "{} ago; {custodians} custodians gave a share in one within a year",
+        days(age)
+    );
+    if age > 100.0 * DAY_S {
+        return Answer::bad("drill", Light::Amber, found, mend);
+    }
+    Answer::green("drill", found)
+}
+
 fn channels(text: &str) -> Vec<Answer> {
     let confirmed = samples(text, "breakglass_channel_confirmed_age_seconds");
     let judged = |(labels, failing): (&str, f64)| {
@@ -256,6 +277,7 @@ mod tests {
         breakglass_oldest_proof_age_seconds 864000\nbreakglass_backup_age_seconds 3600\n\
         breakglass_database_stale 0\nbreakglass_epoch 2\nbreakglass_backup_epoch 2\n\
         breakglass_rotation_owed_seconds 0\nbreakglass_credential_expires_seconds 8640000\n\
+        breakglass_drill_age_seconds 864000\nbreakglass_drilled_custodians 3\n\
         breakglass_channel_failing{channel=\"mail\"} 0\n\
         breakglass_channel_confirmed_age_seconds{channel=\"mail\"} 86400\n";
 
@@ -300,6 +322,13 @@ mod tests {
             ("backup_epoch 2", "backup_epoch 1", Light::Amber),
             ("database_stale 0", "database_stale 1", Light::Red),
             ("backup_epoch 2", "x 1", Light::Unseen),
+            ("drill_age_seconds 864000", "x 1", Light::Amber),
+            (
+                "drill_age_seconds 864000",
+                "drill_age_seconds 8640001",
+                Light::Amber,
+            ),
+            ("drilled_custodians 3", "x 1", Light::Unseen),
         ] {
             let text = GOOD.replace(was, is);
             assert_ne!(text, GOOD, "{was}");

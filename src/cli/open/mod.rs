@@ -93,6 +93,79 @@ impl Args {
     }
 }
 
+/// What `drill` asks: the same as an emergency, with an answer for everything that is not given.
+pub(super) struct Rehearsal {
+    /// Why.
+    pub(super) reason: String,
+    /// The use case; without it the first that waits for nothing.
+    pub(super) because: Option<String>,
+    /// Length of the session, minutes.
+    pub(super) minutes: u32,
+    /// The workspace it would reach; the account without it.
+    pub(super) workspace: Option<String>,
+    /// What it may call.
+    pub(super) scope: Vec<String>,
+    /// Return once custodians are asked.
+    pub(super) no_wait: bool,
+    /// Longest wait, minutes.
+    pub(super) timeout_minutes: u32,
+}
+
+/// Asks for a drill, waits and claims, as [`run`] does for an emergency.
+///
+/// # Errors
+/// [`CliError`].
+pub(super) async fn rehearse(
+    asked: Rehearsal,
+    globals: &Globals,
+    out: &Output,
+) -> Result<Exit, CliError> {
+    let mut client = Client::open(globals)?;
+    let documents = client.documents().await?;
+    let policy = &documents.policy;
+    let use_case = match &asked.because {
+        Some(wanted) => policy.use_case(wanted),
+        None => policy.for_a_drill(),
+    };
+    let way = use_case.and_then(|case| Some((case, policy.way_to(&case.id)?)));
+    let Some((use_case, answers)) = way else {
+        let known: Vec<&str> = policy.use_cases.iter().map(|u| u.id.as_str()).collect();
+        return Err(
+            CliError::usage("the decision tree leads to no such use case")
+                .hint(format!("one of: {}", known.join(", "))),
+        );
+    };
+    let opening = Opening {
+        purpose: Purpose::Drill,
+        use_case: use_case.id.clone(),
+        answers,
+        reason: ask::reason(Some(&asked.reason), out).await?,
+        ticket: String::new(),
+        target: Target {
+            account: asked.workspace.is_none(),
+            workspace: asked.workspace,
+        },
+        scope: asked.scope,
+        grants_to: Vec::new(),
+        max_minutes: asked.minutes.min(use_case.max_minutes),
+        claim_key: Some(kept_claim_key(&client)?),
+        displaces: None,
+        continues: None,
+        client_nonce: nonce()?,
+    };
+    let how = (asked.no_wait, asked.timeout_minutes);
+    send(&mut client, &documents, opening, how, out).await
+}
+
+/// A new claim key, kept before anything is sent: an opening whose claim key is lost can never be
+/// claimed.
+fn kept_claim_key(client: &Client) -> Result<String, CliError> {
+    let key = LoadedKey::generate_ed25519("breakglass claim")
+        .map_err(|why| CliError::failed("key", why.to_string()))?;
+    client.state.keep_claim_key(&key)?;
+    Ok(key.public().text().to_owned())
+}
+
 /// Purposes a person can ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 enum PurposeArg {
@@ -182,11 +255,12 @@ async fn send(
     if no_wait {
         let words = phrase_of(&case.terms_sha256).join(" ");
         out.result(
-            json!({"incident": id, "phase": case.view.phase, "phrase": words,
+            json!({"incident": id, "purpose": case.view.purpose, "phase": case.view.phase, "phrase": words,
                 "needed": case.terms.needed, "expires_ms": case.terms.expires_ms,
                 "terms_sha256": case.terms_sha256}),
             &format!(
-                "{id} is on its way. breakglass status {id}; once open: breakglass claim {id}"
+                "{}{id} is on its way. breakglass status {id}; once open: breakglass claim {id}",
+                show::mark(case.terms.purpose)
             ),
         );
         return Ok(Exit::DONE);
@@ -253,11 +327,7 @@ async fn opening(
         return Err(CliError::usage("nothing to reach was named")
             .hint("pass --workspace ID, --account or both"));
     }
-    // Kept before anything is sent: an opening whose claim key is lost can never be claimed.
-    let key = LoadedKey::generate_ed25519("breakglass claim")
-        .map_err(|why| CliError::failed("key", why.to_string()))?;
-    client.state.keep_claim_key(&key)?;
-    opening.claim_key = Some(key.public().text().to_owned());
+    opening.claim_key = Some(kept_claim_key(client)?);
     Ok(opening)
 }
 
@@ -311,7 +381,8 @@ fn announce(case: &Case, out: &Output) {
     let asked = case.terms.asked_ms.date_clock_utc();
     // Neither `-q` nor `--json` may hide the phrase: without it nobody can approve.
     out.warn(&format!(
-        "{} asked {asked}. Say this on the bridge, and nowhere in writing:",
+        "{}{} asked {asked}. Say this on the bridge, and nowhere in writing:",
+        show::mark(case.terms.purpose),
         case.terms.incident
     ));
     out.warn(&phrase::large(&phrase_of(&case.terms_sha256)));

@@ -30,6 +30,11 @@ pub fn for_event(
         roster,
         console_url,
     };
+    if incident.purpose == Purpose::Drill
+        && let Some(drafts) = case.drill(event)
+    {
+        return drafts;
+    }
     match event {
         Event::Opened(_) => vec![case.opened()],
         Event::AskedAgain { why, .. } => vec![case.asked_again(*why)],
@@ -96,7 +101,8 @@ impl Case<'_> {
     pub(super) fn subject(&self, tag: &str, rest: &str) -> String {
         let what = match self.incident.purpose {
             Purpose::Rotate => "Rotation",
-            Purpose::Incident | Purpose::Drill => "Break glass",
+            Purpose::Drill => "Drill",
+            Purpose::Incident => "Break glass",
         };
         let blank = if rest.is_empty() { "" } else { " " };
         format!(
@@ -172,8 +178,14 @@ impl Case<'_> {
         } else {
             format!(" ({})", terms.ticket)
         };
+        let drill = match terms.purpose {
+            Purpose::Drill => {
+                "This is a DRILL: a decoy is opened, and no call reaches Databricks.\n"
+            }
+            Purpose::Incident | Purpose::Rotate => "",
+        };
         format!(
-            "Who: {}\nWhy: {}{ticket}: {}\nWhat: {}, {}\nHow long: {} minutes",
+            "{drill}Who: {}\nWhy: {}{ticket}: {}\nWhat: {}, {}\nHow long: {} minutes",
             self.requester(),
             terms.use_case,
             terms.reason,

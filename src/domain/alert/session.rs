@@ -6,6 +6,7 @@ use crate::domain::ids::PersonId;
 use crate::domain::incident::CloseCause;
 use crate::domain::review::Verdict;
 use crate::domain::roster::Role;
+use crate::domain::terms::Purpose;
 use crate::domain::time::Timestamp;
 
 impl Case<'_> {
@@ -177,7 +178,7 @@ impl Case<'_> {
         drafts
     }
 
-    fn review_due(&self, due: Timestamp) -> AlertDraft {
+    pub(super) fn review_due(&self, due: Timestamp) -> AlertDraft {
         let id = &self.incident.id;
         let people = self
             .roster
@@ -186,9 +187,15 @@ impl Case<'_> {
             .filter(|p| p.is(Role::Auditor) && !self.incident.participants.contains(&p.id))
             .map(|p| p.id.clone())
             .collect();
+        let overdue = match self.incident.purpose {
+            Purpose::Drill => "a drill's review closes no gate, and shows what to mend",
+            Purpose::Incident | Purpose::Rotate => {
+                "while it is overdue the next opening needs one more approval"
+            }
+        };
         let body = format!(
-            "Somebody who took no part must review {id} until {}; while it is overdue the next \
-             opening needs one more approval.\n\nbreakglass review show {id}",
+            "Somebody who took no part must review {id} until {}; {overdue}.\n\n\
+             breakglass review show {id}",
             due.date_clock_utc()
         );
         let tag = format!("REVIEW DUE {}", due.date_clock_utc());

@@ -9,7 +9,7 @@ use super::{
     Approval, COOLING_MAX_MS, Closing, EndAsked, Gathering, InReview, Incident, Mismatches, Phase,
     Session,
 };
-use crate::domain::terms::{Requester, Terms};
+use crate::domain::terms::{Purpose, Requester, Terms};
 
 /// Why a log does not fold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -195,7 +195,8 @@ impl Incident {
                 Ok(())
             }
             (_, Event::UnsealFailed { combined, .. }) => {
-                self.rotation_owed |= *combined;
+                // A decoy that was combined is nobody's secret.
+                self.rotation_owed |= *combined && self.purpose != Purpose::Drill;
                 Ok(())
             }
             _ => Err(self.impossible("unseal")),

@@ -7,6 +7,9 @@ use crate::domain::canonical::CanonicalError;
 use crate::domain::ids::{Digest, IncidentId};
 use crate::domain::terms::Terms;
 
+/// Member that marks every entry about a drill; the terms say the same.
+pub const DRILL: &str = "drill";
+
 impl Event {
     /// Entry type and members, with the incident's id as `inc`.
     ///
@@ -48,6 +51,7 @@ impl Event {
             .map_err(|_| CanonicalError::Shape("inc is not an incident id".to_owned()))?;
         let mut members = members.clone();
         members.remove("inc");
+        members.remove(DRILL);
         members.insert("t".to_owned(), Value::String(kind.to_owned()));
         let event = serde_json::from_value(Value::Object(members))
             .map_err(|e| CanonicalError::Shape(e.to_string()))?;

@@ -34,6 +34,7 @@ mod tests;
 
 pub use command::Command;
 pub use decide::decide;
+pub use entry::DRILL;
 pub use event::Event;
 pub use gathering::{Approval, Consent, EndAsked, Extension, Gathering, Lifted};
 pub use refusal::Refusal;

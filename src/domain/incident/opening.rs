@@ -12,7 +12,7 @@ use crate::domain::ids::{Digest, IncidentId, VaultId};
 use crate::domain::lifetime::SessionSecret;
 use crate::domain::policy::{DelayWhen, Leaf, OfficeHours, UseCase};
 use crate::domain::quorum;
-use crate::domain::roster::Role;
+use crate::domain::roster::{Person, Role};
 use crate::domain::scope::Scope;
 use crate::domain::terms::{Gate, MAX_REASON_CHARS, Purpose, Requester, Terms, is_plain_text};
 use crate::domain::time::MINUTE_MS;
@@ -49,12 +49,7 @@ pub fn open(request: &Request, rules: &Rules<'_>, now: Timestamp) -> Result<Vec<
             check_rotation(&request.opening)?;
             None
         }
-        Purpose::Drill => {
-            return Err(Refusal::NotYet {
-                use_case: "drill".to_owned(),
-                because: "needs a decoy credential".to_owned(),
-            });
-        }
+        Purpose::Drill => Some(check_drill(request, rules)?),
         Purpose::Incident => Some(check_opening(request, rules)?),
     };
     check_others(&request.opening, rules)?;
@@ -76,7 +71,8 @@ fn check_person(request: &Request, rules: &Rules<'_>) -> Result<(), Refusal> {
     let person = rules.roster.person(id);
     let allowed = match request.opening.purpose {
         Purpose::Rotate => person.is_some(),
-        _ => person.is_some_and(|p| p.is(Role::Responder)),
+        Purpose::Drill => person.is_some_and(may_drill),
+        Purpose::Incident => person.is_some_and(|p| p.is(Role::Responder)),
     };
     if !allowed {
         return Err(Refusal::WrongRole {
@@ -94,6 +90,26 @@ fn check_person(request: &Request, rules: &Rules<'_>) -> Result<(), Refusal> {
         ));
     }
     Ok(())
+}
+
+/// Whether this person may ask for a drill: operators prepare them, responders rehearse.
+#[must_use]
+pub fn may_drill(person: &Person) -> bool {
+    person.is(Role::Operator) || person.is(Role::Responder)
+}
+
+/// A drill is asked for like an emergency; what would touch people or other incidents is not
+/// rehearsed.
+fn check_drill<'a>(request: &Request, rules: &Rules<'a>) -> Result<&'a UseCase, Refusal> {
+    let opening = &request.opening;
+    if !opening.grants_to.is_empty() {
+        return Err(bad("grants_to", "a drill gives nobody a right"));
+    }
+    if opening.displaces.is_some() || opening.continues.is_some() {
+        let why = "a drill neither displaces nor continues another incident";
+        return Err(bad("purpose", why));
+    }
+    check_opening(request, rules)
 }
 
 fn check_rotation(opening: &Opening) -> Result<(), Refusal> {
@@ -226,10 +242,11 @@ fn freeze(
     let excluded = quorum::excluded(&request.requester, None);
     let eligible = quorum::eligible(&rules.epoch.holders, rules.roster, &excluded).len();
     let purpose = request.opening.purpose;
-    let gates = if purpose == Purpose::Rotate {
-        Vec::new()
-    } else {
+    // A drill neither closes gates nor minds them: k is what it rehearses.
+    let gates = if purpose == Purpose::Incident {
         gates_of(rules, request.opening.continues.is_some())
+    } else {
+        Vec::new()
     };
     let delay_ms = use_case.map_or(0, |u| delay_ms(u, &rules.policy.office_hours, now));
     let not_before_ms = now.plus_ms(delay_ms);
@@ -269,8 +286,15 @@ fn freeze(
         asked_ms: now,
         expires_ms: lapse(not_before_ms, now),
         nonce: request.fresh.nonce.clone(),
-        session_secret: SessionSecret::for_minutes(request.opening.max_minutes, rules.lifetimes),
+        session_secret: session_secret(purpose, request.opening.max_minutes, rules),
     })
+}
+
+/// What the terms say of the session secret; a drill makes none.
+fn session_secret(purpose: Purpose, max_minutes: u32, rules: &Rules<'_>) -> Option<SessionSecret> {
+    (purpose != Purpose::Drill)
+        .then(|| SessionSecret::for_minutes(max_minutes, rules.lifetimes))
+        .flatten()
 }
 
 /// Custodians have half an hour; a delay that is waited for comes before it.
@@ -302,10 +326,10 @@ pub(super) fn refreeze(
     let excluded = quorum::excluded(&incident.requester, None);
     let eligible = quorum::eligible(&rules.epoch.holders, rules.roster, &excluded).len();
     let old = incident.terms.clone();
-    let gates = if old.purpose == Purpose::Rotate {
-        &[]
-    } else {
+    let gates = if old.purpose == Purpose::Incident {
         gates
+    } else {
+        &[]
     };
     let terms = Terms {
         kind: rules.epoch.kind,
@@ -323,7 +347,7 @@ pub(super) fn refreeze(
         asked_ms: now,
         expires_ms: now.plus_ms(LAPSE_MS),
         nonce: fresh.nonce.clone(),
-        session_secret: SessionSecret::for_minutes(old.max_minutes, rules.lifetimes),
+        session_secret: session_secret(old.purpose, old.max_minutes, rules),
         ..old
     };
     // A policy that asks for a co-approver by now is obeyed; one that no longer does is not.

@@ -103,14 +103,6 @@ pub enum Refusal {
         /// Where the answers lead.
         because: String,
     },
-    /// Something that this version does not have.
-    #[error("use case {use_case} {because}, which this version cannot do yet")]
-    NotYet {
-        /// Which.
-        use_case: String,
-        /// What it needs.
-        because: String,
-    },
     /// A member of the opening that cannot be.
     #[error("the opening's {what} {why}")]
     BadOpening {
@@ -265,7 +257,6 @@ impl Refusal {
             Self::Lapsed { .. } => "lapsed",
             Self::ClockApart { .. } => "clock_apart",
             Self::TreeSaysNo { .. } => "tree_says_no",
-            Self::NotYet { .. } => "not_yet",
             Self::BadOpening { .. } => "bad_opening",
             Self::NotInGrants { .. } => "not_in_grants",
             Self::OutsideTarget { .. } => "outside_target",
@@ -327,7 +318,7 @@ impl Refusal {
     #[must_use]
     pub fn runbook(&self) -> &'static str {
         match self {
-            Self::TreeSaysNo { .. } | Self::NotYet { .. } => "decide",
+            Self::TreeSaysNo { .. } => "decide",
             Self::Participant | Self::NotAuditor | Self::Unanswered { .. } | Self::OtherRecord => {
                 "auditor"
             }

@@ -30,6 +30,7 @@ pub(super) async fn release(
     let now = app.now();
     let body = html! { div data-part="release" { (release_body(&app, &view, &viewer)) } };
     Ok(Page::new(words::RELEASE, body)
+        .about(&view)
         .seen_by(&viewer, Here::Share)
         .live(format!("/i/{id}/live"), now)
         .into_response())
@@ -105,6 +106,7 @@ pub(super) async fn refuse(
         p { a href=(format!("/i/{id}/release")) { (words::BACK) } }
     };
     Ok(Page::new(words::REFUSE, body)
+        .about(&view)
         .seen_by(&viewer, Here::Share)
         .into_response())
 }
@@ -189,6 +191,7 @@ async fn ending(app: &App, viewer: &Viewer, id: &IncidentId, asked: &Ending) -> 
         p { a href=(format!("/i/{id}")) { (words::to_incident(&view.id)) } }
     };
     Ok(Page::new(asked.title, body)
+        .about(&view)
         .seen_by(viewer, Here::Incidents)
         .signing(viewer)
         .into_response())

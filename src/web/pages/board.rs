@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 
 use super::answer::{may_stop, may_veto};
-use super::frame::{Here, Page};
+use super::frame::{Here, Page, is_drill};
 use super::gate::Seen;
 use super::{PageResult, live, parts, when};
 use crate::api::{IncidentView, ReviewSummary};
@@ -14,6 +14,7 @@ use crate::app::look::{Board, Readiness, Viewer};
 use crate::domain::roster::Role;
 use crate::domain::time::Timestamp;
 use crate::web::words::board as words;
+use crate::web::words::frame::DRILL;
 use crate::web::words::incident::{self as incident_words, phase_word};
 
 /// The board.
@@ -45,7 +46,7 @@ fn body(app: &App, board: &Board, viewer: &Viewer) -> Markup {
             h2 { (words::NOW) }
             ul .cards { @for view in &board.live { (incident(app, view, board.now, viewer)) } }
         }
-        @if viewer.is(Role::Responder) && board.live.is_empty() {
+        @if viewer.is(Role::Responder) && board.live.iter().all(is_drill) {
             p .actions { a .button.stop href="/ask" { (words::ASK) } }
         }
         h2 { (words::FITNESS) }
@@ -83,6 +84,7 @@ fn tested(board: &Board) -> Markup {
 /// Shares in, time left: the second line under the big word.
 fn standing(view: &IncidentView, now: Timestamp) -> Markup {
     html! {
+        @if is_drill(view) { (DRILL) " " }
         @match (&view.session, view.phase.as_str()) {
             (Some(session), _) => { (when::until(Timestamp(session.exp_ms), now)) }
             (None, "collecting" | "cooling") => {
@@ -121,13 +123,14 @@ fn alarms(board: &Board, viewer: &Viewer) -> Markup {
 fn review_box(review: &ReviewSummary, now: Timestamp, viewer: &Viewer) -> Markup {
     let due = Timestamp(review.due_ms);
     html! {
-        div class=(if review.overdue { "box bad" } else { "box warn" }) {
+        div class=(if review.overdue && !review.drill { "box bad" } else { "box warn" }) {
             p {
+                @if review.drill { (DRILL) ": " }
                 strong { (words::review(&review.incident, review.overdue)) } " "
                 (when::both(due, &viewer.time_zone))
                 @if !review.overdue { " (" (when::until(due, now)) ")" }
             }
-            @if review.overdue { p { (words::OVERDUE_MEANS) } }
+            @if review.overdue && !review.drill { p { (words::OVERDUE_MEANS) } }
             p { a href=(format!("/reviews/{}", review.incident)) { (words::TO_REVIEW) } }
         }
     }
@@ -143,7 +146,9 @@ fn incident(app: &App, view: &IncidentView, now: Timestamp, viewer: &Viewer) -> 
         && matches!(view.phase.as_str(), "collecting" | "closing");
     html! {
         li {
-            h3 { a href=(path) { (view.id) } " " (parts::badge(badge_kind(&view.phase), phase_word(&view.phase))) }
+            h3 { a href=(path) { (view.id) } " "
+                @if is_drill(view) { (parts::badge("", DRILL)) " " }
+                (parts::badge(badge_kind(&view.phase), phase_word(&view.phase))) }
             p { (words::asked_by(&view.requester_name)) ": " (standing(view, now)) }
             @if asked && view.shares_in < view.needed {
                 p { a .button href=(format!("{path}/release")) { (words::RELEASE) } }

@@ -6,6 +6,7 @@ use hyper::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderVal
 use maud::{DOCTYPE, Markup, html};
 
 use super::static_files;
+use crate::api::IncidentView;
 use crate::app::look::Viewer;
 use crate::domain::roster::Role;
 use crate::domain::time::Timestamp;
@@ -52,6 +53,7 @@ pub(in crate::web) struct Page<'a> {
     now: Option<Timestamp>,
     scripts: Vec<String>,
     error: bool,
+    drill: bool,
 }
 
 impl<'a> Page<'a> {
@@ -66,6 +68,7 @@ impl<'a> Page<'a> {
             now: None,
             scripts: Vec::new(),
             error: false,
+            drill: false,
         }
     }
 
@@ -73,6 +76,12 @@ impl<'a> Page<'a> {
     pub(in crate::web) fn seen_by(mut self, viewer: &'a Viewer, here: Here) -> Self {
         self.viewer = Some(viewer);
         self.here = here;
+        self
+    }
+
+    /// About an incident: one that is a drill is marked in the title and above everything.
+    pub(in crate::web) fn about(mut self, view: &IncidentView) -> Self {
+        self.drill = is_drill(view);
         self
     }
 
@@ -112,11 +121,13 @@ impl<'a> Page<'a> {
     }
 
     fn markup(&self) -> Markup {
-        let title = if self.error {
-            words::error_title(&self.title)
-        } else {
-            self.title.clone()
-        };
+        let mut title = self.title.clone();
+        if self.drill {
+            title = words::drill_title(&title);
+        }
+        if self.error {
+            title = words::error_title(&title);
+        }
         html! {
             (DOCTYPE)
             html lang=(words::LANG) dir=(words::DIR) {
@@ -136,13 +147,23 @@ impl<'a> Page<'a> {
                 body data-live=[self.live.as_deref()] data-now=[self.now.map(|now| now.0)] {
                     a .skip href="#main" { (words::SKIP) }
                     (header(self.viewer, self.here))
-                    main id="main" tabindex="-1" { (self.body) }
+                    main id="main" tabindex="-1" {
+                        @if self.drill {
+                            div .box.warn { p { strong { (words::DRILL) } ": " (words::DRILL_MEANS) } }
+                        }
+                        (self.body)
+                    }
                     (footer(self.viewer))
                     div #say .unseen role="status" aria-live="polite" {}
                 }
             }
         }
     }
+}
+
+/// Whether an incident is a drill.
+pub(in crate::web) fn is_drill(view: &IncidentView) -> bool {
+    view.purpose == "drill"
 }
 
 impl IntoResponse for Page<'_> {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::answer::{may_stop, may_veto};
 use super::asked::asked;
 use super::facts::{facts, terms_of};
-use super::frame::{Here, Page};
+use super::frame::{Here, Page, is_drill};
 use super::gate::Seen;
 use super::{PageError, PageResult, dead_end, live, parts, when};
 use crate::api::{CustodianView, IncidentView};
@@ -89,6 +89,7 @@ fn shown(
         p { a href=(format!("/reviews/{}", view.id)) { (words::WHOLE_STORY) } }
     };
     Page::new(words::title(&view.id), body)
+        .about(view)
         .seen_by(viewer, Here::Incidents)
         .live(format!("/i/{}/live", view.id), now)
         .signing(viewer)
@@ -105,14 +106,16 @@ fn standing(view: &IncidentView, viewer: &Viewer, now: Timestamp) -> Markup {
             (words::phase_word(&view.phase))
             small { (second_line(view, now)) }
         }
-        @if view.phase == "closing" {
+        @if view.phase == "closing" && !is_drill(view) {
             div .box.bad { p { strong { (words::NOT_SAFE_YET) } } p { (words::NOT_SAFE_YET_NOW) } }
         }
         @if view.rotation_owed {
             div .box.bad { p { strong { (words::ROTATION_OWED) } } p { (words::ROTATION_OWED_NOW) } }
         }
         @if let Some(end) = words::end_of(&view.phase) { div .box { p { (end) } } }
-        @if let Some(at) = view.fully_safe_at_ms { (safe(Timestamp(at), viewer, now)) }
+        @if let Some(at) = view.fully_safe_at_ms.filter(|_| !is_drill(view)) {
+            (safe(Timestamp(at), viewer, now))
+        }
     }
 }
 

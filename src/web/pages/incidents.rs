@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::facts::terms_of;
-use super::frame::{Here, Page};
+use super::frame::{Here, Page, is_drill};
 use super::gate::Seen;
 use super::pictures::Tally;
 use super::{PageResult, parts, when};
@@ -15,6 +15,7 @@ use crate::api::IncidentView;
 use crate::app::look::Viewer;
 use crate::app::{App, AppError};
 use crate::domain::time::Timestamp;
+use crate::web::words::frame::DRILL;
 use crate::web::words::incident as words;
 
 /// One line.
@@ -98,7 +99,10 @@ fn table(lines: &[Line], viewer: &Viewer, caption: &str) -> Markup {
                 tbody { @for line in lines {
                     tr {
                         th scope="row" { a href=(format!("/i/{}", line.view.id)) { (line.view.id) } }
-                        td { (parts::badge(kind_of(&line.view.phase), words::phase_word(&line.view.phase))) }
+                        td {
+                            @if is_drill(&line.view) { (parts::badge("", DRILL)) " " }
+                            (parts::badge(kind_of(&line.view.phase), words::phase_word(&line.view.phase)))
+                        }
                         td { (when::in_table(line.asked, &viewer.time_zone)) }
                         td { (line.view.requester_name) }
                         td { (line.use_case.replace('-', " ")) }
@@ -127,7 +131,7 @@ pub(super) fn kind_of(phase: &str) -> &'static str {
 /// The table for other programs.
 pub(super) async fn csv(State(app): State<App>, Seen(..): Seen) -> PageResult {
     let mut text = String::from(
-        "incident,phase,asked_utc,by,use_case,shares_in,needed,ms_to_quorum,calls,writes,refused\r\n",
+        "incident,phase,asked_utc,by,use_case,shares_in,needed,ms_to_quorum,calls,writes,refused,purpose\r\n",
     );
     let views = app.incident_list().await?.incidents;
     for line in lines(&app, &views).await? {
@@ -143,6 +147,7 @@ pub(super) async fn csv(State(app): State<App>, Seen(..): Seen) -> PageResult {
             line.tally.calls().to_string(),
             line.tally.writes.to_string(),
             line.tally.denied.to_string(),
+            line.view.purpose.clone(),
         ];
         text.push_str(&fields.map(|field| cell(&field)).join(","));
         text.push_str("\r\n");

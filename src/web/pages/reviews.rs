@@ -9,7 +9,7 @@ use hyper::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use maud::{Markup, html};
 
 use super::facts::facts;
-use super::frame::{Here, Page};
+use super::frame::{Here, Page, is_drill};
 use super::gate::Seen;
 use super::{PageResult, dead_end, parts, story, when};
 use crate::api::{AnswerRequest, FindingRequest, IncidentView, ReviewView};
@@ -22,6 +22,7 @@ use crate::domain::roster::Role;
 use crate::domain::time::Timestamp;
 use crate::web::read::Named;
 use crate::web::words::dead_end::sentence;
+use crate::web::words::frame::DRILL;
 use crate::web::words::review as words;
 
 type Answers = BTreeMap<String, String>;
@@ -92,7 +93,10 @@ pub(super) async fn list(State(app): State<App>, Seen(viewer, _): Seen) -> PageR
         @if waiting.is_empty() { p { (words::NONE_WAIT) } }
         ul .cards { @for review in &waiting {
             li {
-                h2 { a href=(format!("/reviews/{}", review.incident)) { (review.incident) } }
+                h2 {
+                    a href=(format!("/reviews/{}", review.incident)) { (review.incident) }
+                    @if review.drill { " " (parts::badge("", DRILL)) }
+                }
                 p {
                     @if review.overdue { (parts::badge("bad", words::OVERDUE)) } @else { (parts::badge("warn", words::WAITS)) }
                 }
@@ -102,7 +106,9 @@ pub(super) async fn list(State(app): State<App>, Seen(viewer, _): Seen) -> PageR
         h2 { (words::PAST) }
         @if !past.iter().any(|v| v.phase == "reviewed") { p { (words::NONE_SIGNED) } }
         ul .list { @for view in past.iter().filter(|v| v.phase == "reviewed") {
-            li { a href=(format!("/reviews/{}", view.id)) { (view.id) } ", " (words::asked_by(&view.requester_name)) }
+            li { a href=(format!("/reviews/{}", view.id)) { (view.id) } ", "
+                @if is_drill(view) { (parts::badge("", DRILL)) " " }
+                (words::asked_by(&view.requester_name)) }
         } }
     };
     Ok(Page::new(words::LIST, body)
@@ -213,6 +219,7 @@ fn shown(desk: &Desk, viewer: &Viewer) -> Response {
         @else { (record(desk)) }
     };
     Page::new(words::title(&desk.view.id), body)
+        .about(&desk.view)
         .seen_by(viewer, Here::Reviews)
         .signing(viewer)
         .error(desk.failed.is_some())

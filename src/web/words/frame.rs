@@ -27,6 +27,13 @@ pub(in crate::web) fn document_title(title: &str, vault: Option<&str>) -> String
     }
 }
 
+pub(in crate::web) const DRILL: &str = "DRILL";
+pub(in crate::web) const DRILL_MEANS: &str = "No real incident. A decoy is opened, calls are judged and logged and none is sent, and the live credential is not touched.";
+
+pub(in crate::web) fn drill_title(title: &str) -> String {
+    format!("{DRILL}: {title}")
+}
+
 pub(in crate::web) fn error_title(title: &str) -> String {
     format!("Error: {title}")
 }

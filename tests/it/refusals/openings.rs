@@ -32,9 +32,12 @@ fn an_opening_that_cannot_be_is_refused_with_its_sentence() {
     ];
     let cases: Vec<(&str, &str, Opening)> = vec![
         (
-            "not_yet",
-            "needs a decoy credential",
-            with(&|o| o.purpose = Purpose::Drill),
+            "bad_opening",
+            "neither displaces nor continues",
+            with(&|o| {
+                o.purpose = Purpose::Drill;
+                o.displaces = Some("INC-9".parse().unwrap());
+            }),
         ),
         (
             "tree_says_no",

@@ -161,10 +161,20 @@ impl Person {
 
     /// Her own share of an epoch, fetched, opened and checked against the manifest.
     pub fn share(&self, vault: &TestVault, epoch: u32) -> Result<OpenedShare, AppError> {
+        self.share_of(vault, Kind::Live, epoch)
+    }
+
+    /// The same of either kind.
+    pub fn share_of(
+        &self,
+        vault: &TestVault,
+        kind: Kind,
+        epoch: u32,
+    ) -> Result<OpenedShare, AppError> {
         let caller = self.caller(vault);
-        let view = vault.block(vault.app().own_share(&caller, Kind::Live, epoch))?;
+        let view = vault.block(vault.app().own_share(&caller, kind, epoch))?;
         let row = vault
-            .block(vault.store().epoch(Kind::Live, epoch))
+            .block(vault.store().epoch(kind, epoch))
             .unwrap()
             .unwrap();
         let opened = open_share(&BASE64.decode(view.share).unwrap(), self.opener()).unwrap();
@@ -176,7 +186,8 @@ impl Person {
 
     /// Releases her share to the terms in force, as `breakglass approve` does.
     pub fn release(&self, vault: &TestVault, incident: &Incident) -> ApproveRequest {
-        let share = self.share(vault, incident.terms.epoch).unwrap();
+        let terms = &incident.terms;
+        let share = self.share_of(vault, terms.kind, terms.epoch).unwrap();
         self.release_share(vault, incident, &share)
     }
 

@@ -172,8 +172,13 @@ const CASES: &[Case] = &[
         5,
     ),
     (
-        || opening(|r| r.opening.purpose = Purpose::Drill),
-        "not_yet",
+        || {
+            opening(|r| {
+                r.opening.purpose = Purpose::Drill;
+                r.opening.continues = Some("INC-9".parse().unwrap());
+            })
+        },
+        "bad_opening",
         5,
     ),
     (

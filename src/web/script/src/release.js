@@ -11,6 +11,8 @@ import { choices, phrase } from "./words.js";
 export const takesShares = ({ phase, terms, shares_in: shares, needed }) =>
   phase === "collecting" || (phase === "closing" && terms.purpose === "rotate" && shares < needed);
 
+const marked = ({ terms }, words) => (terms.purpose === "drill" ? text.drill(words) : words);
+
 const needed = (view) => text.shares(view.shares_in, view.needed);
 
 export const releasePage = async (person, id, run) => {
@@ -43,7 +45,7 @@ const form = (own) => {
     return words[Number(chosen.value)] ?? null;
   };
   const code = terms.scope.some((pattern) => /code/.test(pattern));
-  show(terms.purpose === "drill" ? text.releaseDrill : text.release,
+  show(marked(own, text.release),
     own.told.length ? h("div", { class: "note" }, list(own.told)) : null,
     facts([
       [text.factWho, nameOf(found.roster, terms.requester)],
@@ -127,7 +129,7 @@ const approve = async (own) => {
 };
 
 const alreadyIn = (own) =>
-  show(text.isIn,
+  show(marked(own, text.isIn),
     h("p", null, text.isInNow(own.id, needed(own.view))),
     own.view.phase === "collecting"
       ? button(text.takeBack, () => own.run(() => said(own, "withdraw", {}, text.takenBack))) : null);
@@ -151,7 +153,7 @@ const refuseForm = (own) => {
     const chosen = document.querySelector("input[name=reason]:checked").value;
     return said(own, "refuse", { reason: [chosen, ownWords.value.trim()].filter(Boolean).join(": ") }, text.refused);
   };
-  show(text.refuse(own.id),
+  show(marked(own, text.refuse(own.id)),
     h("p", null, text.refuseNow),
     security(own.found) ? h("p", null, text.security(security(own.found))) : null,
     h("fieldset", null, h("legend", null, text.why), options),
@@ -164,5 +166,5 @@ const said = async (own, word, deed, done) => {
   say(text.touchToSign);
   const { signed } = await own.person.act(word, own, deed, own.head);
   await own.person.api.post(`/incidents/${own.id}/${word}`, signed);
-  show(done, h("p", null, text.nothingOfYours), h("p", null, text.mayClose));
+  show(marked(own, done), h("p", null, text.nothingOfYours), h("p", null, text.mayClose));
 };

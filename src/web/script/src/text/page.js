@@ -34,7 +34,7 @@ export const noneOfThese = "none of these / I heard nothing";
 export const noPhrase = "Choose the words you heard.";
 export const noPhraseNow = "Join the bridge and listen first.";
 export const release = "Release your share?";
-export const releaseDrill = "DRILL: release your share?";
+export const drill = (title) => `DRILL: ${title}`;
 export const factWho = "Who";
 export const factWhy = "Why";
 export const factWhat = "What";
