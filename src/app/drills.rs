@@ -69,6 +69,23 @@ impl App {
         }
     }
 
+    /// Reads which incidents are drills, so that whatever is written about them is marked. What
+    /// the log does not say at its first entry is none: a changed row marks no emergency.
+    pub(super) async fn remember_drills(&self) -> Result<(), AppError> {
+        let store = &self.inner.store;
+        for id in store.drills().await? {
+            let first = store.entries_of_incident(&id, 0, 1).await?;
+            let Some((_, bytes)) = first.first() else {
+                continue;
+            };
+            let entry = parse_entry(bytes).map_err(|e| AppError::Inconsistent(e.to_string()))?;
+            if entry.members.get(DRILL) == Some(&Value::from(true)) {
+                self.inner.memory.note_drill(&id);
+            }
+        }
+        Ok(())
+    }
+
     /// Makes sure that this person may drill, that no other drill is under way, and that a decoy
     /// is dealt to the roster in force.
     ///

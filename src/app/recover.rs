@@ -27,9 +27,7 @@ impl App {
     /// A store that cannot be read, or a log that cannot be written: then nothing may listen.
     pub async fn recover(&self, config_sha256: &str) -> Result<(), AppError> {
         self.look_for_later_epochs().await?;
-        for drill in self.inner.store.drills().await? {
-            self.inner.memory.note_drill(&drill);
-        }
+        self.remember_drills().await?;
         let live = self.inner.store.live_incidents().await?;
         for (incident, _) in &live {
             if matches!(incident.phase, Phase::Open(_) | Phase::Closing(_)) {

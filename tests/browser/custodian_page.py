@@ -382,6 +382,27 @@ def emergency(checks, vault, browsers, page):
     return incident
 
 
+def drilled(checks, vault, browser, page, looks):
+    """A drill's share by passkey: the same touch, marked on every page of it."""
+    asked = vault.does("otto", "drill", "the quarterly drill", "--no-wait")
+    incident = asked["incident"]
+    browser.take(browser.hand)
+    browser.open(f"{page}#{incident}")
+    browser.until_title("DRILL: Release your share?")
+    looks.inspect(browser, "custodian-release-drill")
+    browser.click(" ".join(asked["phrase"].replace("\u00b7", " ").split()))
+    browser.click("Release my share")
+    browser.until_title("DRILL: Your share is in")
+    view = vault.view(incident)
+    checks.equal("a drill share is released by passkey", (view["purpose"], view["shares_in"]),
+                 ("drill", 1))
+    live = vault.api("ada", "GET", "/vault")["manifest_sha256"]
+    checks.hold("it was the decoy's", view["terms"]["manifest_sha256"] != live, live)
+    browser.click("Take it back")
+    browser.until_title("DRILL: Your share was taken back.")
+    vault.does("otto", "withdraw", incident)
+
+
 def changed_people(checks, vault, browsers, page, looks):
     """Two new rosters, signed by touches; the page checks the whole chain and releases again."""
     for name, role, signers in [("gus", "responder", ["ada"]), ("hana", "auditor", CUSTODIANS)]:
@@ -484,6 +505,7 @@ def main():
             bad_shares(checks, vault, browsers["ada"], page)
             emergency(checks, vault, browsers, page)
             prove(checks, browsers["ada"], page, 2)
+            drilled(checks, vault, browsers["ada"], page, looks)
             changed_people(checks, vault, browsers, page, looks)
             by_passkey(checks, vault, browsers | others, page, looks)
             _, entries = vault.exported()

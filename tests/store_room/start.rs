@@ -184,7 +184,7 @@ async fn a_newer_database_is_refused_and_an_older_one_is_copied_first() {
     let mut raw = vault.raw().await;
     let newer = "INSERT INTO _sqlx_migrations \
                  (version, description, success, checksum, execution_time) \
-                 VALUES (99, 'later', 1, x'00', 0)";
+                 VALUES (9999, 'later', 1, x'00', 0)";
     sqlx::query(newer).execute(&mut raw).await.unwrap();
     raw.close().await.unwrap();
     let refused = vault.open().await;
@@ -193,7 +193,7 @@ async fn a_newer_database_is_refused_and_an_older_one_is_copied_first() {
         .map(|one| one.version)
         .max();
     assert!(
-        matches!(refused, Err(StoreError::Newer { found: 99, known }) if Some(known) == newest),
+        matches!(refused, Err(StoreError::Newer { found: 9999, known }) if Some(known) == newest),
         "{refused:?}"
     );
 }
