@@ -27,7 +27,7 @@ pub(super) async fn at_start(
     mark: &Path,
 ) -> Result<Log, StoreError> {
     let log = without_mark(connection, key).await?;
-    against_mark(connection, &log, key, mark).await?;
+    against_marks(connection, &log, key, mark).await?;
     Ok(log)
 }
 
@@ -204,20 +204,35 @@ pub(super) fn entry_bytes(row: &Row, wanted: u64) -> Result<Vec<u8>, StoreError>
     Ok(leaf)
 }
 
-/// The database must contain the tree that the mark describes.
-async fn against_mark(
+/// The database must contain every tree that a mark of its own name describes: the one in its
+/// place, and those that were put aside for a declaration that was never made.
+async fn against_marks(
     connection: &Pool,
     log: &Log,
     key: &VerifierKey,
     mark: &Path,
 ) -> Result<(), StoreError> {
-    let Some(note) = high_water::read(mark)? else {
+    let aside = high_water::kept(mark, key.name())?;
+    if aside.is_empty() && high_water::read(mark)?.is_none() {
         tracing::warn!(
             "there is no high-water mark; a restored older database would not be noticed"
         );
-        return Ok(());
-    };
-    let seen = Checkpoint::open(&note, key)
+    }
+    for file in [vec![mark.to_owned()], aside].concat() {
+        if let Some(note) = high_water::read(&file)? {
+            against_mark(connection, log, key, &note).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn against_mark(
+    connection: &Pool,
+    log: &Log,
+    key: &VerifierKey,
+    note: &[u8],
+) -> Result<(), StoreError> {
+    let seen = Checkpoint::open(note, key)
         .map_err(|why| StoreError::forked(format!("the high-water mark: {why}")))?;
     if seen.size > log.head.size {
         return Err(StoreError::forked(format!(

@@ -2,6 +2,11 @@
 //!
 //! A database put back to an older state is smaller than its mark, or has another root there.
 //! Written at most once per second, so up to a second of entries may be missing from it.
+//!
+//! A log that goes on under a new name (PROTOCOL §11) puts its mark aside, `head.hw.e<N>`, and
+//! never writes over one that lies there: it says what was lost. A database that goes by that
+//! former name again is held against it, so a declaration that was begun and never made lets
+//! nothing start.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -35,6 +40,60 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
             source,
         }),
     }
+}
+
+/// The marks of the log `origin` that were put aside, oldest first: `head.hw.e<N>`, then
+/// `head.hw.e<N>.2` and so on.
+pub(super) fn kept(mark: &Path, origin: &str) -> Result<Vec<PathBuf>, StoreError> {
+    let mut found = Vec::new();
+    loop {
+        let next = aside(mark, origin, found.len() + 1);
+        match next.try_exists() {
+            Ok(true) => found.push(next),
+            Ok(false) => return Ok(found),
+            Err(source) => return Err(StoreError::File { path: next, source }),
+        }
+    }
+}
+
+fn aside(mark: &Path, origin: &str, turn: usize) -> PathBuf {
+    let number = origin.rsplit('/').next().unwrap_or("former");
+    mark.with_file_name(match turn {
+        1 => format!("head.hw.{number}"),
+        later => format!("head.hw.{number}.{later}"),
+    })
+}
+
+/// Puts the mark of the log `origin` aside, where there is one, beside those that lie there.
+pub(super) fn put_aside(mark: &Path, origin: &str) -> Result<(), StoreError> {
+    if read(mark)?.is_none() {
+        // A try before this one stopped half way: its mark is aside already.
+        return Ok(());
+    }
+    let turn = kept(mark, origin)?.len() + 1;
+    // A crash after this and before the declaration: the next start is refused by what is aside,
+    // and the next try finds no mark and goes on.
+    moved(mark, &aside(mark, origin, turn))
+}
+
+/// Puts the newest mark of the log `origin` that is aside back in its place: nothing was declared.
+/// What lies there was written meanwhile from the same database and remembers less.
+pub(super) fn put_back(mark: &Path, origin: &str) -> Result<(), StoreError> {
+    match kept(mark, origin)?.last() {
+        Some(newest) => moved(newest, mark),
+        None => Ok(()),
+    }
+}
+
+/// Renames one file of a folder, durably.
+fn moved(from: &Path, to: &Path) -> Result<(), StoreError> {
+    let folder = to.parent().unwrap_or(Path::new("."));
+    fs::rename(from, to)
+        .and_then(|()| File::open(folder)?.sync_all())
+        .map_err(|source| StoreError::File {
+            path: to.to_owned(),
+            source,
+        })
 }
 
 /// Writes the mark: whole and durable, or the former one stays.

@@ -20,7 +20,7 @@ use super::commit::{Commit, Genesis, Head, LogIdentity};
 use super::error::StoreError;
 use super::page::{Author, Log};
 use super::query::{Pool, query_scalar};
-use super::sequencer::{CONTROL_SLOTS, DATA_SLOTS, Sequencer};
+use super::sequencer::{CONTROL_SLOTS, DATA_SLOTS, Fold, Sequencer};
 use super::writer::{Writer, open_sqlite};
 use super::{Config, Store, UrlFile, check, high_water, sql};
 use crate::audit::checkpoint::Checkpoint;
@@ -41,7 +41,8 @@ pub static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 pub static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
 const READERS: u32 = 4;
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a connection waits for whoever has SQLite's write lock.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// What every connection that writes sets. `fullfsync` matters on macOS only. `secure_delete`:
 /// erased rows are overwritten. `synchronous=FULL`: an answered commit survives power loss.
 pub(super) const PRAGMAS: [(&str, &str); 5] = [
@@ -173,7 +174,7 @@ async fn create_sqlite(path: &Path, signer: &NoteSigner) -> Result<Ground, Store
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(at(folder))?;
     let lock = take_lock(path)?;
-    clear_unfinished(path).await?;
+    clear_unfinished(path, signer.verifier_key().name()).await?;
     let mut connection = connect(path, true).await?;
     SQLITE.run_direct(None, &mut connection, false).await?;
     let (root, edge, note) = empty_head(signer)?;
@@ -192,7 +193,8 @@ async fn create_sqlite(path: &Path, signer: &NoteSigner) -> Result<Ground, Store
 async fn create_postgres(url_file: &UrlFile, signer: &NoteSigner) -> Result<Ground, StoreError> {
     let mut server = postgres::Server::take(url_file).await?;
     let mark = high_water::within(&url_file.data);
-    if server.has_vault().await? || mark.try_exists().map_err(at(&mark))? {
+    let aside = high_water::kept(&mark, signer.verifier_key().name())?;
+    if server.has_vault().await? || mark.try_exists().map_err(at(&mark))? || !aside.is_empty() {
         return Err(StoreError::NotEmpty(url_file.path.clone()));
     }
     server.migrate().await?;
@@ -239,8 +241,7 @@ async fn file_ground(
     if raise.execute(&mut connection).await?.rows_affected() != 1 {
         return Err(StoreError::InUse(lock_path(path)));
     }
-    let writer = open_sqlite(path, &PRAGMAS, BUSY_TIMEOUT)
-        .map_err(|why| StoreError::Writer(why.to_string()))?;
+    let writer = open_sqlite(path, &PRAGMAS).map_err(|why| StoreError::Writer(why.to_string()))?;
     // Only now: the last connection that closes would fold the write-ahead log in.
     connection.close().await?;
     Ok(Ground {
@@ -299,7 +300,7 @@ async fn start(
         writable: Arc::clone(&writable),
         high_water,
         lock,
-        owes_fold: false,
+        fold: Fold::default(),
         lost: lost.clone(),
         runtime: Handle::current(),
         ended,
@@ -385,8 +386,12 @@ async fn connect(path: &Path, create: bool) -> Result<SqliteConnection, StoreErr
 }
 
 /// Removes what an interrupted `create` left: a database whose log has no entry.
-async fn clear_unfinished(path: &Path) -> Result<(), StoreError> {
+async fn clear_unfinished(path: &Path, origin: &str) -> Result<(), StoreError> {
     let mark = high_water::path(path);
+    if !high_water::kept(&mark, origin)?.is_empty() {
+        // Somebody began to declare that a log was lost here.
+        return Err(StoreError::NotEmpty(path.to_owned()));
+    }
     if !path.try_exists().map_err(at(path))? {
         return match mark.try_exists().map_err(at(&mark))? {
             // A mark without its database: somebody lost a log here.

@@ -29,6 +29,8 @@ pub(super) const MAX_BATCH: usize = 256;
 pub(super) const CONTROL_SLOTS: usize = 256;
 /// Room for commits of the data lane.
 pub(super) const DATA_SLOTS: usize = 4096;
+/// Rest between two tries to fold the write-ahead log in, milliseconds.
+const FOLD_PAUSE_MS: i64 = 5_000;
 
 /// An entry whose bytes are ready but for two numbers.
 #[derive(Debug)]
@@ -69,14 +71,23 @@ pub(super) struct Sequencer {
     pub high_water: JoinHandle<()>,
     /// Held until everything else is done.
     pub lock: Lock,
-    /// Something was erased whose former pages are still in the write-ahead log.
-    pub owes_fold: bool,
+    /// Whether the write-ahead log has to be folded in.
+    pub fold: Fold,
     /// The lock is somebody else's.
     pub lost: CancellationToken,
     /// Lets the thread wait for the queues, which belong to the callers' runtime.
     pub runtime: Handle,
     /// Told when everything else is done.
     pub ended: oneshot::Sender<()>,
+}
+
+/// What erasures left to be done in the write-ahead log.
+#[derive(Debug, Default)]
+pub(super) struct Fold {
+    /// Something was erased whose former pages are still there.
+    is_owed: bool,
+    /// Boot-time clock before which it is not tried again, milliseconds.
+    not_before_ms: Option<i64>,
 }
 
 impl Sequencer {
@@ -125,18 +136,23 @@ impl Sequencer {
     }
 
     /// Folds the write-ahead log in after an erasure, and as long as a reader holds that up again
-    /// after the next batch. A crash before it leaves sealed files there a little longer; what
-    /// was committed stands.
+    /// after a later batch: seldom, because each try copies pages while commits wait. A crash
+    /// before it leaves sealed files there a little longer; what was committed stands.
     fn fold(&mut self) {
-        if !self.owes_fold {
+        let now_ms = self.clock.boot_ms();
+        let rests = self.fold.not_before_ms.is_some_and(|at| now_ms < at);
+        if !self.fold.is_owed || rests {
             return;
         }
         match self.writer.fold() {
-            Ok(()) => self.owes_fold = false,
-            Err(why) => tracing::warn!(
-                ?why,
-                "the write-ahead log was not folded in after an erasure; after the next batch again"
-            ),
+            Ok(()) => self.fold = Fold::default(),
+            Err(why) => {
+                tracing::warn!(
+                    ?why,
+                    "the write-ahead log was not folded in after an erasure; it is tried again"
+                );
+                self.fold.not_before_ms = Some(now_ms.saturating_add(FOLD_PAUSE_MS));
+            }
         }
     }
 
@@ -149,7 +165,7 @@ impl Sequencer {
                 self.log = log;
                 self.writable.store(true, Ordering::Release);
                 self.heads.send_replace(self.log.head.clone());
-                self.owes_fold |= batch.iter().flat_map(|job| &job.rows).any(erases);
+                self.fold.is_owed |= batch.iter().flat_map(|job| &job.rows).any(erases);
                 for (job, outcome) in batch.into_iter().zip(outcomes) {
                     // The caller may be gone; its commit stands all the same.
                     let _gone = job.answer.send(outcome);

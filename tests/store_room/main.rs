@@ -2,9 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod faults;
+mod fold;
 mod log;
 mod on_postgres;
 mod postgres;
+mod renamed;
 mod rows_custody;
 mod rows_incident;
 mod rows_people;

@@ -17,27 +17,38 @@ pub const ORIGIN: &str = "vault.example/log/test/e1";
 
 /// A clock that stands still until it is moved.
 #[derive(Debug)]
-pub struct TestClock(AtomicI64);
+pub struct TestClock {
+    wall_ms: AtomicI64,
+    boot_ms: AtomicI64,
+}
 
 impl TestClock {
     /// A clock at [`START_MS`].
     pub fn new() -> Arc<Self> {
-        Arc::new(Self(AtomicI64::new(START_MS)))
+        Arc::new(Self {
+            wall_ms: AtomicI64::new(START_MS),
+            boot_ms: AtomicI64::new(0),
+        })
     }
 
-    /// Moves it, also backwards.
+    /// Moves the wall clock, also backwards.
     pub fn add_ms(&self, ms: i64) {
-        self.0.fetch_add(ms, Ordering::SeqCst);
+        self.wall_ms.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    /// Lets time go by.
+    pub fn add_boot_ms(&self, ms: i64) {
+        self.boot_ms.fetch_add(ms, Ordering::SeqCst);
     }
 }
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        Timestamp(self.0.load(Ordering::SeqCst))
+        Timestamp(self.wall_ms.load(Ordering::SeqCst))
     }
 
     fn boot_ms(&self) -> i64 {
-        0
+        self.boot_ms.load(Ordering::SeqCst)
     }
 }
 

@@ -182,17 +182,18 @@ async fn look(parts: &Parts, folder: &Path) -> Result<(SavedLog, (String, String
     Ok((saved.map_err(|why| app_error(&why))?, prev))
 }
 
-/// Entries that this host's mark remembers of the log.
+/// Entries that this host's marks remember of the log.
 ///
 /// # Errors
-/// Failed, when the mark is of a later epoch than the database: that one would be declared twice.
+/// Failed, when a mark is of a later epoch than the database: that one would be declared twice.
 fn remembered(parts: &Parts, database: &Path) -> Result<Option<u64>, CliError> {
-    let note = store::remembered(database).map_err(|why| store_error(&why))?;
-    let Some(note) = note else {
-        return Ok(None);
-    };
-    let origin = note.lines().next().and_then(split_origin);
-    if origin.is_some_and(|(_, number)| number > parts.log_epoch()) {
+    let origin = parts.log_identity()?.origin;
+    let notes = store::remembered(database, &origin).map_err(|why| store_error(&why))?;
+    let later = notes.iter().any(|note| {
+        let origin = note.lines().next().and_then(split_origin);
+        origin.is_some_and(|(_, number)| number > parts.log_epoch())
+    });
+    if later {
         return Err(CliError::failed(
             "older_epoch",
             "this host has been in a later epoch of its log than the database that was restored",
@@ -202,8 +203,10 @@ fn remembered(parts: &Parts, database: &Path) -> Result<Option<u64>, CliError> {
     let key = VerifierKey::parse(&parts.log_vkey()?)
         .map_err(|why| CliError::failed("log_key", why.to_string()))?;
     // A mark that is not this log's says nothing of it.
-    let head = Checkpoint::open(note.as_bytes(), &key).ok();
-    Ok(head.map(|head| head.size))
+    let heads = notes
+        .iter()
+        .map(|note| Checkpoint::open(note.as_bytes(), &key));
+    Ok(heads.flatten().map(|head| head.size).max())
 }
 
 async fn sign(args: Sign, globals: &Globals, out: &Output) -> Result<Exit, CliError> {

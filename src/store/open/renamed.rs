@@ -3,8 +3,7 @@
 //!
 //! The mark is put aside, not removed: it says what was lost.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::{Ground, Place, Store, StoreError, at, check, connect, file_ground, file_readers};
@@ -40,21 +39,38 @@ impl Store {
         if head.head.size == 0 {
             return Err(StoreError::Missing(path.to_owned()));
         }
-        put_aside(&high_water::path(path), &old.origin)?;
-        let epoch = head.writer_epoch;
-        let ground: Ground = file_ground(path, lock, connection, readers, epoch).await?;
-        head.writer_epoch += 1;
-        start(ground, new, clock, head).await
+        let mark = high_water::path(path);
+        high_water::put_aside(&mark, &old.origin)?;
+        let opened = async {
+            let epoch = head.writer_epoch;
+            let ground: Ground = file_ground(path, lock, connection, readers, epoch).await?;
+            head.writer_epoch += 1;
+            start(ground, new, clock, head).await
+        };
+        let opened = opened.await;
+        if opened.is_err()
+            && let Err(error) = high_water::put_back(&mark, &old.origin)
+        {
+            // Aside it still lets nothing start under the former name.
+            tracing::error!(%error, "the high-water mark was not put back");
+        }
+        opened
     }
 }
 
-/// The newest checkpoint that this machine's high-water mark remembers: a signed note.
+/// The checkpoints that this machine remembers of a log, signed notes: its high-water mark, and
+/// those that a declaration which was never made put aside.
 ///
 /// # Errors
 /// A file that cannot be read.
-pub fn remembered(database: &Path) -> Result<Option<String>, StoreError> {
-    let note = high_water::read(&high_water::path(database))?;
-    Ok(note.and_then(|bytes| String::from_utf8(bytes).ok()))
+pub fn remembered(database: &Path, origin: &str) -> Result<Vec<String>, StoreError> {
+    let mark = high_water::path(database);
+    let mut notes = Vec::new();
+    for file in [vec![mark.clone()], high_water::kept(&mark, origin)?].concat() {
+        let note = high_water::read(&file)?;
+        notes.extend(note.and_then(|bytes| String::from_utf8(bytes).ok()));
+    }
+    Ok(notes)
 }
 
 /// Puts the mark of the former log back: nothing was declared.
@@ -62,24 +78,5 @@ pub fn remembered(database: &Path) -> Result<Option<String>, StoreError> {
 /// # Errors
 /// What the file system said.
 pub fn put_back(database: &Path, origin: &str) -> Result<(), StoreError> {
-    let mark = high_water::path(database);
-    let kept = aside(&mark, origin);
-    if kept.try_exists().map_err(at(&kept))? {
-        fs::rename(&kept, &mark).map_err(at(&mark))?;
-    }
-    Ok(())
-}
-
-fn aside(mark: &Path, origin: &str) -> PathBuf {
-    let number = origin.rsplit('/').next().unwrap_or("former");
-    mark.with_file_name(format!("head.hw.{number}"))
-}
-
-/// Keeps the mark of the former log beside its place, `head.hw.e<N>`.
-fn put_aside(mark: &Path, origin: &str) -> Result<(), StoreError> {
-    if !mark.try_exists().map_err(at(mark))? {
-        return Ok(());
-    }
-    // A crash after this and before the declaration: the next try finds no mark and goes on.
-    fs::rename(mark, aside(mark, origin)).map_err(at(mark))
+    high_water::put_back(&high_water::path(database), origin)
 }

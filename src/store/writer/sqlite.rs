@@ -8,20 +8,22 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, ToSql, params_from_iter};
 
 use super::{Bound, Refused};
+use crate::store::open::BUSY_TIMEOUT;
 
 /// Statements kept prepared: all of `sql.rs` and the marks.
 const KEPT_STATEMENTS: usize = 128;
+/// How long a fold waits for readers: a query of a page ends within it.
+const FOLD_PATIENCE: Duration = Duration::from_millis(100);
 
 /// Opens the database for writing. The file and its write-ahead mode are there already.
 pub(in crate::store) fn open(
     path: &Path,
     pragmas: &[(&str, &str)],
-    busy_timeout: Duration,
 ) -> rusqlite::Result<Connection> {
     // Only one thread ever has it, so SQLite need not lock.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(busy_timeout)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     for (name, value) in pragmas {
         connection.pragma_update(None, name, value)?;
     }
@@ -53,8 +55,17 @@ pub(super) fn execute(
 }
 
 /// `secure_delete` overwrites erased rows in the database, but the write-ahead log still holds
-/// their former pages until it is folded in.
+/// their former pages until it is folded in. A reader that is in the way is waited for a moment
+/// only: a backup reads for minutes, and every commit queues behind this connection.
 pub(super) fn fold(connection: &Connection) -> Result<(), Refused> {
+    connection.busy_timeout(FOLD_PATIENCE).map_err(refused)?;
+    let folded = fold_now(connection);
+    // Also after a refusal: `BEGIN IMMEDIATE` does wait for whoever has the write lock.
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(refused)?;
+    folded
+}
+
+fn fold_now(connection: &Connection) -> Result<(), Refused> {
     // A reader that holds it up is told in the row, not as an error.
     let busy: i64 = connection
         .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
