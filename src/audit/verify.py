@@ -18,6 +18,7 @@ FORMS = {"v": "breakglass/1", "t": r"[a-z0-9_]+(\.[a-z0-9_]+)*", "node": "[!-~]{
 MAX_INTEGER = 2 ** 53 - 1
 FALL_MS = 2000
 DASH = "\u2014 "
+LOST = ("%d of them saw up to %d entries; a declared log epoch kept %d and declares the rest lost")
 NAMES = {
     0: "entries hash to the root and to the tiles",
     1: "the log signed the checkpoint",
@@ -181,7 +182,7 @@ def verify_note(text, signatures, keys):
                 need(good, "the signature of %s does not verify" % name)
     need(good, "no signature by a known key")
 
-def log_keys(directory, origin):
+def log_keys(directory):
     """The keys of this log in policy.txt."""
     keys, quorum, text = [], 0, utf8(read(directory, "policy.txt"), "policy.txt")
     need(not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", text), "policy.txt: control characters")
@@ -196,7 +197,7 @@ def log_keys(directory, origin):
     named = "quorum none\n" in text or re.search(r"(?m)^\s*witness\s", text)
     good = quorum == 1 and named and all(key[2] == 1 for key in keys)
     need(good, "policy.txt: it needs one quorum line and log keys of type 1")
-    return [key for key in keys if key[0] == origin]
+    return keys
 
 def split_origin(origin):
     """A log's name without its epoch, and the epoch."""
@@ -213,21 +214,34 @@ def epoch_of(entry):
     good = good and parse_vkey(vkey)[0] == origin and parse_vkey(old_vkey)[0] == before
     good = good and type(entry.get("prev_size")) is int and unbase64(root) and entry.get("acts")
     need(good, "it declares no log epoch", entry.get("seq"))
-    return before, parse_vkey(old_vkey), entry["prev_size"], unbase64(root)
+    return before, old_vkey, origin, vkey, entry["prev_size"], unbase64(root)
 
 def seams_of(directory, origin):
-    """Declared log epochs: {former name: (key, entries kept, root over them, seq)}."""
-    seams = {}
+    """Declared log epochs: {former name: (key, entries kept, root over them, seq, next key)}."""
+    seams, newest, name = {}, None, None
     if split_origin(origin)[1] == 1:
         return seams
     with read(directory, ENTRIES, opened=True) as stream:
         for seq, line in enumerate(iter(lambda: stream.readline(MAX_ENTRY + 2), b"")):
+            if seq == 0:
+                newest = parse_entry(line.rstrip(b"\n"), seq).get("vkey")
             if b'"log.epoch"' in line:
                 entry = parse_entry(line.rstrip(b"\n"), seq)
                 if entry["t"] == "log.epoch":
-                    before, key, size, root = epoch_of(entry)
-                    seams[before] = (key, size, root, seq)
+                    before, old, name, vkey, size, root = epoch_of(entry)
+                    need(old == newest, "it follows a log with another key", seq)
+                    newest = vkey
+                    seams[before] = (parse_vkey(old), size, root, seq, parse_vkey(vkey))
+    need(name == origin, "%s: nothing declares the log's name %s" % (ENTRIES, origin))
     return seams
+
+def head_keys(given, origin, seams):
+    """Keys that may sign the head: behind a seam the one declared there, if the chain is known."""
+    if not seams:
+        return [key for key in given if key[0] == origin]
+    chain = list(seams.values())
+    known = any(key in given for seam in chain for key in (seam[0], seam[4]))
+    return [chain[-1][4]] if known else []
 
 def find_checkpoints(text, depth=3):
     """Yields (checkpoint, text, signatures) for every note in a mail, chat or note file."""
@@ -343,15 +357,18 @@ def grow(directory, rows, place, digest):
 
 # --- level 3 -----------------------------------------------------------------------------------
 def claims_of(directory, origin, keys, seen, seams):
-    """Checkpoints of this log that others hold: a list of (who, size, root) or Bad."""
-    claims = []
+    """Checkpoints of this log that others hold, a list of (who, size, root) or Bad; and those
+    that saw entries which a seam declares lost, (seen, kept)."""
+    claims, lost = [], []
     def claim(who, text, signatures):
         try:
             found = parse_checkpoint(text)
             if found[0] in seams:
                 verify_note(text, signatures, [seams[found[0]][0]])
-                if found[1] <= seams[found[0]][1]:  # the rest is declared lost
+                if found[1] <= seams[found[0]][1]:
                     claims.append((who, found[1], found[2]))
+                else:
+                    lost.append((found[1], seams[found[0]][1]))
                 return
             verify_note(text, signatures, keys)
             claims.append((who, found[1], found[2]) if found[0] == origin else Bad(who))
@@ -368,7 +385,7 @@ def claims_of(directory, origin, keys, seen, seams):
         for found, text, signatures in find_checkpoints(data.decode("utf-8", "replace")):
             if found[0] == origin or found[0] in seams:
                 claim(name, text, signatures)
-    return claims
+    return claims, lost
 
 def check_claims(claims, size, roots):
     """Level 3."""
@@ -559,7 +576,7 @@ def check_entries(directory, origin, size):
 
 def check_seams(seams, roots):
     """Each declared epoch stands over the entries it says."""
-    for _, size, root, seq in seams.values():
+    for _, size, root, seq, _ in seams.values():
         good = seq == size and roots.get(size) == root
         need(good, "the entries before the new log epoch are not those it declares", seq)
 
@@ -587,21 +604,24 @@ def run(directory, seen=()):
         return report
     (text, signatures), (origin, size, root) = note, head
     report.update(origin=origin, size=size, root=base64.b64encode(root).decode())
-    keys = level(1, lambda: log_keys(directory, origin)) or []
-    if levels[1]["outcome"] == "passed":
-        level(1, lambda: verify_note(text, signatures, keys))
+    given = level(1, lambda: log_keys(directory)) or []
     seams = level(4, lambda: seams_of(directory, origin))
     if seams is None:
         return report
     levels[4]["outcome"] = "not_run"
-    claims = claims_of(directory, origin, keys, seen, seams)
+    keys = head_keys(given, origin, seams)
+    if levels[1]["outcome"] == "passed":
+        level(1, lambda: verify_note(text, signatures, keys))
+    claims, lost = claims_of(directory, origin, keys, seen, seams)
     sizes = {claim[1] for claim in claims if not isinstance(claim, Bad)}
-    sizes |= {size for _, size, _, _ in seams.values()}
+    sizes |= {seam[1] for seam in seams.values()}
     roots = level(0, lambda: check_tree(directory, size, root, sizes))
     if roots is not None:
         levels[0]["checked"] = levels[4]["checked"] = size
         if claims:
             levels[3]["checked"] = level(3, lambda: check_claims(claims, size, roots)) or 0
+        if lost and levels[3]["outcome"] != "failed":
+            levels[3]["reason"] = LOST % (len(lost), max(lost)[0], lost[-1][1])
         found = level(4, lambda: check_seams(seams, roots)
                       or check_entries(directory, origin, size)) or ([], [])
         report["open_calls"], report["emergency_cuts"] = found

@@ -32,6 +32,11 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
     let session = claim(&mut client, &args.incident, &view).await?;
     // The session is there whatever becomes of the policy; what it says is a help only.
     let documents = client.documents().await;
+    if let Err(why) = &documents
+        && why.exit == Exit::LOG_BROKEN
+    {
+        out.warn(&format!("! {}\n  {}", why.message, why.hint));
+    }
     let details = documents.ok().and_then(|all| all.policy.access_details);
     say(&session, details.as_deref(), out);
     Ok(Exit::DONE)

@@ -75,18 +75,7 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
 
 /// Pins of an earlier enrolment stay; another log key for the same vault is never taken over.
 fn earlier_pins(path: &std::path::Path, link: &Link) -> Result<Pins, CliError> {
-    let fresh = Pins {
-        log_vkey: link.log_vkey.clone(),
-        former: Vec::new(),
-        ca_sha256: None,
-        checkpoint: None,
-        epoch: None,
-        manifest_sha256: None,
-        roster_sha256: None,
-        policy_sha256: None,
-        newest_roster: None,
-        newest_policy: None,
-    };
+    let fresh = Pins::fresh(link.log_vkey.clone());
     if !path.exists() {
         return Ok(fresh);
     }

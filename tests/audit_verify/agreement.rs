@@ -17,7 +17,7 @@ for name in sorted(os.listdir(sys.argv[2])):
 ";
 
 /// What both must say alike: outcome and first bad entry of each level both know.
-fn ours(report: &Report) -> Vec<(u8, String, Option<u64>)> {
+pub(crate) fn ours(report: &Report) -> Vec<(u8, String, Option<u64>)> {
     let both = report
         .levels
         .iter()
@@ -31,7 +31,7 @@ fn ours(report: &Report) -> Vec<(u8, String, Option<u64>)> {
         .collect()
 }
 
-fn theirs(line: &str) -> Vec<(u8, String, Option<u64>)> {
+pub(crate) fn theirs(line: &str) -> Vec<(u8, String, Option<u64>)> {
     let report: Value = serde_json::from_str(line).unwrap();
     let levels = report["levels"].as_array().unwrap().iter();
     levels
@@ -44,6 +44,32 @@ fn theirs(line: &str) -> Vec<(u8, String, Option<u64>)> {
             )
         })
         .collect()
+}
+
+/// What either verifier says of these exports: our reports, and a line of JSON for each.
+pub(crate) fn both(exports: &[Files]) -> (Vec<Report>, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("script");
+    let logs = folder.path().join("logs");
+    std::fs::create_dir_all(&script).unwrap();
+    std::fs::write(
+        script.join("verify.py"),
+        breakglass::audit::export::VERIFY_PY,
+    )
+    .unwrap();
+    for (number, files) in exports.iter().enumerate() {
+        files.write(&logs.join(format!("{number:08}")));
+    }
+    let output = Command::new("python3")
+        .args(["-c", DRIVER])
+        .args([&script, &logs])
+        .output()
+        .expect("python3 runs");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(text.lines().count(), exports.len());
+    (exports.iter().map(Files::verify).collect(), text)
 }
 
 /// A log with one fault or none: in the files, or signed into the log.
@@ -87,23 +113,8 @@ fn counts(name: &str) -> bool {
 
 #[test]
 fn python_and_rust_agree_on_emergency_logs_and_on_every_fault_the_log_signed_into_them() {
-    let folder = tempfile::tempdir().unwrap();
-    let script = folder.path().join("script");
-    let logs = folder.path().join("logs");
-    std::fs::create_dir_all(&script).unwrap();
-    std::fs::write(
-        script.join("verify.py"),
-        breakglass::audit::export::VERIFY_PY,
-    )
-    .unwrap();
     let whole = SampleLog::with_emergency_logs(3);
-    let mut reports = Vec::new();
-    let mut take = |log: &SampleLog| {
-        let files = Files::of(log);
-        files.write(&logs.join(format!("{:08}", reports.len())));
-        reports.push(files.verify());
-    };
-    take(&whole);
+    let mut logs = vec![Files::of(&whole)];
     // One emergency entry is missing, repeated, or another one; the main log goes on regardless.
     let at = whole
         .entries
@@ -122,20 +133,13 @@ fn python_and_rust_agree_on_emergency_logs_and_on_every_fault_the_log_signed_int
             *bytes = wrong.into_bytes();
         }
         assert_ne!(log.entries, whole.entries, "fault {fault}");
-        take(&log);
+        logs.push(Files::of(&log));
     }
     // Cut between the entries and their checkpoint.
     let mut log = SampleLog::with_emergency_logs(3);
     log.entries.truncate(at.unwrap() + 1);
-    take(&log);
-    let output = Command::new("python3")
-        .args(["-c", DRIVER])
-        .args([&script, &logs])
-        .output()
-        .expect("python3 runs");
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{error}");
-    let text = String::from_utf8(output.stdout).unwrap();
+    logs.push(Files::of(&log));
+    let (reports, text) = both(&logs);
     for ((number, report), line) in reports.iter().enumerate().zip(text.lines()) {
         assert_eq!(ours(report), theirs(line), "{number}: {report:?}\n{line}");
         assert_eq!(report.passed, number == 0, "{number}: {report:?}");
@@ -149,30 +153,8 @@ fn python_and_rust_agree_on_emergency_logs_and_on_every_fault_the_log_signed_int
 fn python_and_rust_agree_on_random_logs_and_corruptions() {
     let rounds = std::env::var_os("BREAKGLASS_AGREEMENT_ROUNDS")
         .map_or(100, |text| text.to_str().unwrap().parse().unwrap());
-    let folder = tempfile::tempdir().unwrap();
-    let script = folder.path().join("script");
-    let logs = folder.path().join("logs");
-    std::fs::create_dir_all(&script).unwrap();
-    std::fs::write(
-        script.join("verify.py"),
-        breakglass::audit::export::VERIFY_PY,
-    )
-    .unwrap();
-    let mut reports = Vec::new();
-    for round in 0..rounds {
-        let files = sample(round);
-        files.write(&logs.join(format!("{round:08}")));
-        reports.push(files.verify());
-    }
-    let output = Command::new("python3")
-        .args(["-c", DRIVER])
-        .args([&script, &logs])
-        .output()
-        .expect("python3 runs");
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{error}");
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(text.lines().count(), reports.len());
+    let logs: Vec<Files> = (0..rounds).map(sample).collect();
+    let (reports, text) = both(&logs);
     for ((round, report), line) in reports.iter().enumerate().zip(text.lines()) {
         assert_eq!(
             ours(report),

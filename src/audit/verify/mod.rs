@@ -5,6 +5,7 @@
 //! a file or reads a clock.
 
 mod emergency;
+mod lines;
 mod objects;
 mod report;
 mod rules;
@@ -13,6 +14,8 @@ mod tree;
 
 use std::io::{self, BufRead as _, BufReader, Read};
 
+pub(crate) use lines::lines_with;
+pub(crate) use report::Failure;
 pub use report::{LevelReport, Outcome, Report};
 pub use rules::RuleCheck;
 
@@ -22,7 +25,6 @@ use super::note::{Note, NoteError, VerifierKey};
 use super::policy::Policy;
 use super::seen::find_checkpoints;
 use objects::References;
-use report::Failure;
 use seams::Seam;
 
 /// Largest small file read whole: an entry bundle of 256 longest entries fits.
@@ -91,15 +93,11 @@ pub fn verify(source: &dyn ExportSource, expected: &Expectations) -> Report {
     let (note, head) = note;
     report.describe(&head);
     let policy = read_policy(source);
-    let keys = match (&policy, expected.log_keys.as_slice()) {
-        (_, keys @ [_, ..]) => keys.to_vec(),
-        (Ok(policy), []) => policy.logs.clone(),
-        (Err(_), []) => Vec::new(),
+    let given = match (&policy, expected.log_keys.as_slice()) {
+        (_, keys @ [_, ..]) => keys,
+        (Ok(policy), []) => policy.logs.as_slice(),
+        (Err(_), []) => &[],
     };
-    let keys: Vec<VerifierKey> = keys
-        .into_iter()
-        .filter(|key| key.name() == head.origin)
-        .collect();
     let seams = match seams::find(source, &head.origin) {
         Ok(seams) => seams,
         Err(failure) => {
@@ -107,6 +105,7 @@ pub fn verify(source: &dyn ExportSource, expected: &Expectations) -> Report {
             return report.closed("the log's epochs cannot be read");
         }
     };
+    let keys = head_keys(given, &head, &seams);
     let (claims, others) = collect_claims(source, expected, &head, &keys, &seams);
     let claimed = claims.iter().flatten().map(|claim| claim.checkpoint.size);
     let sizes: Vec<u64> = claimed
@@ -129,6 +128,23 @@ pub fn verify(source: &dyn ExportSource, expected: &Expectations) -> Report {
             report
         }
         Err(_) => report.closed("the entries do not hash to the checkpoint"),
+    }
+}
+
+/// Keys by which the head must be signed. Behind a seam it is the key that was declared there,
+/// and whoever trusts any key of that chain trusts it; without one, those that were given.
+fn head_keys(given: &[VerifierKey], head: &Checkpoint, seams: &[Seam]) -> Vec<VerifierKey> {
+    let Some(last) = seams.last() else {
+        let named = given.iter().filter(|key| key.name() == head.origin);
+        return named.cloned().collect();
+    };
+    let known = seams
+        .iter()
+        .any(|seam| given.contains(&seam.former) || given.contains(&seam.key));
+    if known {
+        vec![last.key.clone()]
+    } else {
+        Vec::new()
     }
 }
 
@@ -264,7 +280,7 @@ fn trusted(
         .iter()
         .find(|seam| seam.declared.prev_origin == checkpoint.origin);
     if let Some(seam) = former {
-        note.verify(std::slice::from_ref(&seam.key))?;
+        note.verify(std::slice::from_ref(&seam.former))?;
         return Ok(checkpoint);
     }
     note.verify(keys)?;
@@ -312,7 +328,9 @@ fn check_prefixes(
         };
         return report.fail(3, Failure::whole(failure));
     }
-    report.pass(3, checked);
+    if checked > 0 {
+        report.pass(3, checked);
+    }
     if let Some(sentence) = lost.sentence() {
         report.skip(3, &sentence);
     }
@@ -350,7 +368,7 @@ impl Lost {
         } = self;
         (*count > 0).then(|| {
             format!(
-                "{count} more saw up to {newest} entries; a declared log epoch kept {kept} and \
+                "{count} of them saw up to {newest} entries; a declared log epoch kept {kept} and \
                  declares the rest lost"
             )
         })

@@ -66,20 +66,24 @@ const NAMES: [&str; 6] = [
 
 /// Why a level failed.
 #[derive(Debug, Clone)]
-pub(super) struct Failure {
-    pub(super) seq: Option<u64>,
-    pub(super) reason: String,
+pub(crate) struct Failure {
+    /// The entry, if it is one.
+    pub(crate) seq: Option<u64>,
+    /// One sentence.
+    pub(crate) reason: String,
 }
 
 impl Failure {
-    pub(super) fn at(seq: u64, reason: impl Into<String>) -> Self {
+    /// At an entry.
+    pub(crate) fn at(seq: u64, reason: impl Into<String>) -> Self {
         Self {
             seq: Some(seq),
             reason: reason.into(),
         }
     }
 
-    pub(super) fn whole(reason: impl Into<String>) -> Self {
+    /// Of the whole.
+    pub(crate) fn whole(reason: impl Into<String>) -> Self {
         Self {
             seq: None,
             reason: reason.into(),

@@ -3,12 +3,11 @@
 //! Read before everything else, and only when the log's name says that there are some. A seam is
 //! believed as far as the tree under the signed head holds it; who signed it is for the caller.
 
-use std::io::{BufRead as _, BufReader, Read as _};
-
 use super::super::checkpoint::parse_hash;
-use super::super::entry::{MAX_ENTRY_BYTES, parse_entry};
+use super::super::entry::parse_entry;
 use super::super::merkle::Hash;
 use super::super::note::VerifierKey;
+use super::lines::lines_with;
 use super::report::Failure;
 use super::{ExportSource, tree};
 use crate::domain::log_epoch::{LOG_EPOCH, LogEpoch, split_origin};
@@ -21,49 +20,59 @@ pub(super) struct Seam {
     /// What it declares.
     pub declared: LogEpoch,
     /// Key of the log before.
+    pub former: VerifierKey,
+    /// Key of the log from here on.
     pub key: VerifierKey,
 }
 
-/// Every seam of an export whose head has this name, oldest first.
+/// Every seam of an export whose head has this name, oldest first. Each goes on from the key
+/// before it, the first from that of `log.genesis`, and the last ends at this name.
 pub(super) fn find(source: &dyn ExportSource, origin: &str) -> Result<Vec<Seam>, Failure> {
     if split_origin(origin).is_none_or(|(_, number)| number == 1) {
         return Ok(Vec::new());
     }
-    let whole = |why: String| Failure::whole(format!("{}: {why}", tree::ENTRIES));
-    let opened = source
-        .open(tree::ENTRIES)
-        .map_err(|e| whole(e.to_string()))?;
-    let mut reader =
-        BufReader::with_capacity(1 << 20, opened.ok_or_else(|| whole("missing".into()))?);
-    let (mut seams, mut line) = (Vec::new(), Vec::new());
-    loop {
-        line.clear();
-        let mut limited = (&mut reader).take(MAX_ENTRY_BYTES as u64 + 1);
-        let read = limited.read_until(b'\n', &mut line);
-        if read.map_err(|e| whole(e.to_string()))? == 0 {
-            return Ok(seams);
-        }
-        if memchr::memmem::find(&line, b"\"log.epoch\"").is_none() {
-            continue;
-        }
-        let bytes = line.strip_suffix(b"\n").unwrap_or(&line);
+    let (mut seams, mut newest) = (Vec::new(), String::new());
+    lines_with(source, &[b"\"log.genesis\"", b"\"log.epoch\""], |line| {
         // An entry that is none is found at its level; a word in another entry's text is no seam.
-        let Ok(entry) = parse_entry(bytes) else {
-            continue;
+        let Ok(entry) = parse_entry(line) else {
+            return Ok(());
         };
+        if entry.seq == 0 && entry.kind == "log.genesis" {
+            entry
+                .text("vkey")
+                .unwrap_or_default()
+                .clone_into(&mut newest);
+        }
         if entry.kind != LOG_EPOCH {
-            continue;
+            return Ok(());
         }
         let wrong = |why: &str| Failure::at(entry.seq, why.to_owned());
         let (declared, _) = LogEpoch::from_members(&entry.members)
             .ok_or_else(|| wrong("it declares no log epoch"))?;
-        let key = VerifierKey::parse(&declared.prev_vkey).map_err(|e| wrong(&e.to_string()))?;
+        if declared.prev_vkey != newest {
+            return Err(wrong("it follows a log with another key"));
+        }
+        newest.clone_from(&declared.vkey);
+        let parsed = |text: &str| VerifierKey::parse(text).map_err(|e| wrong(&e.to_string()));
         seams.push(Seam {
             seq: entry.seq,
+            former: parsed(&declared.prev_vkey)?,
+            key: parsed(&declared.vkey)?,
             declared,
-            key,
         });
+        Ok(())
+    })?;
+    if seams
+        .last()
+        .is_none_or(|seam| seam.declared.origin != origin)
+    {
+        let reason = format!(
+            "{}: nothing declares the log's name {origin}",
+            tree::ENTRIES
+        );
+        return Err(Failure::whole(reason));
     }
+    Ok(seams)
 }
 
 /// The root that a seam says the entries before it have.

@@ -4,9 +4,9 @@
 //! The tree of the new epoch begins with the entries that were saved. Who had seen no more than
 //! those proves that nothing of it changed; who had seen more is told how much is lost.
 
-use super::history::{self, check_extends};
+use super::history::check_extends;
 use super::{CliError, Client, Pins, versions};
-use crate::api::{ConsistencyProof, EntryProof, VaultView};
+use crate::api::{ConsistencyProof, VaultView};
 use crate::audit::checkpoint::{Checkpoint, parse_hash};
 use crate::audit::entry::Entry;
 use crate::audit::note::{Note, VerifierKey};
@@ -52,9 +52,7 @@ fn unlinked() -> CliError {
 }
 
 async fn declared(client: &Client, seq: u64, head: &Checkpoint) -> Result<Declared, CliError> {
-    let path = format!("/log/proof?seq={seq}&size={}", head.size);
-    let proof: EntryProof = client.api.get(&path).await?;
-    let entry = history::check_entry(&proof, seq, head)?;
+    let entry = client.entry(seq, head).await?;
     let found = (entry.kind == LOG_EPOCH)
         .then(|| LogEpoch::from_members(&entry.members))
         .flatten();
@@ -64,9 +62,14 @@ async fn declared(client: &Client, seq: u64, head: &Checkpoint) -> Result<Declar
     Ok(Declared { epoch, acts })
 }
 
+/// The log now begins with another entry than the one this client remembers.
+pub(super) fn another_beginning() -> CliError {
+    CliError::log_broken("the log begins with another entry than the one this client has seen")
+}
+
 impl Client {
     /// Moves the pins along every log epoch that was declared since; a note under the pinned name
-    /// needs nothing.
+    /// needs nothing. Nothing moves before the whole way stands.
     ///
     /// # Errors
     /// Log broken, when the new name was not declared by enough people.
@@ -84,41 +87,79 @@ impl Client {
             return Ok(());
         }
         let view: VaultView = self.get_again("/vault").await?;
-        for seq in view.log_epochs.clone() {
-            let declared = declared(self, seq, &head).await?;
-            if declared.epoch.prev_vkey == self.kept.settings.pins.log_vkey {
-                self.follow_one(&view, &declared, note, &head).await?;
-            }
+        let way = self.way_to(&view, note, &head).await?;
+        let genesis = self.beginning(&way, &head).await?;
+        let mut told = Vec::new();
+        for declared in &way {
+            let names = self.signed_by(&view, &genesis, declared, &head).await?;
+            self.check_saved(&declared.epoch, &head).await?;
+            told.push(names);
+        }
+        let seen = self.seen()?;
+        for (declared, names) in way.iter().zip(told) {
+            // What was seen was seen before the first of them.
+            let lost = self.seen()?.saturating_sub(declared.epoch.prev_size);
+            self.save_epoch_pins(&declared.epoch, lost).await?;
+            self.tell(&declared.epoch, &names, seen, lost);
         }
         Ok(())
     }
 
-    async fn follow_one(
-        &mut self,
+    /// The declarations that lead from the pinned key to the head's name, whose last key signed
+    /// the head.
+    async fn way_to(
+        &self,
         view: &VaultView,
-        declared: &Declared,
         note: &[u8],
         head: &Checkpoint,
-    ) -> Result<(), CliError> {
-        let epoch = &declared.epoch;
-        let names = self.signed_by(view, declared, head).await?;
-        self.check_saved(epoch, head).await?;
+    ) -> Result<Vec<Declared>, CliError> {
+        let mut way: Vec<Declared> = Vec::new();
+        for seq in &view.log_epochs {
+            let next = declared(self, *seq, head).await?;
+            let last = way.last().map(|declared| &declared.epoch.vkey);
+            if last.unwrap_or(&self.kept.settings.pins.log_vkey) == &next.epoch.prev_vkey {
+                way.push(next);
+            }
+        }
+        let last = way
+            .last()
+            .filter(|declared| declared.epoch.origin == head.origin)
+            .ok_or_else(unlinked)?;
+        let key = VerifierKey::parse(&last.epoch.vkey)
+            .map_err(|why| CliError::log_broken(format!("the new log's key: {why}")))?;
+        Checkpoint::open(note, &key).map_err(|why| {
+            CliError::log_broken(format!("the new log's checkpoint is not its own: {why}"))
+        })?;
+        Ok(way)
+    }
+
+    /// How the log under the new name begins: as the one that this client knows. Whoever may sign
+    /// for roster 1 follows from it, so a server's word for it would be a server's word for all.
+    async fn beginning(&self, way: &[Declared], head: &Checkpoint) -> Result<Entry, CliError> {
+        let (genesis, sha256) = self.hashed_entry(0, head).await?;
         let pinned = self.kept.settings.pins.checkpoint()?;
-        let seen = pinned.as_ref().map_or(0, |pinned| pinned.size);
-        let lost = seen.saturating_sub(epoch.prev_size);
-        if let Some(pinned) = pinned.filter(|_| lost == 0) {
+        let all_saved = |size: u64| way.first().is_some_and(|d| size <= d.epoch.prev_size);
+        if let Some(pinned) = pinned.filter(|pinned| all_saved(pinned.size)) {
+            // Everything that was seen is part of the new log, its first entry too.
             self.proved(pinned.size, &pinned, head).await?;
+            return Ok(genesis);
         }
-        // The last name's own key signs what is followed.
-        if epoch.origin == head.origin {
-            let key = VerifierKey::parse(&epoch.vkey)
-                .map_err(|why| CliError::log_broken(format!("the new log's key: {why}")))?;
-            Checkpoint::open(note, &key).map_err(|why| {
-                CliError::log_broken(format!("the new log's checkpoint is not its own: {why}"))
-            })?;
+        match self.kept.settings.pins.genesis {
+            Some(pinned) if pinned == sha256 => Ok(genesis),
+            Some(_) => Err(another_beginning()),
+            None => Err(CliError::log_broken(
+                "the log goes on under a new name, and this machine has never seen how it began",
+            )
+            .hint("ask an operator for a fresh enrol line")),
         }
-        let moved = epoch.clone();
-        self.save_epoch_pins(&moved, lost).await?;
+    }
+
+    fn seen(&self) -> Result<u64, CliError> {
+        let pinned = self.kept.settings.pins.checkpoint()?;
+        Ok(pinned.map_or(0, |pinned| pinned.size))
+    }
+
+    fn tell(&self, epoch: &LogEpoch, names: &str, seen: u64, lost: u64) {
         let lost = match lost {
             0 => "Nothing this machine had seen is missing.".to_owned(),
             lost => format!(
@@ -132,7 +173,7 @@ impl Client {
              call security by phone.",
             epoch.epoch,
             epoch.prev_size,
-            escape::line(&names),
+            escape::line(names),
             escape::line(&epoch.why),
         ));
         if epoch.is_stale() {
@@ -142,7 +183,6 @@ impl Client {
                 epoch.custody_epoch, epoch.newest_epoch
             ));
         }
-        Ok(())
     }
 
     /// Names of those who signed, by the roster in force at the seam, which this client folds from
@@ -150,16 +190,18 @@ impl Client {
     async fn signed_by(
         &self,
         view: &VaultView,
+        genesis: &Entry,
         declared: &Declared,
         head: &Checkpoint,
     ) -> Result<String, CliError> {
-        let genesis = self.entry(0, head).await?;
-        let versions = versions::fetch_lost(self, view, &genesis, head, &declared.epoch).await?;
-        let roster = in_force_at(view, &versions, declared.epoch.prev_size)
+        let versions = versions::fetch_lost(self, view, genesis, head, &declared.epoch).await?;
+        let at = |what| in_force_at(what, view, &versions, declared.epoch.prev_size);
+        let roster = at(What::Roster)
             .filter(|sha256| *sha256 == declared.epoch.roster_sha256)
+            .filter(|_| at(What::Policy) == Some(declared.epoch.policy_sha256))
             .and_then(|sha256| versions.roster_of(&sha256));
         let roster = roster.ok_or_else(|| {
-            CliError::log_broken("the new log epoch names a roster that was not in force")
+            CliError::log_broken("the new log epoch names a roster or policy that was not in force")
         })?;
         let mut acts = Vec::new();
         for act in &declared.acts {
@@ -206,15 +248,16 @@ impl Client {
     }
 }
 
-/// The roster in force before an entry: the versions were checked entry by entry.
-fn in_force_at(view: &VaultView, versions: &Versions, seq: u64) -> Option<Digest> {
+/// The version in force before an entry: the versions were checked entry by entry.
+fn in_force_at(what: What, view: &VaultView, versions: &Versions, seq: u64) -> Option<Digest> {
     let mut earlier = view
         .versions
         .iter()
-        .filter(|v| v.what == What::Roster.word() && v.seq < seq);
-    match earlier.next_back() {
-        Some(version) => version.sha256.parse().ok(),
-        None => versions.rosters.first().map(|(sha256, _)| *sha256),
+        .filter(|v| v.what == what.word() && v.seq < seq);
+    match (earlier.next_back(), what) {
+        (Some(version), _) => version.sha256.parse().ok(),
+        (None, What::Roster) => versions.rosters.first().map(|(sha256, _)| *sha256),
+        (None, What::Policy) => versions.policies.first().copied(),
     }
 }
 
@@ -228,3 +271,7 @@ fn move_pins(pins: &mut Pins, epoch: &LogEpoch, lost: u64) {
         pins.newest_policy = Some(epoch.policy_sha256);
     }
 }
+
+#[cfg(test)]
+#[path = "log_epoch_tests.rs"]
+mod tests;

@@ -188,9 +188,33 @@ impl Client {
     /// # Errors
     /// Log broken.
     pub(crate) async fn entry(&self, seq: u64, head: &Checkpoint) -> Result<Entry, CliError> {
+        Ok(self.hashed_entry(seq, head).await?.0)
+    }
+
+    /// The same, with the hash of its bytes.
+    async fn hashed_entry(&self, seq: u64, head: &Checkpoint) -> Result<(Entry, Digest), CliError> {
         let path = format!("/log/proof?seq={seq}&size={}", head.size);
         let proof: EntryProof = self.api.get(&path).await?;
-        history::check_entry(&proof, seq, head)
+        let entry = history::check_entry(&proof, seq, head)?;
+        Ok((entry, Digest::of(proof.entry.as_bytes())))
+    }
+
+    /// How the log begins under a verified head. Remembered once: what goes on under another name
+    /// later must begin the same way.
+    async fn genesis(&mut self, head: &Checkpoint) -> Result<Entry, CliError> {
+        let (genesis, sha256) = self.hashed_entry(0, head).await?;
+        match self.kept.settings.pins.genesis {
+            Some(pinned) if pinned == sha256 => {}
+            Some(_) => return Err(log_epoch::another_beginning()),
+            None => {
+                let pin = |pins: &mut Pins| {
+                    pins.genesis = Some(sha256);
+                    Ok(())
+                };
+                self.save_pins(pin).await?;
+            }
+        }
+        Ok(genesis)
     }
 
     /// The vault's documents, checked against pins and log.
@@ -201,12 +225,23 @@ impl Client {
         self.ensure_login().await?;
         let view: VaultView = self.get_again("/vault").await?;
         let head = self.head().await?;
-        let genesis = self.entry(0, &head).await?;
+        let genesis = self.genesis(&head).await?;
         let keys = log_epoch::keys(self, &view, &genesis, &head).await?;
         let versions = versions::fetch(self, &view, &genesis, &head).await?;
         let documents = Documents::check(view, versions, head, keys, &self.kept.settings)?;
         self.pin_versions(&documents).await?;
         Ok(documents)
+    }
+
+    /// Keys of the log, one per epoch of it, the present one last. Asks for nothing but the log:
+    /// evidence is taken also where a roster or policy does not stand.
+    ///
+    /// # Errors
+    /// Log broken, or no login.
+    pub(crate) async fn log_vkeys(&mut self, head: &Checkpoint) -> Result<Vec<String>, CliError> {
+        let view: VaultView = self.get_again("/vault").await?;
+        let genesis = self.genesis(head).await?;
+        log_epoch::keys(self, &view, &genesis, head).await
     }
 
     /// Remembers the newest versions, so that no older one is ever taken for them.

@@ -46,6 +46,10 @@ pub(crate) struct Pins {
     /// SHA-256 of the CA file's bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) ca_sha256: Option<Digest>,
+    /// SHA-256 of the log's first entry, which names roster and policy 1. Whatever the log is
+    /// called later, it begins with this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) genesis: Option<Digest>,
     /// Newest checkpoint verified: the signed note.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) checkpoint: Option<String>,
@@ -74,6 +78,23 @@ pub(crate) struct Pins {
 }
 
 impl Pins {
+    /// Nothing but the log's key, as an enrol line brings it.
+    pub(crate) fn fresh(log_vkey: String) -> Self {
+        Self {
+            log_vkey,
+            ca_sha256: None,
+            genesis: None,
+            checkpoint: None,
+            former: Vec::new(),
+            epoch: None,
+            manifest_sha256: None,
+            roster_sha256: None,
+            policy_sha256: None,
+            newest_roster: None,
+            newest_policy: None,
+        }
+    }
+
     /// The log's key.
     ///
     /// # Errors
@@ -268,16 +289,10 @@ mod tests {
             unlocker_keys: vec!["second".into()],
             ca_file: None,
             pins: Pins {
-                log_vkey: "x".to_owned(),
-                ca_sha256: None,
                 checkpoint: Some("a\nb\n".to_owned()),
                 former: vec!["c\nd\n".to_owned()],
-                epoch: None,
-                manifest_sha256: None,
                 roster_sha256: Some(Digest::of(b"roster")),
-                policy_sha256: None,
-                newest_roster: None,
-                newest_policy: None,
+                ..Pins::fresh("x".to_owned())
             },
         }
     }

@@ -12,7 +12,7 @@ fn show(pages: &Pages, log: &[Vec<u8>], old: Option<u64>) {
     }
 }
 
-fn client(folder: &std::path::Path, server: &str) -> Client {
+pub(super) fn client(folder: &std::path::Path, server: &str) -> Client {
     let globals = Globals {
         config: Some(folder.to_owned()),
         state: Some(folder.join("state")),
@@ -25,18 +25,7 @@ fn client(folder: &std::path::Path, server: &str) -> Client {
         key: folder.join("key"),
         unlocker_keys: vec![],
         ca_file: None,
-        pins: Pins {
-            log_vkey: signer().verifier_key().to_string(),
-            ca_sha256: None,
-            checkpoint: None,
-            former: Vec::new(),
-            epoch: None,
-            manifest_sha256: None,
-            roster_sha256: None,
-            policy_sha256: None,
-            newest_roster: None,
-            newest_policy: None,
-        },
+        pins: Pins::fresh(signer().verifier_key().to_string()),
     };
     let path = path_of(folder, &settings.vault);
     if path.exists() {

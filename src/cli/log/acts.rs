@@ -5,22 +5,15 @@
 //! it names.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead as _, BufReader};
 
 use serde::Serialize;
 
-use super::versions::Chain;
-use crate::audit::entry::{Entry, parse_entry};
-use crate::audit::verify::{ExportSource, Outcome};
+use super::versions::{Chain, WORDS};
+use crate::audit::verify::{ExportSource, Outcome, lines_with};
 use crate::domain::act::{Act, Deed};
-use crate::domain::canonical;
-use crate::domain::ids::Digest;
-use crate::domain::log_epoch::{LOG_EPOCH, LogEpoch};
 use crate::domain::roster::Roster;
-use crate::sealed::log_epochs;
 use crate::sealed::login_key::LoginKey;
 use crate::sealed::passkey::Origins;
-use crate::sealed::versions::SignedAct;
 
 /// What came of checking acts; printed beside the log's own levels.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -78,7 +71,8 @@ fn check_all(source: &dyn ExportSource) -> Result<u64, String> {
     if nothing {
         return Ok(0);
     }
-    let rosters = rosters(source)?;
+    let chain = chain(source)?;
+    let rosters: Vec<&Roster> = chain.rosters().collect();
     let claim_keys: BTreeSet<String> = acts
         .iter()
         .filter_map(|(_, act, ..)| claim_key(act))
@@ -87,70 +81,14 @@ fn check_all(source: &dyn ExportSource) -> Result<u64, String> {
         check_one(act, document, signature, &rosters, &claim_keys)
             .map_err(|why| format!("acts/{name}: {why}"))?;
     }
-    seams(source, &rosters)?;
     Ok(acts.len() as u64)
-}
-
-/// Every declared log epoch is signed by enough people of the roster it names.
-fn seams(source: &dyn ExportSource, rosters: &[Roster]) -> Result<(), String> {
-    for (seq, declared, acts) in declared(source)? {
-        let wrong = |why: String| format!("the log epoch at entry {seq}: {why}");
-        let named = rosters.iter().find(|roster| {
-            roster
-                .sha256()
-                .is_ok_and(|sha256| sha256 == declared.roster_sha256)
-        });
-        let roster = named.ok_or_else(|| wrong("its roster is missing".to_owned()))?;
-        let mut signed = Vec::new();
-        for act in acts {
-            let signature = file(source, &format!("acts/{act}.sig"))?;
-            signed.push(SignedAct {
-                document: file(source, &format!("acts/{act}.json"))?,
-                signature: String::from_utf8_lossy(&signature).into_owned(),
-            });
-        }
-        log_epochs::check(&declared, roster, &signed).map_err(wrong)?;
-    }
-    Ok(())
-}
-
-fn declared(source: &dyn ExportSource) -> Result<Vec<(u64, LogEpoch, Vec<Digest>)>, String> {
-    let mut found = Vec::new();
-    lines_with(source, b"\"log.epoch\"", |entry| {
-        if entry.kind == LOG_EPOCH
-            && let Some((declared, acts)) = LogEpoch::from_members(&entry.members)
-        {
-            found.push((entry.seq, declared, acts));
-        }
-    })?;
-    Ok(found)
-}
-
-/// Looks at the entries in which some bytes occur: most entries are calls.
-fn lines_with(
-    source: &dyn ExportSource,
-    wanted: &[u8],
-    mut each: impl FnMut(&Entry),
-) -> Result<(), String> {
-    let wrong = |why: String| format!("entries.ndjson: {why}");
-    let opened = source
-        .open("entries.ndjson")
-        .map_err(|why| wrong(why.to_string()))?;
-    let entries = BufReader::new(opened.ok_or("entries.ndjson is missing")?);
-    for line in entries.split(b'\n') {
-        let line = line.map_err(|why| wrong(why.to_string()))?;
-        if memchr::memmem::find(&line, wanted).is_some() {
-            each(&parse_entry(&line).map_err(|why| wrong(why.to_string()))?);
-        }
-    }
-    Ok(())
 }
 
 fn check_one(
     act: &Act,
     document: &[u8],
     signature: &[u8],
-    rosters: &[Roster],
+    rosters: &[&Roster],
     claim_keys: &BTreeSet<String>,
 ) -> Result<(), String> {
     let known = match act.deed {
@@ -178,43 +116,12 @@ fn claim_key(act: &Act) -> Option<String> {
     }
 }
 
-/// The rosters that the log itself names: another file in `roster/` proves nothing. On the way the
-/// chain of versions is checked.
-fn rosters(source: &dyn ExportSource) -> Result<Vec<Roster>, String> {
-    let mut rosters = Vec::new();
-    for name in named_rosters(source)? {
-        let path = format!("roster/{name}.json");
-        let bytes = file(source, &path)?;
-        if Digest::of(&bytes).hex() != name {
-            return Err(format!("{path} has another hash"));
-        }
-        rosters.push(canonical::parse_exact(&bytes).map_err(|why| format!("{path}: {why}"))?);
-    }
-    Ok(rosters)
-}
-
-fn named_rosters(source: &dyn ExportSource) -> Result<BTreeSet<String>, String> {
-    let opened = source
-        .open("entries.ndjson")
-        .map_err(|why| format!("entries.ndjson: {why}"))?;
-    let entries = BufReader::new(opened.ok_or("entries.ndjson is missing")?);
-    let mut named = BTreeSet::new();
+/// The chain of versions, checked on the way. Its rosters are those whose keys count: another
+/// file in `roster/` proves nothing, and neither does an entry that names one.
+fn chain(source: &dyn ExportSource) -> Result<Chain, String> {
     let mut chain = Chain::default();
-    for line in entries.split(b'\n') {
-        let line = line.map_err(|why| format!("entries.ndjson: {why}"))?;
-        // Most entries are calls: look inside only where the member can be.
-        let holds = |member: &[u8]| memchr::memmem::find(&line, member).is_some();
-        if holds(b"\"log.genesis\"") || holds(b"\"roster.changed\"") || holds(b"\"policy.changed\"")
-        {
-            chain.take(source, &line)?;
-        }
-        if !holds(b"\"roster_sha256\"") {
-            continue;
-        }
-        let entry = parse_entry(&line).map_err(|why| format!("entries.ndjson: {why}"))?;
-        named.extend(entry.text("roster_sha256").map(str::to_owned));
-    }
-    Ok(named)
+    lines_with(source, &WORDS, |line| chain.take(source, line)).map_err(|why| why.reason)?;
+    Ok(chain)
 }
 
 pub(super) fn file(source: &dyn ExportSource, path: &str) -> Result<Vec<u8>, String> {

@@ -9,8 +9,10 @@ use super::*;
 use crate::audit::entry::{Draft, stamp};
 use crate::domain::VERSION;
 use crate::domain::act::{Opening, Seen};
-use crate::domain::ids::IncidentId;
-use crate::domain::roster::Role;
+use crate::domain::canonical;
+use crate::domain::ids::{Digest, IncidentId};
+use crate::domain::log_epoch::LogEpoch;
+use crate::domain::roster::{Role, Roster};
 use crate::domain::terms::{Purpose, Target};
 use crate::domain::time::Timestamp;
 use crate::sealed::loaded_key::LoadedKey;
@@ -221,6 +223,78 @@ fn a_roster_that_too_few_of_the_right_people_signed_fails_with_its_entry() {
             "{reason}"
         );
     }
+}
+
+/// An export that goes on as its second epoch, declared under `named` and signed by people of
+/// that roster; ada and ben are custodians, otto its operator.
+fn goes_on(named: fn(&Roster) -> Roster) -> ActsReport {
+    let rio = LoadedKey::generate_ed25519("rio").unwrap();
+    let kept: BTreeMap<&str, LoadedKey> = ["ada", "ben", "otto"]
+        .into_iter()
+        .map(|id| (id, LoadedKey::generate_ed25519(id).unwrap()))
+        .collect();
+    let genuine = roster_of(&rio, &kept);
+    let mut files = Files::default();
+    files.begin(&genuine);
+    let mut declares = named(&genuine);
+    for person in &mut declares.people {
+        if let Some(key) = kept.get(person.id.as_str()) {
+            person.login_keys = vec![key.public().text().to_owned()];
+        }
+    }
+    let roster_sha256 = files.put("roster", &canonical::to_bytes(&declares).unwrap());
+    let policy = files
+        .0
+        .keys()
+        .find_map(|path| path.strip_prefix("policy/"))
+        .unwrap();
+    let policy_sha256 = policy.trim_end_matches(".json").parse().unwrap();
+    let declared = LogEpoch {
+        epoch: 2,
+        origin: "o/e2".into(),
+        vkey: "o/e2+1+k".into(),
+        prev_origin: "o/e1".into(),
+        prev_vkey: "o/e1+1+k".into(),
+        prev_size: 1,
+        prev_root: String::new(),
+        why: "restored".into(),
+        custody_epoch: 1,
+        newest_epoch: 1,
+        manifest_sha256: Digest::of(b"manifest"),
+        roster_sha256: roster_sha256.parse().unwrap(),
+        policy_sha256,
+    };
+    let acts: Vec<Digest> = ["ada", "ben", "otto"]
+        .into_iter()
+        .map(|id| {
+            let deed = Deed::Epoch(Box::new(declared.clone()));
+            let stem = files.add_act(&kept[id], id, deed);
+            stem.strip_prefix("acts/").unwrap().parse().unwrap()
+        })
+        .collect();
+    let members = serde_json::Value::Object(declared.members(&acts));
+    files.entry("log.epoch", 1, &members);
+    check(&files)
+}
+
+#[test]
+fn a_log_epoch_stands_on_signatures_of_the_roster_in_force() {
+    let report = goes_on(Roster::clone);
+    assert_eq!(report.outcome, Outcome::Passed, "{report:?}");
+}
+
+#[test]
+fn a_log_epoch_that_brings_its_own_roster_along_fails() {
+    let report = goes_on(|genuine| Roster {
+        seq: 9,
+        ..genuine.clone()
+    });
+    assert_eq!(report.outcome, Outcome::Failed);
+    let reason = report.reason.unwrap();
+    assert!(
+        reason.contains("another roster than the one in force"),
+        "{reason}"
+    );
 }
 
 #[test]

@@ -49,7 +49,7 @@ pub(super) async fn run(dir: &Path, globals: &Globals, out: &Output) -> Result<E
     let head = client.follow(list.checkpoint.as_bytes()).await?;
     let parts = Parts {
         checkpoint: note(list.checkpoint.as_bytes())?,
-        log_keys: log_keys(&mut client).await?,
+        log_keys: log_keys(&mut client, &head).await?,
         earlier: earlier(&client, &list).await?,
         objects: objects(&client, &list, out).await?,
     };
@@ -76,9 +76,9 @@ pub(super) async fn run(dir: &Path, globals: &Globals, out: &Output) -> Result<E
 }
 
 /// One key per epoch of the log, proved to lead to the pinned one.
-async fn log_keys(client: &mut Client) -> Result<Vec<VerifierKey>, CliError> {
-    let documents = client.documents().await?;
-    let keys = documents.log_vkeys.iter();
+async fn log_keys(client: &mut Client, head: &Checkpoint) -> Result<Vec<VerifierKey>, CliError> {
+    let keys = client.log_vkeys(head).await?;
+    let keys = keys.iter();
     keys.map(|vkey| {
         VerifierKey::parse(vkey)
             .map_err(|why| CliError::log_broken(format!("a key of the log is none: {why}")))

@@ -11,13 +11,14 @@ use serde_json::json;
 
 use crate::api::SignedDocument;
 use crate::app::{App, SavedLog};
-use crate::audit::checkpoint::Checkpoint;
+use crate::audit::checkpoint::{Checkpoint, parse_hash};
 use crate::audit::note::VerifierKey;
-use crate::cli::client::Client;
+use crate::cli::client::{Client, Pins};
 use crate::cli::vault_parts::{Parts, store_error};
 use crate::cli::{CliError, Exit, Globals, Output, escape, files, text};
 use crate::domain::act::Deed;
 use crate::domain::canonical;
+use crate::domain::ids::Digest;
 use crate::domain::log_epoch::{LogEpoch, LogEpochError, split_origin};
 use crate::sealed::versions::SignedAct;
 use crate::store::{self, BackupStamp, Config, Store};
@@ -243,6 +244,7 @@ async fn sign(args: Sign, globals: &Globals, out: &Output) -> Result<Exit, CliEr
         )
         .hint(format!("propose it again with --newest-epoch {epoch}")));
     }
+    agrees(&declared, &seen, &pins)?;
     out.warn(&format!(
         "{}\n{}",
         summary(&declared),
@@ -261,6 +263,23 @@ async fn sign(args: Sign, globals: &Globals, out: &Output) -> Result<Exit, CliEr
         &format!("Signed. Bring {} to the operator.", args.out.display()),
     );
     Ok(Exit::DONE)
+}
+
+/// Where this machine has seen exactly what was saved, it knows root, roster and policy itself.
+fn agrees(declared: &LogEpoch, seen: &Checkpoint, pins: &Pins) -> Result<(), CliError> {
+    if declared.prev_size != seen.size {
+        return Ok(());
+    }
+    let differs = |pinned: Option<Digest>, named| pinned.is_some_and(|pinned| pinned != named);
+    if parse_hash(&declared.prev_root) != Some(seen.root)
+        || differs(pins.newest_roster, declared.roster_sha256)
+        || differs(pins.newest_policy, declared.policy_sha256)
+    {
+        return Err(CliError::log_broken(
+            "what was restored is not what this machine has seen at the same place of the log",
+        ));
+    }
+    Ok(())
 }
 
 async fn apply(args: &Apply, globals: &Globals, out: &Output) -> Result<Exit, CliError> {
@@ -351,12 +370,26 @@ fn summary(declared: &LogEpoch) -> String {
     format!(
         "The vault was restored. Its log ends at entry {} and goes on as {}.\n\
          Reason: {}\n\
+         {}\n\
          Custody: the restored database holds epoch {}.{}",
         declared.prev_size,
         declared.origin,
         escape::line(&declared.why),
+        key_line(declared),
         declared.custody_epoch,
         stale(declared)
+    )
+}
+
+/// Whether the log's key itself changes: a vkey ends in it, after name and id.
+fn key_line(declared: &LogEpoch) -> String {
+    let public = |vkey: &str| vkey.rsplit('+').next().unwrap_or_default().to_owned();
+    if public(&declared.vkey) == public(&declared.prev_vkey) {
+        return "The log's key stays the same.".to_owned();
+    }
+    format!(
+        "! The log's KEY CHANGES, to {}\n  Compare it by voice with the operator who proposed this.",
+        escape::line(&declared.vkey)
     )
 }
 

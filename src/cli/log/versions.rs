@@ -5,12 +5,22 @@ use serde_json::Value;
 
 use super::acts::file;
 use crate::audit::entry::{Entry, parse_entry};
-use crate::audit::verify::ExportSource;
+use crate::audit::verify::{ExportSource, Failure};
 use crate::domain::canonical;
 use crate::domain::ids::Digest;
+use crate::domain::log_epoch::{LOG_EPOCH, LogEpoch};
 use crate::domain::policy::Policy;
 use crate::domain::roster::Roster;
+use crate::sealed::log_epochs;
 use crate::sealed::versions::{SignedAct, Step, Versions, What};
+
+/// Words of the entries that [`Chain::take`] wants to see.
+pub(super) const WORDS: [&[u8]; 4] = [
+    b"\"log.genesis\"",
+    b"\"roster.changed\"",
+    b"\"policy.changed\"",
+    b"\"log.epoch\"",
+];
 
 /// The chain of versions, one entry after the other.
 #[derive(Default)]
@@ -19,29 +29,63 @@ pub(super) struct Chain {
 }
 
 impl Chain {
-    /// Takes an entry that may begin the chain or bring a version about; others change nothing.
+    /// Takes an entry that may begin the chain, bring a version about, or go on under a new name;
+    /// others change nothing.
     ///
     /// # Errors
     /// What does not stand, with the entry's number.
-    pub(super) fn take(&mut self, source: &dyn ExportSource, line: &[u8]) -> Result<(), String> {
-        let entry = parse_entry(line).map_err(|why| format!("entries.ndjson: {why}"))?;
-        let at = |why: String| format!("entry {}: {why}", entry.seq);
+    pub(super) fn take(&mut self, source: &dyn ExportSource, line: &[u8]) -> Result<(), Failure> {
+        let entry =
+            parse_entry(line).map_err(|why| Failure::whole(format!("entries.ndjson: {why}")))?;
+        self.fold(source, &entry)
+            .map_err(|why| Failure::at(entry.seq, format!("entry {}: {why}", entry.seq)))
+    }
+
+    fn fold(&mut self, source: &dyn ExportSource, entry: &Entry) -> Result<(), String> {
         if entry.kind == "log.genesis" {
-            self.versions = Some(genesis(source, &entry).map_err(at)?);
+            if self.versions.is_some() || entry.seq != 0 {
+                return Err("a log begins once".to_owned());
+            }
+            self.versions = Some(genesis(source, entry)?);
             return Ok(());
         }
         let both = [What::Roster, What::Policy];
-        let Some(what) = both.into_iter().find(|what| what.entry() == entry.kind) else {
+        let what = both.into_iter().find(|what| what.entry() == entry.kind);
+        if what.is_none() && entry.kind != LOG_EPOCH {
             return Ok(());
-        };
+        }
         let versions = self.versions.as_mut();
-        let versions = versions.ok_or_else(|| at("it comes before log.genesis".to_owned()))?;
-        let step = step(source, what, &entry).map_err(at)?;
+        let versions = versions.ok_or("it comes before log.genesis")?;
+        let Some(what) = what else {
+            return seam(source, versions, entry);
+        };
+        let acts = signed_acts(source, entry)?;
+        let bytes = document(source, what, entry)?;
+        let step = Step { what, bytes, acts };
         versions
             .step(&step)
             .map(drop)
-            .map_err(|why| at(format!("this {} does not stand: {why}", what.word())))
+            .map_err(|why| format!("this {} does not stand: {why}", what.word()))
     }
+
+    /// Every roster that was in force, in order.
+    pub(super) fn rosters(&self) -> impl Iterator<Item = &Roster> {
+        let versions = self.versions.iter();
+        versions.flat_map(|v| v.rosters.iter().map(|(_, roster)| roster))
+    }
+}
+
+/// A declared log epoch is signed by enough people of the roster in force where it stands: one
+/// that the declaration itself brings along proves nothing.
+fn seam(source: &dyn ExportSource, versions: &Versions, entry: &Entry) -> Result<(), String> {
+    let (declared, _) = LogEpoch::from_members(&entry.members).ok_or("it declares no log epoch")?;
+    if declared.policy_sha256 != versions.policy_sha256 {
+        return Err("it names another policy than the one in force".to_owned());
+    }
+    let acts = signed_acts(source, entry)?;
+    log_epochs::check(&declared, &versions.roster, &acts)
+        .map(drop)
+        .map_err(|why| format!("this log epoch does not stand: {why}"))
 }
 
 fn genesis(source: &dyn ExportSource, entry: &Entry) -> Result<Versions, String> {
@@ -54,7 +98,7 @@ fn parsed<T: serde::de::DeserializeOwned + serde::Serialize>(bytes: &[u8]) -> Re
     canonical::parse_exact(bytes).map_err(|why| why.to_string())
 }
 
-fn step(source: &dyn ExportSource, what: What, entry: &Entry) -> Result<Step, String> {
+fn signed_acts(source: &dyn ExportSource, entry: &Entry) -> Result<Vec<SignedAct>, String> {
     let named = entry.members.get("acts").and_then(Value::as_array);
     let mut acts = Vec::new();
     for act in named.into_iter().flatten() {
@@ -68,8 +112,7 @@ fn step(source: &dyn ExportSource, what: What, entry: &Entry) -> Result<Step, St
             signature: signature.map_err(|_| "a signature is not text")?,
         });
     }
-    let bytes = document(source, what, entry)?;
-    Ok(Step { what, bytes, acts })
+    Ok(acts)
 }
 
 /// The document an entry brings into force, by the hash it names.
