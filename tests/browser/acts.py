@@ -2,6 +2,9 @@
 command where a touch will do; only the claim stays with the machine that works.
 """
 
+import subprocess
+from urllib.parse import quote
+
 from children import until
 from selenium.webdriver.common.by import By
 from vault import ANSWERS, call
@@ -93,13 +96,47 @@ def page_text(vault, browser, where):
     return reply.body.decode()
 
 
+def new_key(vault, name):
+    """An SSH key of somebody new; where its public half is."""
+    made = vault.dir / "people" / name
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(made)], check=True)
+    return made.with_suffix(".pub")
+
+
+def claim_words(browser):
+    """The four words of the claim key that the page shows."""
+    return browser.wait("the claim key's words", lambda: browser.driver.find_element(By.ID, "claim-words").text)
+
+
+def thiefs_link(checks, vault, rio, url, words):
+    """Who stole rio's login sends her the same page, with a claim key of his own."""
+    key = " ".join(new_key(vault, "thief").read_text().split()[:2])
+    begin(rio)
+    rio.open(f"{url.split('#')[0]}#claim={quote(key)}")
+    shown = claim_words(rio)
+    checks.hold("a link with another claim key shows other words than the terminal", shown != words, [shown, words])
+    checks.hold("and says what that means", "Only go on if your terminal shows these four words" in said(rio), said(rio))
+    rio.driver.execute_script("location.hash = ''")
+    rio.wait("no words", lambda: not rio.driver.find_elements(By.ID, "claim-words"))
+    checks.hold("without a claim key the page says so", "This page has no claim key" in said(rio), said(rio))
+    fill(rio, "#reason", "nobody can sign in")
+    press(rio, "[data-act=open] [data-sign]")
+    at_console(rio, ".box.bad[data-code=no_claim_key]")
+    checks.equal("and asks for no touch", rio.touches(), rio.touched)
+
+
 def asks(checks, vault, rio, looks):
     """rio asks on the page; her own machine keeps the claim key."""
     words = ["open", "--page", "--answers", ANSWERS, "--workspace", vault.databricks["workspace_id"],
              "--account", "--for", "30m"]
-    url = vault.does("rio", *words)["url"]
+    printed = vault.runs_plain("rio", *words)
+    checks.hold("the terminal says what the page must show", "only if the page shows these four words: " in printed, printed)
+    opened = vault.does("rio", *words)
+    url = opened["url"]
+    thiefs_link(checks, vault, rio, url, opened["claim_words"])
     begin(rio)
     rio.open(url)
+    checks.equal("the page shows the terminal's four words", claim_words(rio), opened["claim_words"])
     looks.inspect(rio, "ask-passkey")
     fill(rio, "#reason", "nobody can sign in")
     press(rio, "[data-act=open] [data-sign]")
@@ -110,13 +147,56 @@ def asks(checks, vault, rio, looks):
     checks.hold("what was signed names the page's facts", any("nobody can sign in" in body for body in sent), sent)
     phrase = rio.wait("the phrase", lambda: rio.driver.find_element(By.ID, "phrase").text)
     looks.inspect(rio, "incident-phrase")
-    theirs = vault.does("rio", "status", incident)["phrase"]
-    theirs = " ".join(theirs.replace("\u00b7", " ").split())
-    checks.equal("the page's phrase is the command line's", phrase, theirs)
+    checks.equal("the page's phrase is the command line's", phrase, spoken(vault, incident))
     html = page_text(vault, rio, f"/i/{incident}")
     checks.hold("the server's page does not have it", phrase not in html and 'id="phrase"' in html)
     checks.equal("rio: no violation of the content policy", rio.complaints(), [])
     return incident, phrase
+
+
+def spoken(vault, incident):
+    """The words that rio's command line shows."""
+    theirs = vault.does("rio", "status", incident)["phrase"]
+    return " ".join(theirs.replace("\u00b7", " ").split())
+
+
+def new_responder(vault, ada, page, name, seq):
+    """A roster with one responder more takes effect: otto proposes it, ada signs."""
+    vault.does("otto", "person", "add", name, "--role", "responder", "--mail", f"{name}@example.com",
+               "--login-key", str(new_key(vault, name)), "--yes")
+    ada.open(f"{page}#versions")
+    ada.until_title("Sign a new version?")
+    ada.click(f"Sign roster {seq}")
+    ada.until_title("The roster is in force")
+
+
+def people_change(checks, vault, rio, ada, page, incident):
+    """Rosters take effect while rio's page is open: it is asked anew, with other words. Gives them."""
+    def shows():
+        command = rio.driver.find_element(By.CSS_SELECTOR, "#phrase ~ .by-command")
+        return rio.driver.find_element(By.ID, "phrase").text, command.is_displayed()
+    def focus():
+        return rio.driver.execute_script("return document.activeElement.tagName")
+    before, focused = rio.wait("the words", lambda: shows() if shows()[0] else None), focus()
+    checks.hold("while the words stand, the command for them is away", not before[1], before)
+    rio.cdp("Network.enable")
+    rio.cdp("Network.setBlockedURLs", urls=["*/api/v1/*"])
+    new_responder(vault, ada, page, "ida", 4)
+    rio.wait("the command in place of the words", lambda: shows() == ("", True))
+    boxes = rio.driver.find_elements(By.CSS_SELECTOR, ".box.bad[data-code]")
+    checks.hold("where the vault does not answer the page, the command is back and nothing alarms", not boxes)
+    rio.cdp("Network.setBlockedURLs", urls=[])
+    rio.traffic()
+    new_responder(vault, ada, page, "jon", 5)
+    theirs = spoken(vault, incident)
+    rio.wait("the new words", lambda: shows() == (theirs, False))
+    checks.hold("a roster took effect: the open page shows the new words", theirs != before[0], [theirs, before])
+    sent = [url for _, url, _, _ in rio.traffic() if "/api/v1/" in url]
+    checks.hold(f"and asked for them in {len(sent)} requests, at most 150", len(sent) <= 150, sent[-5:])
+    boxes = rio.driver.find_elements(By.CSS_SELECTOR, ".box.bad[data-code]")
+    checks.hold("with no alarm, and the focus where it was", focus() == focused and not boxes, focus())
+    rio.complaints()
+    return theirs
 
 
 def closes(checks, vault, rio, incident):

@@ -450,6 +450,7 @@ def by_passkey(checks, vault, browsers, page, looks):
         acts.enrol(browser, vault, page)
         acts.signs_in(checks, vault, browser, looks if browser is rio else None)
     incident, words = acts.asks(checks, vault, rio, looks)
+    words = acts.people_change(checks, vault, rio, browsers["ada"], page, incident)
     for name in CUSTODIANS:
         offered(browsers[name], page if name != "cleo" else f"{vault.apart.origin}/custodian/", incident)
         release(browsers[name], words)

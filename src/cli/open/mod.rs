@@ -69,7 +69,8 @@ pub struct Args {
     /// What the shares are for
     #[arg(long, value_enum, default_value_t)]
     purpose: PurposeArg,
-    /// Print the address of the page on which your passkey signs the opening; claim here afterwards
+    /// Print the address of the page on which your passkey signs the opening, and four words that the
+    /// page must show; claim here afterwards
     #[arg(long, conflicts_with_all = ["because", "scope", "resources", "grants", "displace", "continues", "purpose", "no_wait"])]
     page: bool,
     /// Return once custodians are asked

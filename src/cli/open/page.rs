@@ -1,6 +1,6 @@
 //! `open --page`: the opening is signed by a passkey on the console's page, and claimed here. The
 //! claim key is made and kept here; the page gets its public half after the `#`, which no server
-//! sees.
+//! sees. Anybody could send such an address with a key of her own: both sides show the key's words.
 
 use reqwest::Url;
 use serde_json::json;
@@ -8,9 +8,11 @@ use serde_json::json;
 use super::Args;
 use crate::cli::client::Client;
 use crate::cli::{CliError, Exit, Globals, Output};
+use crate::domain::phrase;
 use crate::sealed::loaded_key::LoadedKey;
 
-/// Makes the claim key and prints the page's address, with what was typed already filled in.
+/// Makes the claim key and prints the page's address, with what was typed already filled in, and the
+/// words by which the page shows that it will sign for this key and no other.
 ///
 /// # Errors
 /// [`CliError`]; nothing was sent then.
@@ -21,14 +23,21 @@ pub(super) fn address(args: &Args, globals: &Globals, out: &Output) -> Result<Ex
     let url = filled(&client.kept.settings.server, args, key.public().text())?;
     // Kept before the address is shown: an opening whose claim key is lost can never be claimed.
     client.state.keep_claim_key(&key)?;
+    let words = words(key.public().text());
     out.result(
-        json!({"url": url.as_str()}),
+        json!({"url": url.as_str(), "claim_words": words}),
         &format!(
-            "Open this in the browser that has your passkey, fill in the rest and sign:\n\n{url}\n\n\
-             Once it is open, on this machine: breakglass claim INC"
+            "Open this in the browser that has your passkey:\n\n{url}\n\n\
+             Go on there only if the page shows these four words: {words}\n\
+             Then fill in the rest and sign. Once it is open, on this machine: breakglass claim INC"
         ),
     );
     Ok(Exit::DONE)
+}
+
+/// The four words of a claim key, as the page makes them from what stands after the `#`.
+fn words(claim_key: &str) -> String {
+    phrase::fingerprint(claim_key.as_bytes()).join(" ")
 }
 
 fn filled(server: &str, args: &Args, claim_key: &str) -> Result<Url, CliError> {
@@ -73,6 +82,14 @@ mod tests {
     struct Line {
         #[command(flatten)]
         args: Args,
+    }
+
+    #[test]
+    fn a_claim_key_has_four_words_and_another_key_has_others() {
+        // The page's own test has the same key and words.
+        let key = format!("ssh-ed25519 {}", "A".repeat(68));
+        assert_eq!(words(&key), "keno drum zoom iced");
+        assert_ne!(words(&key), words(&key.replace("AA", "AB")));
     }
 
     #[test]

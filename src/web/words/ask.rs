@@ -65,4 +65,4 @@ pub(in crate::web) fn needed(k: u8) -> String {
 }
 
 pub(in crate::web) const TOUCH: &str = "Ask now, with your passkey";
-pub(in crate::web) const TOUCH_KEY: &str = "Come here by the address that breakglass open --page prints: it holds the key that will claim the session.";
+pub(in crate::web) const TOUCH_KEY: &str = "This page has no claim key: without one nobody could use the session. Come here by the address that breakglass open --page prints.";

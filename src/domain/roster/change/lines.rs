@@ -2,6 +2,7 @@
 //! Pure. Must not know: who must sign, or where the lines are shown.
 
 use super::super::{Person, Roster};
+use crate::domain::ids::PersonId;
 
 /// The differences, one line each, for whoever is asked to sign. Names are as the rosters write
 /// them: who prints to a terminal escapes them.
@@ -34,10 +35,24 @@ pub fn lines(before: &Roster, after: &Roster) -> Vec<String> {
     if before.auditor_recipients != after.auditor_recipients {
         lines.push("~ auditors' recipients differ".to_owned());
     }
-    if lines.is_empty() && before.people != after.people {
-        lines.push("~ the order of people differs".to_owned());
+    // Beside whatever else differs: the order of custodians decides whose share is which.
+    if reordered(&ids(before), &ids(after)) {
+        lines.push(format!("~ people: {ANOTHER_ORDER}"));
     }
     lines
+}
+
+/// In the words of the custodian's page.
+const ANOTHER_ORDER: &str = "another order";
+
+fn ids(roster: &Roster) -> Vec<&PersonId> {
+    roster.people.iter().map(|person| &person.id).collect()
+}
+
+/// Whether those in both lists stand in another order.
+fn reordered<T: PartialEq>(old: &[T], new: &[T]) -> bool {
+    let kept = old.iter().filter(|item| new.contains(item));
+    !kept.eq(new.iter().filter(|item| old.contains(item)))
 }
 
 fn person_lines(before: &Person, after: &Person) -> Vec<String> {
@@ -75,6 +90,7 @@ fn person_lines(before: &Person, after: &Person) -> Vec<String> {
         for key in old.iter().filter(|key| !new.contains(key)) {
             say(true, format!("loses {what} {}", short(key)));
         }
+        say(reordered(old, new), format!("{what}s: {ANOTHER_ORDER}"));
     }
     say(
         before.single_unlocker != after.single_unlocker,
@@ -117,5 +133,50 @@ fn short(key: &str) -> String {
             first.chars().take(8).collect::<String>(),
             tail(first)
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::tests::{person, roster};
+    use super::*;
+    use crate::domain::roster::Role;
+
+    fn told(change: fn(&mut Roster)) -> Vec<String> {
+        let (before, mut after) = (roster(), roster());
+        change(&mut after);
+        lines(&before, &after)
+    }
+
+    #[test]
+    fn another_order_is_told_beside_what_else_differs() {
+        let order = "~ people: another order".to_owned();
+        assert_eq!(told(|r| r.people.swap(0, 1)), [order.clone()]);
+        let more = told(|r| {
+            r.people.swap(0, 1);
+            r.people[8].time_zone = "UTC".into();
+            r.people.insert(0, person("gus", &[Role::Responder]));
+        });
+        assert!(more.len() == 3 && more.contains(&order), "{more:?}");
+        let keys = told(|r| {
+            r.people[0].unlockers.swap(0, 1);
+            r.people[0].unlockers.push("age1qqnew".into());
+        });
+        assert_eq!(
+            keys,
+            [
+                "~ Ada: new unlocker age1qqne…age1qqnew",
+                "~ Ada: unlockers: another order"
+            ]
+        );
+    }
+
+    #[test]
+    fn who_comes_and_goes_is_no_other_order() {
+        let lines = told(|r| {
+            r.people.remove(0);
+            r.people.insert(0, person("gus", &[Role::Custodian]));
+        });
+        assert_eq!(lines.len(), 2, "{lines:?}");
     }
 }

@@ -5,11 +5,12 @@ import { Api } from "./api.js";
 import { keepWords, wordsBy } from "./asked.js";
 import { signOnly } from "./assertion.js";
 import { canonical, hashOf, hex } from "./bytes.js";
+import { claimKey, showClaim } from "./claim.js";
 import { h } from "./dom.js";
 import * as pins from "./pins.js";
 import { Stop, broken } from "./stop.js";
 import * as text from "./text/acts.js";
-import { documents, termsHash } from "./vault.js";
+import { documents, newest, termsHash } from "./vault.js";
 
 // Who sits here, with the vault's documents as they were just checked.
 let desk = null;
@@ -30,10 +31,7 @@ const prepare = async (box) => {
   if (!keys.length) {
     throw new Stop("no_passkey", text.noPasskey, text.useCommand, text.nothingSigned);
   }
-  // What was just checked is what the next look must extend.
-  const { head: { origin, root, size }, roster_sha256: newest_roster, policy_sha256: newest_policy } = found;
-  pins.save({ ...kept, newest_roster, newest_policy, checkpoint: { origin, root, size } });
-  desk = { kept, api, found, keys };
+  desk = { kept: pins.learn(kept, newest(found)), api, found, keys };
   return desk;
 };
 
@@ -77,12 +75,12 @@ const said = async (word, box, deed) => {
   location.assign(`/i/${id}`);
 };
 
-// The opening: the fields of this page and a claim key whose other half is in the command line.
+// The opening: the fields of this page and the claim key whose words it shows.
 const open = async (box) => {
   const form = box.closest("form");
   const { answers, useCase } = box.dataset;
-  const claimKey = new URLSearchParams(location.hash.slice(1)).get("claim");
-  if (!/^ssh-ed25519 [A-Za-z0-9+/=]{68}$/.test(claimKey ?? "")) {
+  const key = claimKey();
+  if (!key) {
     throw new Stop("no_claim_key", text.noClaimKey, text.noClaimKeyNow, text.nothingSigned);
   }
   const reason = value(form, "reason");
@@ -92,7 +90,7 @@ const open = async (box) => {
   if (!target.account && !target.workspace) throw missing(form.querySelector("[name=workspace]"), text.targetMissing);
   const deed = {
     purpose: "incident", use_case: useCase, answers: JSON.parse(answers), reason, ticket: value(form, "ticket"), target,
-    scope: [], grants_to: [], max_minutes: minutes, claim_key: claimKey,
+    scope: [], grants_to: [], max_minutes: minutes, claim_key: key,
     client_nonce: hex(crypto.getRandomValues(new Uint8Array(16))),
   };
   const at = desk ?? await prepare(box);
@@ -169,9 +167,11 @@ if (window.PublicKeyCredential) {
   document.documentElement.classList.add("passkeys");
   // The key of the claim stands after the #, which forms would lose.
   if (location.hash.startsWith("#claim=")) {
-    document.documentElement.classList.add("has-claim");
     for (const form of document.querySelectorAll("form[action='/ask']")) form.action += location.hash;
   }
+  const claim = () => showClaim(document.querySelector("[data-act=open]"));
+  addEventListener("hashchange", claim);
+  claim();
   const box = document.querySelector("[data-act]");
   // Checked before anything is pressed, so that a press is answered at once; the words check it too.
   if (box && !document.querySelector("[data-phrase]")) prepare(box).catch(() => {});

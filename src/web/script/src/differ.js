@@ -24,7 +24,10 @@ const ofLists = (before, after, path) => {
     if (!old) lines.push(text.added(path, name(item)), ...(named ? lists(`${path} ${titleOf(item)}`, item) : []));
     else if (named) lines.push(...differences(old, item, `${path} ${titleOf(item)}`));
   }
-  return lines.length ? lines : [text.reordered(path)];
+  // The order counts too: that of custodians decides whose share is which.
+  const common = (list, other) => list.filter((item) => find(other, item)).map(key);
+  const moved = !alike(common(before, after), common(after, before));
+  return moved || !lines.length ? [...lines, text.reordered(path)] : lines;
 };
 
 // What a new item says, member by member.

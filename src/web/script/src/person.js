@@ -33,10 +33,7 @@ export class Person {
 
   async documents() {
     this.found = await vault.documents(this.api, this.pins);
-    // No older version is ever taken for these.
-    const { roster_sha256: newest_roster, policy_sha256: newest_policy } = this.found;
-    this.pins = { ...this.pins, newest_roster, newest_policy };
-    pins.save(this.pins);
+    this.pins = pins.learn(this.pins, vault.newest(this.found));
     return this.found;
   }
 
@@ -67,10 +64,8 @@ export class Person {
   }
 
   async keep(changed, head) {
-    const newest = head ?? (await log.head(this.api, this.pins));
-    const checkpoint = { origin: newest.origin, root: newest.root, size: newest.size };
-    this.pins = { ...this.pins, ...changed, checkpoint };
-    pins.save(this.pins);
+    const { origin, root, size } = head ?? (await log.head(this.api, this.pins));
+    this.pins = pins.learn(this.pins, { ...changed, checkpoint: { origin, root, size } });
   }
 }
 

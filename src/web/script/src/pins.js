@@ -7,6 +7,20 @@ export const load = (vault) => JSON.parse(localStorage.getItem(prefix + vault) ?
 
 export const save = (pins) => localStorage.setItem(prefix + pins.vault, JSON.stringify(pins));
 
+// What was learnt, joined to what is kept by now: another tab may have learnt more meanwhile. A log and
+// its epochs only grow, so what was found in a smaller log, or signed of an older epoch, is no news.
+export const learn = (pins, learnt) => {
+  const now = load(pins.vault) ?? pins;
+  // Enrolled anew meanwhile: nothing of before belongs there.
+  if (now.log_vkey !== pins.log_vkey || now.person !== pins.person) return { ...pins, ...learnt };
+  const { checkpoint, newest_roster, newest_policy, epoch, manifest_sha256 } = now;
+  const joined = { ...now, ...learnt, passkeys: { ...now.passkeys, ...learnt.passkeys } };
+  if (checkpoint?.size > learnt.checkpoint?.size) Object.assign(joined, { checkpoint, newest_roster, newest_policy });
+  if (epoch > learnt.epoch) Object.assign(joined, { epoch, manifest_sha256 });
+  save(joined);
+  return joined;
+};
+
 // The vault this device is enrolled at, if it is one.
 export const only = () => {
   const names = Object.keys(localStorage).filter((name) => name.startsWith(prefix));

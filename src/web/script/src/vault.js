@@ -89,6 +89,10 @@ export const documents = async (api, pins) => {
   return found;
 };
 
+// What was just checked is what the next look must extend; no older version is ever taken for these.
+export const newest = ({ head: { origin, root, size }, roster_sha256: newest_roster, policy_sha256: newest_policy }) =>
+  ({ newest_roster, newest_policy, checkpoint: { origin, root, size } });
+
 // The share index of a person in an epoch; 0 for who holds none.
 const indexIn = (found, manifest, id) =>
   custodians(dealtTo(found, manifest)).findIndex((person) => person.id === id) + 1;

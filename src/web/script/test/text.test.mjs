@@ -16,7 +16,7 @@ const literals = (code) =>
 const machines = [
   /^(id name|mail|mail \||origin root|v vault|id title|only |act at_ms|office_hours)/, /^contacts \|/,
   /^Ed25519$/, /^Bearer \$/, /^(not hexadecimal|not base64|not base64url|not an integer|not canonical|no hash|proof too long|cut off|too long|no integer|no pair)$/,
-  /^X25519$/, /^-----BEGIN/, /^(#questions textarea|box bad)$/,
+  /^X25519$/, /^-----BEGIN/, /^(#questions textarea|box bad|box warn claim)$/,
 ];
 
 const stray = (code) => literals(code).filter((text) => sentence.test(text) && !machines.some((known) => known.test(text)));
