@@ -23,13 +23,14 @@ export const wordsBy = (prepare, check = terms) => {
 };
 
 // Fills the place of the words, once for each one that the server sent: what this page writes itself,
-// an error among it, is no reason to ask again. `tell` hears why terms are not as they must be.
+// an error among it, is no reason to ask again. A place that was tried is marked, so that it differs
+// from what the server sends: each refresh puts a new one there, also where no words came, or old ones
+// are still on their way. `tell` hears why terms are not as they must be.
 export const keepWords = (words, tell) => {
-  const tried = new WeakSet();
   const fill = async () => {
-    const place = document.querySelector("[data-phrase]");
-    if (!place || tried.has(place)) return;
-    tried.add(place);
+    const place = document.querySelector("[data-phrase]:not([data-tried])");
+    if (!place) return;
+    place.dataset.tried = "";
     try {
       place.textContent = await words(place);
     } catch (error) {

@@ -13,7 +13,8 @@ const place = () => ({ dataset: { incident: "INC-7" }, textContent: "", parentEl
 // A page whose part of the words may be put in place anew; `changed` is what an observer is told.
 const page = (shown) => {
   const observers = [];
-  globalThis.document = { body: {}, querySelector: () => shown.place };
+  const fresh = () => ("tried" in shown.place.dataset ? null : shown.place);
+  globalThis.document = { body: {}, querySelector: (css) => (css.includes(":not([data-tried])") ? fresh() : shown.place) };
   globalThis.MutationObserver = class {
     constructor(told) { observers.push(told); }
     observe() {}
@@ -58,6 +59,13 @@ test("a part that was put in place anew gets its words, and one that failed is t
     assert.equal(shown.place.textContent, said);
   }
   assert.deepEqual(told, [], "a vault that does not answer is no alarm: the command is shown");
+});
+
+test("a place differs from the server's from the first try on, so that each refresh replaces it", () => {
+  const shown = { place: place() };
+  page(shown);
+  keepWords(() => new Promise(() => {}), () => {});
+  assert.equal(shown.place.dataset.tried, "", "while its words are still on their way");
 });
 
 test("terms that were asked anew are checked against documents of that moment, the same ones once", async () => {
