@@ -396,7 +396,8 @@ def drilled(checks, vault, browser, page, looks):
     view = vault.view(incident)
     checks.equal("a drill share is released by passkey", (view["purpose"], view["shares_in"]),
                  ("drill", 1))
-    live = vault.api("ada", "GET", "/vault")["manifest_sha256"]
+    # ada has nothing but passkeys here: no command line of hers is logged in.
+    live = vault.api("vera", "GET", "/vault")["manifest_sha256"]
     checks.hold("it was the decoy's", view["terms"]["manifest_sha256"] != live, live)
     browser.click("Take it back")
     browser.until_title("DRILL: Your share was taken back.")
