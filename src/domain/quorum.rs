@@ -2,7 +2,7 @@
 
 use super::ids::PersonId;
 use super::incident::refusal::Refusal;
-use super::roster::Roster;
+use super::roster::{Role, Roster};
 use super::terms::{Gate, Purpose, Requester};
 
 /// The people who may approve: holders of a share of the epoch, still in the roster, and not the
@@ -29,6 +29,26 @@ pub fn excluded<'a>(
     requester.person().into_iter().chain(responder).collect()
 }
 
+/// Shares that their holders may still give, with the unlockers that open them: dealt to somebody
+/// who is a custodian of the roster in force, sealed to an unlocker that is hers in both. Only a
+/// proof of such an unlocker says that a new epoch can be opened (PROTOCOL §3, DESIGN §4.10).
+#[must_use]
+pub fn still_given<'r>(
+    dealt: &'r Roster,
+    in_force: &Roster,
+) -> Vec<(u8, &'r PersonId, Vec<&'r str>)> {
+    let share = |(index, person): (u8, &'r super::roster::Person)| {
+        let now = in_force.person(&person.id);
+        let now = now.filter(|now| now.is(Role::Custodian))?;
+        let hers = person
+            .unlockers
+            .iter()
+            .filter(|u| now.unlockers.contains(u));
+        Some((index, &person.id, hers.map(String::as_str).collect()))
+    };
+    dealt.custodians().filter_map(share).collect()
+}
+
 /// Approvals needed: min(k + (1 if any gate is closed), eligible), never below k; k exactly for
 /// purpose `rotate`. Where a gate is closed and the answer is k all the same, security must
 /// override it.
@@ -52,6 +72,33 @@ pub fn needed(k: u8, eligible: usize, gates: &[Gate], purpose: Purpose) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::roster::tests::roster;
+
+    #[test]
+    fn a_share_counts_while_its_holder_and_the_unlocker_it_is_sealed_to_are_still_there() {
+        let mut dealt = roster();
+        for person in &mut dealt.people[..3] {
+            person.unlockers = vec![
+                format!("{} one", person.name),
+                format!("{} two", person.name),
+            ];
+        }
+        let mut now = dealt.clone();
+        now.people[1].unlockers.remove(0);
+        now.people[2].unlockers = vec!["new".to_owned()];
+        now.people[3].roles = vec![Role::Auditor];
+        now.people.remove(0);
+        let given = still_given(&dealt, &now);
+        let indexes: Vec<u8> = given.iter().map(|(index, ..)| *index).collect();
+        assert_eq!(indexes, [2, 3, 5], "ada left, dora keeps no share any more");
+        let ben = &dealt.people[1];
+        assert_eq!(given[0].1, &ben.id);
+        assert_eq!(given[0].2, [ben.unlockers[1].as_str()]);
+        assert!(
+            given[1].2.is_empty(),
+            "sealed to nothing that cleo still has"
+        );
+    }
 
     #[test]
     fn a_closed_gate_asks_for_one_more_and_two_gates_ask_for_no_second() {

@@ -8,6 +8,7 @@ use breakglass::domain::manifest::Kind;
 use breakglass::domain::rotation::State;
 use breakglass::sealed::share::open_test;
 
+use crate::changes::{as_roster, propose, roster};
 use crate::restart::all_is_well;
 use crate::support::{Person, TestVault};
 
@@ -104,5 +105,29 @@ fn a_close_waits_for_proofs_when_too_few_unlockers_were_proved_lately() {
         vault.incident(&incident.id).phase,
         Phase::InReview(_)
     ));
+    all_is_well(&vault);
+}
+
+#[test]
+fn a_share_of_somebody_who_was_locked_out_does_not_count_for_the_switch() {
+    let vault = TestVault::new();
+    let (incident, _) = vault.opened();
+    // The three who approved have proved lately, nobody else has.
+    vault.sql(
+        "UPDATE unlocker SET at_ms = at_ms - 101 * 86400000 \
+         WHERE person NOT IN ('ada', 'ben', 'cleo')",
+    );
+    let people = &vault.people;
+    let without = roster(&vault, |r| r.people.retain(|p| p.name != "ada"));
+    propose(&vault, &people.otto, &without, as_roster).unwrap();
+    assert_eq!(vault.count("roster.locked_out"), 1);
+    vault.close(&incident).unwrap();
+    vault.wait_for_entry("rotate.waits_for_proofs");
+    let phase = vault.incident(&incident.id).phase;
+    assert!(matches!(phase, Phase::Closing(_)), "{phase:?}");
+    prove(&vault, &people.dora);
+    vault.settle();
+    let acked = vault.last_entry("rotate.acked").unwrap();
+    assert_eq!(acked.members["indexes"], serde_json::json!([2, 3, 4]));
     all_is_well(&vault);
 }

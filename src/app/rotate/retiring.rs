@@ -10,6 +10,7 @@ use crate::app::secrets::pause;
 use crate::domain::alert;
 use crate::domain::ids::PersonId;
 use crate::domain::manifest::Kind;
+use crate::domain::quorum;
 use crate::domain::roster::Roster;
 use crate::domain::rotation::{Cause, Event, Proof};
 use crate::domain::time::DAY_MS;
@@ -114,7 +115,7 @@ impl App {
     }
 
     /// The roster that the successor's shares were dealt to. A later version may have added people
-    /// who hold no share of it, or taken unlockers away to which it was encrypted.
+    /// who hold no share of it.
     async fn dealt_roster(&self, saga: &Saga) -> Result<Roster, AppError> {
         let store = &self.inner.store;
         let newest = self.epoch_of(saga).await?;
@@ -135,30 +136,26 @@ impl App {
         })
     }
 
-    /// Shares of a roster that are addressed to unlockers proved lately.
-    pub(in crate::app) async fn proved_indexes(
-        &self,
-        roster: &Roster,
-    ) -> Result<Vec<u8>, AppError> {
+    /// Shares dealt to a roster whose holders may still give them, by an unlocker proved lately.
+    /// Whoever left or was locked out meanwhile gives none, and an unlocker that was taken away is
+    /// lost or stolen: neither stands between the vault and its last credential.
+    pub(in crate::app) async fn proved_indexes(&self, dealt: &Roster) -> Result<Vec<u8>, AppError> {
+        let in_force = self.inner.facts.get();
         let mut indexes = Vec::new();
-        for (index, person) in roster.custodians() {
-            if self.proved_lately(&person.id, &person.unlockers).await? {
+        for (index, person, unlockers) in quorum::still_given(dealt, &in_force.roster) {
+            if self.proved_lately(person, &unlockers).await? {
                 indexes.push(index);
             }
         }
         Ok(indexes)
     }
 
-    async fn proved_lately(
-        &self,
-        person: &PersonId,
-        unlockers: &[String],
-    ) -> Result<bool, AppError> {
+    async fn proved_lately(&self, person: &PersonId, unlockers: &[&str]) -> Result<bool, AppError> {
         let oldest = self.now().plus_ms(-PROVED_MS);
         let opened = self.inner.store.unlocker_opened(person).await?;
         Ok(opened
             .iter()
-            .any(|(unlocker, at)| unlockers.contains(unlocker) && *at >= oldest))
+            .any(|(unlocker, at)| unlockers.contains(&unlocker.as_str()) && *at >= oldest))
     }
 
     pub(super) async fn switch(&self, saga: &mut Saga) -> Result<(), AppError> {
