@@ -4,6 +4,7 @@
 use super::App;
 use super::acts::{Caller, Verified};
 use super::error::AppError;
+use super::memory::LiveSession;
 use super::step::With;
 use crate::api::SignedDocument;
 use crate::domain::act::Deed;
@@ -95,7 +96,8 @@ impl App {
     }
 
     /// Ends the session of a responder who may not act any more: locked out on an operator's word,
-    /// or no longer in the roster (PROTOCOL §1). A crash before this ends the session as well.
+    /// or no longer in the roster (PROTOCOL §1). A crash before this ends the session as well, and
+    /// what keeps the incident open is tried again at each tick.
     ///
     /// # Errors
     /// Only when the log cannot be written.
@@ -107,11 +109,34 @@ impl App {
         if facts.roster.person(&session.actor).is_some() {
             return Ok(());
         }
-        self.cut(&session.incident, CloseCause::ResponderLeft).await
+        self.cut_session(&session, CloseCause::ResponderLeft).await
     }
 
-    /// The log cannot be written: cut, do what the emergency log can take, wipe, exit; the restart
-    /// finds a rotation owed (PROTOCOL §11).
+    /// Cuts a session's calls at once, whatever state the store is in, and then ends it on the
+    /// record. What stands against the latter is no reason to fail whatever found out: that is
+    /// done already, or goes on for others.
+    ///
+    /// # Errors
+    /// Only when the log cannot be written.
+    pub(super) async fn cut_session(
+        &self,
+        session: &LiveSession,
+        cause: CloseCause,
+    ) -> Result<(), AppError> {
+        session.cut.cancel();
+        match self.cut(&session.incident, cause).await {
+            Err(error @ AppError::LogLost(_)) => Err(error),
+            Err(error) => {
+                tracing::error!(incident = %session.incident, %error, "cut, and not closed yet");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// The log cannot be written: cut, wipe, exit. Where an emergency log takes entries, the way
+    /// back goes on there with the credential and ends the process when it is done; the restart
+    /// finds a rotation owed unless that log says that it was made (PROTOCOL §11).
     pub(super) fn log_is_lost(&self, why: &str) {
         // Every commit that fails comes here, also while the emergency log's work goes on: that work
         // ends the process itself, and nobody else may before it.

@@ -48,15 +48,7 @@ impl App {
         if !self.is_past_its_end(&session) {
             return Ok(());
         }
-        session.cut.cancel();
-        match self.cut(&session.incident, CloseCause::Deadline).await {
-            Err(error @ AppError::LogLost(_)) => return Err(error),
-            Err(error) => {
-                tracing::error!(incident = %session.incident, %error, "cut, and not closed yet");
-            }
-            Ok(()) => {}
-        }
-        Ok(())
+        self.cut_session(&session, CloseCause::Deadline).await
     }
 
     /// Writes a sign of life into the log, so that silence is noticed (facts §1.5).

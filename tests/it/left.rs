@@ -76,4 +76,30 @@ fn shares_given_to_somebody_who_was_locked_out_open_nothing() {
     let now = vault.incident(&incident.id);
     assert!(matches!(now.phase, Phase::Lapsed { .. }), "{:?}", now.phase);
     all_is_well(&vault);
+
+#[test]
+fn a_row_that_cannot_be_read_keeps_neither_the_leavers_calls_nor_the_operators_act_nor_the_tick() {
+    let vault = TestVault::new();
+    let (incident, claim_key) = vault.opened();
+    let token = vault.claim(&incident, &claim_key).unwrap().token;
+    assert!(vault.token_opens(&token));
+    // Terms that are not those their hash names: no step of this incident is decided any more.
+    vault.sql("UPDATE incident SET doc = json_set(doc, '$.terms.reason', 'another')");
+    let without = without_rio(&vault);
+    let view = propose(&vault, &vault.people.otto, &without, as_roster);
+    assert_eq!(
+        view.map(|v| v.in_force).map_err(|e| e.to_string()),
+        Ok(false)
+    );
+    assert!(!vault.token_opens(&token), "her calls are cut all the same");
+    assert_eq!(vault.count("roster.locked_out"), 1);
+    // `roster` comes into force by others, and the tick goes on for everybody else.
+    let sha256 = without.sha256().unwrap();
+    let mut in_force = false;
+    for person in [&vault.people.ada, &vault.people.ben, &vault.people.cleo] {
+        in_force = in_force || sign(&vault, person, as_roster(sha256)).unwrap().in_force;
+    }
+    assert!(in_force);
+    vault.block(vault.app().tick()).unwrap();
+}
 }
