@@ -106,14 +106,11 @@ impl App {
         Ok(())
     }
 
-    /// Why nothing new may be opened now, if so: one sentence.
+    /// Why nothing new may be opened now, if so: one sentence. What the rules say besides, they say
+    /// themselves.
     pub(super) fn opens_nothing(&self) -> Option<&'static str> {
         if self.is_disk_full() {
             Some("the disk is full: nothing new is opened until there is room")
-        } else if self.dealt_later().is_some() {
-            Some(
-                "the credential sealed here is dead: a later epoch was dealt, and this database is older",
-            )
         } else if self.is_stopping() {
             Some("the vault is ending: nothing new is opened")
         } else if self.is_forked() {

@@ -76,6 +76,10 @@ impl App {
     /// Asks custodians for a new epoch that is needed, unless they are being asked.
     pub(super) async fn ask_epoch_if_owed(&self, live: &[(Incident, i64)]) -> Result<(), AppError> {
         self.watch_expiry().await?;
+        if self.dealt_later().is_some() {
+            // Nobody is asked for a share that opens nothing.
+            return Ok(());
+        }
         let Some(why) = self.inner.store.fact(EPOCH_OWED).await? else {
             return Ok(());
         };

@@ -47,10 +47,7 @@ impl App {
         if opening.purpose != Purpose::Rotate
             && let Some(why) = self.opens_nothing()
         {
-            return Err(match self.dealt_later() {
-                Some(_) => AppError::Sealed(why),
-                None => AppError::LogLost(why.to_owned()),
-            });
+            return Err(AppError::LogLost(why.to_owned()));
         }
         self.first_time(verified).await?;
         self.check_workspace(&opening.target)?;

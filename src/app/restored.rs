@@ -2,7 +2,8 @@
 //! it is dead. The vault says so once to everyone, and opens nothing.
 //!
 //! What tells: the stamp of a backup with a later epoch, or a declaration whose signers had seen
-//! one. Nobody is asked for a share that opens nothing.
+//! one. Nobody is asked for a share that opens nothing: the rules see `dealt_later` and refuse every
+//! opening, approval and unsealing, a rotation's as well, and incidents that ask end at the start.
 
 use std::sync::atomic::Ordering;
 

@@ -324,6 +324,7 @@ impl App {
             epoch: match incident.map(|i| i.purpose) {
                 Some(Purpose::Drill) => self.drill_facts().await?,
                 _ => facts.epoch_facts()?,
+            dealt_later: self.dealt_later(),
             },
             lifetimes: self.measured().await?.lifetimes(),
             continues: None,
@@ -339,6 +340,7 @@ pub(super) struct RulesData {
     openings_last_hour: u32,
     stops_last_day: u32,
     has_collecting: bool,
+    dealt_later: Option<u32>,
     epoch: EpochFacts,
     lifetimes: crate::domain::lifetime::Lifetimes,
     continues: Option<IncidentId>,
@@ -367,6 +369,7 @@ impl RulesData {
             alert_confirmed: self.alert_confirmed,
             openings_last_hour: self.openings_last_hour,
             has_collecting: self.has_collecting,
+            dealt_later: self.dealt_later,
             stops_last_day: self.stops_last_day,
             lifetimes: self.lifetimes,
             continues: self.continues.clone(),

@@ -57,12 +57,6 @@ impl App {
             }
             Err(error) => return Err(error),
         };
-        // Nothing is opened for who may not act any more; unless she comes back, it lapses.
-        let requester = incident.requester.person();
-        let left = requester.is_some_and(|id| self.inner.facts.get().roster.person(id).is_none());
-        if left && incident.terms.purpose != Purpose::Rotate {
-            return Ok(None);
-        }
         // The way back never waits for room or for a check.
         if incident.terms.purpose != Purpose::Rotate && self.opens_nothing().is_some() {
             return Ok(None);

@@ -157,6 +157,12 @@ impl App {
             return self.drill_over(id).await;
         }
         let (key, fresh) = super::open::fresh_key()?;
+        if self.dealt_later().is_some() {
+            // A restored database: custodians would be asked for shares that open nothing. What
+            // they were asked for before is forgotten.
+            let lost = Command::Restarted { fresh };
+            return self.step(id, lost, None, With::default()).await.map(drop);
+        }
         if !closing.memory_lost {
             self.step(
                 id,

@@ -152,6 +152,7 @@ fn refused(refusal: &Refusal) -> StatusCode {
         Refusal::OtherIndex { .. }
         | Refusal::ClockApart { .. }
         | Refusal::TreeSaysNo { .. }
+        | Refusal::DeadCredential { .. }
         | Refusal::BadOpening { .. }
         | Refusal::Unanswered { .. }
         | Refusal::BadVersion { .. }

@@ -29,5 +29,6 @@ mod restart;
 mod restart_phases;
 mod rotation;
 mod story;
+mod stale;
 mod supply;
 mod support;

@@ -4,6 +4,7 @@
 use super::command::ShareOffer;
 use super::consent::{alert_is_out, grace_is_over, then_cooling};
 use super::event::Event;
+use super::opening::{opens_something, requester_may_act};
 use super::refusal::Refusal;
 use super::rules::Rules;
 use super::{Approval, CLOCK_APART_MS, Incident, PAUSE_MS, Phase};
@@ -65,6 +66,7 @@ pub(super) fn approve(
     now: Timestamp,
 ) -> Result<Vec<Event>, Refusal> {
     let own = may_answer(incident, &offer.person, &offer.terms_sha256, rules, now)?;
+    opens_something(rules)?;
     epoch_in_force(incident, rules)?;
     if offer.manifest_sha256 != incident.terms.manifest_sha256 || offer.kind != incident.terms.kind
     {
@@ -292,6 +294,8 @@ pub(super) fn begin(
     now: Timestamp,
 ) -> Result<Vec<Event>, Refusal> {
     incident.agreed()?;
+    opens_something(rules)?;
+    requester_may_act(&incident.terms, rules)?;
     epoch_in_force(incident, rules)?;
     // The owed rotation of a closing incident is the way back: it asks neither for the vault,
     // which it holds, nor for an alert, which its incident had.

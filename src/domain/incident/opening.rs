@@ -43,6 +43,7 @@ pub struct Request {
 /// # Errors
 /// The rule that says no; every rule is asked before anything is alerted.
 pub fn open(request: &Request, rules: &Rules<'_>, now: Timestamp) -> Result<Vec<Event>, Refusal> {
+    opens_something(rules)?;
     check_person(request, rules)?;
     let use_case = match request.opening.purpose {
         Purpose::Rotate => {
@@ -56,6 +57,27 @@ pub fn open(request: &Request, rules: &Rules<'_>, now: Timestamp) -> Result<Vec<
     let terms = freeze(request, use_case, rules, now)?;
     let co_approver = use_case.and_then(|u| u.co_approver);
     Ok(vec![Event::Opened(frozen(terms, co_approver)?)])
+}
+
+/// Nobody is asked for a share that opens nothing, whatever for.
+pub(super) fn opens_something(rules: &Rules<'_>) -> Result<(), Refusal> {
+    match rules.dealt_later {
+        Some(later) => Err(Refusal::DeadCredential { later }),
+        None => Ok(()),
+    }
+}
+
+/// Nothing is opened for who may not act any more (PROTOCOL §1), and nobody is asked for it. The
+/// way back is for everybody.
+pub(super) fn requester_may_act(terms: &Terms, rules: &Rules<'_>) -> Result<(), Refusal> {
+    let person = terms.requester.person();
+    let left = person.is_some_and(|id| rules.roster.person(id).is_none());
+    if left && terms.purpose != Purpose::Rotate {
+        return Err(Refusal::WrongRole {
+            role: Role::Responder.word(),
+        });
+    }
+    Ok(())
 }
 
 fn check_person(request: &Request, rules: &Rules<'_>) -> Result<(), Refusal> {
@@ -315,7 +337,8 @@ fn gates_of(rules: &Rules<'_>, continues: bool) -> Vec<Gate> {
 /// minutes; new recipient, nonce, epoch, needed, gates and times (PROTOCOL §6).
 ///
 /// # Errors
-/// When the epoch's holders can no longer meet the threshold.
+/// When the epoch's holders can no longer meet the threshold, what their shares open is dead, or
+/// who asked may not act any more.
 pub(super) fn refreeze(
     incident: &Incident,
     fresh: &Fresh,
@@ -323,6 +346,8 @@ pub(super) fn refreeze(
     rules: &Rules<'_>,
     now: Timestamp,
 ) -> Result<Frozen, Refusal> {
+    opens_something(rules)?;
+    requester_may_act(&incident.terms, rules)?;
     let excluded = quorum::excluded(&incident.requester, None);
     let eligible = quorum::eligible(&rules.epoch.holders, rules.roster, &excluded).len();
     let old = incident.terms.clone();
@@ -363,7 +388,7 @@ pub(super) fn refreeze(
 /// claim key, same requester and request (PROTOCOL §6 a). They do not lapse.
 ///
 /// # Errors
-/// When the epoch's holders can no longer meet the threshold.
+/// When the epoch's holders can no longer meet the threshold, or what their shares open is dead.
 pub(super) fn freeze_rotation(
     incident: &Incident,
     fresh: &Fresh,

@@ -41,6 +41,14 @@ pub enum Refusal {
         /// Epoch of the terms.
         epoch: u32,
     },
+    /// A restored database: what the shares of its epoch open is dead.
+    #[error(
+        "the credential sealed here is dead: epoch {later} was dealt later, and this database is older"
+    )]
+    DeadCredential {
+        /// The epoch that is known to have been dealt.
+        later: u32,
+    },
     /// The terms signed are not the terms in force.
     #[error("the terms signed are not those in force: they have changed or never existed")]
     OtherTerms,
@@ -246,6 +254,7 @@ impl Refusal {
             Self::WrongRole { .. } => "wrong_role",
             Self::OwnIncident => "own_incident",
             Self::NoShare { .. } => "no_share",
+            Self::DeadCredential { .. } => "sealed",
             Self::OtherTerms => "other_terms",
             Self::OtherManifest { .. } => "other_manifest",
             Self::OtherIndex { .. } => "other_index",
@@ -302,6 +311,9 @@ impl Refusal {
                 "open a new incident if it is still needed"
             }
             Self::OverrideNeeded { .. } => "ask security: breakglass override INC",
+            Self::DeadCredential { .. } => {
+                "call the operator: a newer backup, or a fresh credential, opens again"
+            }
             Self::SecondStop => "ask another person to run the same command",
             Self::TooEarly { .. } => "wait; `breakglass status` shows the time",
             Self::Busy(_) => "wait until it has closed, stop it, or open with --displace INC",
@@ -322,6 +334,7 @@ impl Refusal {
             Self::Participant | Self::NotAuditor | Self::Unanswered { .. } | Self::OtherRecord => {
                 "auditor"
             }
+            Self::DeadCredential { .. } => "host-lost",
             Self::OwnIncident
             | Self::NoShare { .. }
             | Self::OtherTerms
@@ -338,7 +351,7 @@ impl Refusal {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::NoSuchIncident(_) | Self::NotInPhase { .. } => 3,
+            Self::NoSuchIncident(_) | Self::NotInPhase { .. } | Self::DeadCredential { .. } => 3,
             Self::Lapsed { .. } => 4,
             Self::OtherIndex { .. } => 6,
             Self::SessionEnded { .. } => 7,

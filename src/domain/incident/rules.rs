@@ -62,6 +62,9 @@ pub struct Rules<'a> {
     pub stops_last_day: u32,
     /// What was measured about lifetimes of session secrets.
     pub lifetimes: Lifetimes,
+    /// The epoch known to have been dealt after the one in force, where the database is older than
+    /// that: what its shares open is dead.
+    pub dealt_later: Option<u32>,
     /// The incident an opening wants to continue, where it broke within 24 hours and left its
     /// rotation owed.
     pub continues: Option<IncidentId>,

@@ -261,6 +261,29 @@ const CASES: &[Case] = &[
         "too_few_eligible",
         5,
     ),
+    // A restored database.
+    (
+        || opening_in(|w| w.dealt_later = Some(2), |_| {}),
+        "sealed",
+        3,
+    ),
+    (
+        || opening_in(|w| w.dealt_later = Some(2), |r| *r = rotation_request()),
+        "sealed",
+        3,
+    ),
+    (
+        || approving("ada", |w, _, _| w.dealt_later = Some(2)),
+        "sealed",
+        3,
+    ),
+    (|| beginning(|w| w.dealt_later = Some(2)), "sealed", 3),
+    // Whoever asked has left.
+    (
+        || beginning(|w| w.roster.people.retain(|p| p.id != id("rio"))),
+        "wrong_role",
+        9,
+    ),
     // Custodians.
     (|| approving("rio", |_, _, _| {}), "own_incident", 9),
     (|| approving("vera", |_, _, _| {}), "no_share", 9),
@@ -584,4 +607,42 @@ fn a_custodian_may_approve_again_after_her_own_withdrawal() {
     };
     world.go(&mut incident, Command::Approve(again));
     assert_eq!(incident.approvals().len(), 1);
+}
+
+#[test]
+fn nobody_is_asked_again_for_who_left_nor_with_a_credential_that_is_dead() {
+    let left: fn(&mut World) = |w| w.roster.people.retain(|p| p.id != id("rio"));
+    let dead: fn(&mut World) = |w| w.dealt_later = Some(2);
+    for change in [left, dead] {
+        let mut world = World::plain();
+        let asked = [world.collecting(), world.opening(world.collecting())];
+        let mut waiting = World::plain();
+        let day = waiting.waiting();
+        change(&mut world);
+        change(&mut waiting);
+        for incident in &asked {
+            let again = world.decide(incident, Command::Restarted { fresh: fresh(2) });
+            let ends = again.unwrap().last().cloned();
+            assert!(matches!(ends, Some(Event::Lapsed { .. })), "{ends:?}");
+        }
+        let again = world.decide(&asked[0], Command::EpochEnded { fresh: fresh(3) });
+        assert!(matches!(again.unwrap()[..], [Event::Lapsed { .. }]));
+        waiting.now = day.terms.not_before_ms;
+        let over = waiting.decide(&day, Command::WaitOver { fresh: fresh(4) });
+        assert!(matches!(over.unwrap()[..], [Event::Lapsed { .. }]));
+    }
+}
+
+#[test]
+fn the_way_back_is_asked_for_whoever_left_and_not_with_a_credential_that_is_dead() {
+    let mut world = World::plain();
+    let closing = world.closing_asked();
+    world.roster.people.retain(|p| p.id != id("rio"));
+    let again = |world: &World| world.decide(&closing, Command::Restarted { fresh: fresh(2) });
+    assert!(matches!(
+        again(&world).unwrap()[..],
+        [Event::AskedAgain { .. }]
+    ));
+    world.dealt_later = Some(2);
+    assert!(matches!(again(&world).unwrap()[..], [Event::MemoryLost {}]));
 }

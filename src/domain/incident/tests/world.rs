@@ -48,6 +48,7 @@ pub struct World {
     pub has_collecting: bool,
     pub stops_last_day: u32,
     pub continues: Option<IncidentId>,
+    pub dealt_later: Option<u32>,
     pub now: Timestamp,
 }
 
@@ -76,6 +77,7 @@ impl World {
             has_collecting: false,
             stops_last_day: 0,
             continues: None,
+            dealt_later: None,
             now: START,
         }
     }
@@ -99,6 +101,7 @@ impl World {
             stops_last_day: self.stops_last_day,
             lifetimes: Default::default(),
             continues: self.continues.clone(),
+            dealt_later: self.dealt_later,
         }
     }
 
