@@ -174,10 +174,9 @@ fn options(url_file: &Path) -> Result<PgConnectOptions, StoreError> {
     let is_here = options.get_socket().is_some()
         || host.starts_with('/')
         || matches!(host, "localhost" | "127.0.0.1" | "::1" | "[::1]");
-    let is_checked = matches!(
-        options.get_ssl_mode(),
-        PgSslMode::VerifyFull | PgSslMode::VerifyCa
-    );
+    // `verify-ca` asks for no host name: whoever holds any certificate of any public authority
+    // would be believed, because `sslrootcert` is added to those and does not replace them.
+    let is_checked = matches!(options.get_ssl_mode(), PgSslMode::VerifyFull);
     if is_here || is_checked {
         return Ok(options);
     }
@@ -207,4 +206,32 @@ pub(super) async fn fact(url_file: &UrlFile, name: &str) -> Result<Option<String
         .await?;
     connection.close().await?;
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_elsewhere_must_show_its_own_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("url");
+        let accepted = |host: &str, mode: &str| {
+            let url = format!("postgres://ada:canary@{host}/vault?sslmode={mode}");
+            std::fs::write(&file, url).unwrap();
+            let said = options(&file).map(drop).map_err(|why| why.to_string());
+            if let Err(why) = &said {
+                assert!(
+                    why.contains("verify-full") && !why.contains("canary"),
+                    "{why}"
+                );
+            }
+            said.is_ok()
+        };
+        for mode in ["disable", "allow", "prefer", "require", "verify-ca"] {
+            assert!(!accepted("db.example.com", mode), "{mode}");
+            assert!(accepted("127.0.0.1", mode), "{mode}");
+        }
+        assert!(accepted("db.example.com", "verify-full"));
+    }
 }
