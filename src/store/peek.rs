@@ -27,8 +27,9 @@ pub async fn log_origin(config: &Config) -> Result<Option<String>, StoreError> {
     connection.close().await?;
     let found = match found {
         Ok(found) => found,
-        // A database without tables is one that `init` has not finished.
-        Err(sqlx::Error::Database(_)) => return Ok(None),
+        // A database without tables is one that `init` has not finished. Anything else that a
+        // database says is no sign of an empty one.
+        Err(sqlx::Error::Database(said)) if has_no_table(&*said) => return Ok(None),
         Err(why) => return Err(why.into()),
     };
     let note: Option<String> = match found.first() {
@@ -36,6 +37,11 @@ pub async fn log_origin(config: &Config) -> Result<Option<String>, StoreError> {
         None => None,
     };
     Ok(note.and_then(|note| note.lines().next().map(str::to_owned)))
+}
+
+/// SQLite has no code of its own for it; PostgreSQL's is `undefined_table`.
+fn has_no_table(said: &dyn sqlx::error::DatabaseError) -> bool {
+    said.code().as_deref() == Some("42P01") || said.message().starts_with("no such table")
 }
 
 /// Incidents that are not over.

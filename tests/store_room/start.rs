@@ -240,3 +240,25 @@ async fn a_fall_of_the_clock_is_recorded_and_a_small_one_clamped() {
     assert_eq!(jump.ts_ms, START_MS - 11_500);
     store.close().await;
 }
+
+#[tokio::test]
+async fn only_a_database_without_tables_holds_no_vault_yet() {
+    use breakglass::store::peek::log_origin;
+    let (vault, store) = Vault::new().await;
+    store.close().await;
+    let named = log_origin(&vault.config()).await.unwrap();
+    assert_eq!(named.as_deref(), Some(super::support::ORIGIN));
+    let mut raw = vault.raw().await;
+    let broken = "ALTER TABLE log_head RENAME COLUMN checkpoint TO gone";
+    sqlx::query(broken).execute(&mut raw).await.unwrap();
+    assert!(
+        log_origin(&vault.config()).await.is_err(),
+        "a vault that cannot be read"
+    );
+    sqlx::query("DROP TABLE log_head")
+        .execute(&mut raw)
+        .await
+        .unwrap();
+    raw.close().await.unwrap();
+    assert_eq!(log_origin(&vault.config()).await.unwrap(), None);
+}
