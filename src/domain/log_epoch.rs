@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::ids::Digest;
 use super::roster::{Role, Roster};
+use super::terms::is_plain_text;
 
 /// The entry type by which a log epoch begins.
 pub const LOG_EPOCH: &str = "log.epoch";
@@ -51,7 +52,7 @@ pub struct LogEpoch {
 /// Why a declaration cannot be one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LogEpochError {
-    /// The reason is empty, too long, or holds control characters.
+    /// The reason is empty, too long, or holds control or bidirectional characters.
     #[error("the reason must be one line of 1 to {MAX_WHY} characters")]
     Why,
     /// Number and names do not follow one another.
@@ -91,7 +92,7 @@ impl LogEpoch {
     /// [`LogEpochError`].
     pub fn check(&self) -> Result<(), LogEpochError> {
         let length = self.why.chars().count();
-        if !(1..=MAX_WHY).contains(&length) || self.why.chars().any(char::is_control) {
+        if !(1..=MAX_WHY).contains(&length) || !is_plain_text(&self.why) {
             return Err(LogEpochError::Why);
         }
         let (now, before) = (split_origin(&self.origin), split_origin(&self.prev_origin));
@@ -204,12 +205,13 @@ mod tests {
     #[test]
     fn names_and_numbers_must_follow_one_another() {
         declared().check().unwrap();
-        let wrong: [fn(&mut LogEpoch); 6] = [
+        let wrong: [fn(&mut LogEpoch); 7] = [
             |d| d.epoch = 3,
             |d| d.origin = "v.example/log/v/e3".into(),
             |d| d.prev_origin = "elsewhere/log/v/e1".into(),
             |d| d.vkey = "v.example/log/v/e1+0+x".into(),
             |d| d.why = "two\nlines".into(),
+            |d| d.why = "nothing is \u{202e}tsol".into(),
             |d| d.newest_epoch = 0,
         ];
         for change in wrong {
