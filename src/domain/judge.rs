@@ -83,6 +83,11 @@ pub enum Denied {
     /// The class could not be settled.
     #[error("{0}")]
     Body(BodyRefusal),
+    /// Gives a right that could not be taken away again.
+    #[error(
+        "principal_id in the body of this call must be a plain whole number, and stand there once"
+    )]
+    BeyondUndo,
     /// On the never-list.
     #[error("{}", .0.sentence())]
     Never(NeverReason),
@@ -105,7 +110,7 @@ impl Denied {
             Self::Compressed => "body_compressed",
             Self::Unread => "body_unread",
             Self::TooLarge(_) => "body_too_large",
-            Self::Json(_) | Self::Thrift(_) | Self::Body(_) => "body_malformed",
+            Self::Json(_) | Self::Thrift(_) | Self::Body(_) | Self::BeyondUndo => "body_malformed",
             Self::Never(reason) => reason.word(),
             Self::Scope { why, .. } => why.word(),
         }
@@ -202,11 +207,17 @@ fn decide(asked: &Asked<'_>, rights: &Rights<'_>, classified: &Classified, held:
         target_workspace: rights.target_workspace,
         account_id: rights.account_id,
     };
+    let template = classified.template();
     let outcome = match (settled, never::forbidden(&call, rights.principal)) {
         (Err(refusal), _) if body != Body::Unread => Err(Denied::Body(refusal)),
         (_, Some(reason)) => Err(Denied::Never(reason)),
         (Err(refusal), None) => Err(Denied::Body(refusal)),
         (Ok(_), None) => match scope::verdict(rights.scope, &call) {
+            Verdict::Allow
+                if undo::is_beyond_undo(asked.method, asked.target, template, body.json()) =>
+            {
+                Err(Denied::BeyondUndo)
+            }
             Verdict::Allow => Ok(()),
             Verdict::Refuse {
                 why,
@@ -221,18 +232,13 @@ fn decide(asked: &Asked<'_>, rights: &Rights<'_>, classified: &Classified, held:
     };
     Judged {
         class,
-        template: classified.template(),
+        template,
         sql: sql.map(str::to_owned),
         thrift_method: match held {
             Held::Thrift(call) => Some(call.method.clone()),
             _ => None,
         },
-        additions: undo::additions(
-            asked.method,
-            asked.target,
-            classified.template(),
-            body.json(),
-        ),
+        additions: undo::additions(asked.method, asked.target, template, body.json()),
         outcome,
     }
 }
@@ -313,6 +319,22 @@ mod tests {
             presigned.outcome,
             Err(Denied::Never(NeverReason::PresignedUrl))
         );
+    }
+
+    #[test]
+    fn a_right_that_could_not_be_taken_away_again_is_not_given() {
+        let give = |body: &str| {
+            let list = "/api/2.0/identity/workspace-assignments";
+            judged(&["ws:privilege"], "POST", list, Some(body.as_bytes()))
+        };
+        let plain = give(r#"{"principal_id":42,"entitlements":["WORKSPACE_ACCESS"]}"#);
+        assert_eq!((plain.outcome, plain.additions.len()), (Ok(()), 1));
+        for id in ["42.0", "4.2e1", "\"4.2e1\""] {
+            let body = format!(r#"{{"principal_id":{id},"entitlements":["WORKSPACE_ACCESS"]}}"#);
+            let given = give(&body);
+            assert_eq!(given.outcome, Err(Denied::BeyondUndo), "{id}");
+            assert_eq!(given.outcome.unwrap_err().word(), "body_malformed");
+        }
     }
 
     #[test]

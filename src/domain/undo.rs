@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 mod calls;
 
-pub use calls::additions;
+pub use calls::{additions, is_beyond_undo};
 
 /// What somebody holds of one thing: levels, privileges, members, roles.
 pub type Held = BTreeSet<String>;

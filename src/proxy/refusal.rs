@@ -69,7 +69,8 @@ impl Refusal {
             | Denied::Unread
             | Denied::Json(_)
             | Denied::Thrift(_)
-            | Denied::Body(_) => Self::malformed(denied.to_string()),
+            | Denied::Body(_)
+            | Denied::BeyondUndo => Self::malformed(denied.to_string()),
         }
     }
 

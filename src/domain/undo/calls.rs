@@ -54,6 +54,38 @@ pub fn additions(
     }
 }
 
+/// Lists of the newer identity surface to which a POST adds whom its body names.
+const NAMED_IN_BODY: [&str; 3] = [
+    "direct-members",
+    "workspace-assignments",
+    "workspace-assignment-details",
+];
+
+/// Whether a call gives a right to somebody whom it does not name plainly. It would have no undo
+/// row while Databricks may well understand it, `4.2e1` for one, so it is never sent (PROTOCOL §7).
+#[must_use]
+pub fn is_beyond_undo(
+    method: &str,
+    target: &Target,
+    template: Option<&str>,
+    body: Option<&Value>,
+) -> bool {
+    let gives = template.is_some_and(|template| {
+        template.starts_with("/api/2/identity/")
+            && NAMED_IN_BODY.iter().any(|list| template.ends_with(list))
+    });
+    method == "POST" && gives && {
+        let members = body.and_then(Value::as_object);
+        let names = members.map_or(0, |members| members.keys().filter(|m| means_id(m)).count());
+        names != 1 || additions(method, target, template, body).is_empty()
+    }
+}
+
+/// Both spellings that a JSON reader of protocol buffers takes.
+fn means_id(member: &str) -> bool {
+    member.replace('_', "").eq_ignore_ascii_case("principalid")
+}
+
 fn assignment(path: &str) -> Option<Thing> {
     let (list, principal) = path.split_once("/principals/")?;
     Some(Thing::Assignment {

@@ -206,3 +206,37 @@ fn a_principal_that_is_no_number_makes_no_path() {
         assert!(found("POST", list, &json!({"principal_id": id})).is_empty());
     }
 }
+
+#[test]
+fn whoever_is_given_a_right_is_named_plainly_or_the_call_is_beyond_undo() {
+    let lists = [
+        "/api/2.0/identity/groups/7/direct-members",
+        "/api/2.0/identity/accounts/acc/groups/7/direct-members",
+        "/api/2.0/identity/workspace-assignments",
+        "/api/2.0/identity/accounts/acc/workspaces/9/workspace-assignment-details",
+    ];
+    for list in lists {
+        let beyond = |method: &str, body: Option<&Value>| {
+            let target = canonicalise(list).unwrap();
+            let template = classify(method, &target).template();
+            assert!(template.is_some(), "{list}");
+            is_beyond_undo(method, &target, template, body)
+        };
+        for plain in [json!({"principal_id": 42}), json!({"principal_id": "42"})] {
+            assert!(!beyond("POST", Some(&plain)), "{list} {plain}");
+        }
+        for strange in [
+            json!({"principal_id": 42.0}),
+            json!({"principal_id": "4.2e1"}),
+            json!({"principal_id": [42]}),
+            json!({"principalId": 42}),
+            json!({"principal_id": 42, "principalId": 43}),
+            json!([{"principal_id": 42}]),
+            json!({}),
+        ] {
+            assert!(beyond("POST", Some(&strange)), "{list} {strange}");
+        }
+        assert!(beyond("POST", None));
+        assert!(!beyond("GET", None));
+    }
+}
