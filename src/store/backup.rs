@@ -79,8 +79,8 @@ pub async fn back_up(config: &Config, folder: &Path) -> Result<Backup, StoreErro
     }
 }
 
-/// Waits until a copy and its name are on the disk: SQLite's `VACUUM INTO` does not.
-fn on_disk(copy: &Path, folder: &Path) -> Result<(), StoreError> {
+/// Waits until a copy and its name in its folder are on the disk: SQLite's `VACUUM INTO` does not.
+pub(super) fn on_disk(copy: &Path, folder: &Path) -> Result<(), StoreError> {
     for path in [copy, folder] {
         let at = |source| StoreError::File {
             path: path.to_owned(),

@@ -13,6 +13,7 @@ use sqlx::Executor as _;
 use sqlx::migrate::Migrate as _;
 use sqlx::postgres::PgConnection;
 
+use super::backup::on_disk;
 use super::error::StoreError;
 use super::open::POSTGRES;
 
@@ -58,7 +59,8 @@ pub(super) async fn before_migration(
     end(connection).await?;
     written?;
     // A crash before this writes it anew at the next start; nothing has been changed yet.
-    std::fs::rename(&part, copy).map_err(at(copy))
+    std::fs::rename(&part, copy).map_err(at(copy))?;
+    on_disk(copy, copy.parent().unwrap_or(Path::new(".")))
 }
 
 /// Writes everything into a new file that only its owner can read.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use sqlx::migrate::{Migrate as _, Migrator};
+use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::runtime::Handle;
@@ -28,12 +28,15 @@ use crate::audit::merkle::Edge;
 use crate::audit::note::{NoteSigner, VerifierKey};
 use crate::domain::time::Clock;
 
+mod migrate;
 mod postgres;
 mod renamed;
 
 pub use renamed::{put_back, remembered};
 
 pub(super) use postgres::connect_to;
+
+use migrate::migrate;
 
 /// Migrations of SQLite.
 pub static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -435,57 +438,6 @@ fn empty_head(signer: &NoteSigner) -> Result<(Vec<u8>, Vec<u8>, String), StoreEr
         .sign(signer)
         .map_err(|why| StoreError::Identity(why.to_string()))?;
     Ok((checkpoint.root.to_vec(), edge.to_bytes(), note.to_string()))
-}
-
-/// Refuses a newer schema, copies the database before changing an older one.
-async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
-    connection
-        .ensure_migrations_table(&SQLITE.table_name)
-        .await?;
-    let applied = connection
-        .list_applied_migrations(&SQLITE.table_name)
-        .await?;
-    let found = applied
-        .iter()
-        .map(|migration| migration.version)
-        .max()
-        .unwrap_or(0);
-    let known = SQLITE
-        .iter()
-        .map(|migration| migration.version)
-        .max()
-        .unwrap_or(0);
-    if found > known {
-        return Err(StoreError::Newer { found, known });
-    }
-    if found > 0 && found < known {
-        copy_before(connection, path, found).await?;
-    }
-    // A crash in the middle leaves whole migrations applied; the next start goes on from there.
-    SQLITE.run_direct(None, connection, false).await?;
-    Ok(())
-}
-
-/// A consistent copy, `<database>.before-<schema>`; one that exists already is kept.
-async fn copy_before(
-    connection: &mut SqliteConnection,
-    path: &Path,
-    schema: i64,
-) -> Result<(), StoreError> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".before-{}", schema + 1));
-    let copy = path.with_file_name(name);
-    if copy.try_exists().map_err(at(&copy))? {
-        return Ok(());
-    }
-    let target = copy
-        .to_str()
-        .ok_or(StoreError::Config("the database path is not utf-8"))?;
-    sqlx::query("VACUUM INTO $1")
-        .bind(target)
-        .execute(connection)
-        .await?;
-    Ok(())
 }
 
 /// A head with the writer epoch it was read with.

@@ -207,10 +207,11 @@ def migrated(checks, vault):
     drops = "".join(f"DROP TABLE {name}; " for name in made)
     server.sql(f"{drops} DELETE FROM _sqlx_migrations WHERE version = {newest}")
     older = server.sql("SELECT max(version) FROM _sqlx_migrations")
+    size = server.sql("SELECT size FROM log_head")
     vault.start_serve()
     copies = list((vault.dir / "vault" / "data").glob("postgres.before-*.sql*"))
     checks.equal("the copy before the migration lies in the data folder",
-                 [path.name for path in copies], [f"postgres.before-{int(older) + 1}.sql"])
+                 [path.name for path in copies], [f"postgres.before-{int(older) + 1}-at-{size}.sql"])
     checks.equal("the schema is the newest again", server.sql("SELECT max(version) FROM _sqlx_migrations"),
                  newest)
     vault.serve.end()

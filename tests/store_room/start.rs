@@ -176,10 +176,28 @@ async fn a_newer_database_is_refused_and_an_older_one_is_copied_first() {
         sqlx::query(statement).execute(&mut raw).await.unwrap();
     }
     raw.close().await.unwrap();
+    // What an interrupted copy left, and the copy of another state of this database.
+    let beside = |name: &str| {
+        vault
+            .folder
+            .path()
+            .join(format!("vault.db.before-2-at-{name}"))
+    };
+    std::fs::write(beside("3.part"), "half").unwrap();
+    std::fs::write(beside("2"), "older").unwrap();
     let store = vault.open().await.unwrap();
     assert_eq!(store.fact("any").await.unwrap(), None);
     store.close().await;
-    assert!(vault.folder.path().join("vault.db.before-2").exists());
+    assert!(!beside("3.part").exists());
+    assert_eq!(std::fs::read(beside("2")).unwrap(), b"older");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(beside("3"));
+    let mut copy = sqlx::ConnectOptions::connect(&options).await.unwrap();
+    let entries: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM log_entry")
+        .fetch_one(&mut copy)
+        .await
+        .unwrap();
+    copy.close().await.unwrap();
+    assert_eq!(entries, 3, "all of this one");
 
     let mut raw = vault.raw().await;
     let newer = "INSERT INTO _sqlx_migrations \

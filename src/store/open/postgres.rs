@@ -93,7 +93,13 @@ impl Server {
         // A large vault takes its time; nobody waits for this lock but a standby.
         self.lock.execute("SET statement_timeout = 0").await?;
         if found > 0 {
-            let name = format!("postgres.before-{}.sql", found + 1);
+            let size: Option<i64> = sqlx::query_scalar("SELECT size FROM log_head WHERE id = 1")
+                .fetch_optional(&mut self.lock)
+                .await?;
+            // A vault that was restored and is migrated once more is another one than the copy of
+            // then.
+            let size = size.unwrap_or(0);
+            let name = format!("postgres.before-{}-at-{size}.sql", found + 1);
             let copy = self.url_file.data.join(name);
             dump::before_migration(&mut self.lock, &copy).await?;
         }
