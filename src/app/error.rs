@@ -5,7 +5,7 @@ use crate::databricks::CallError;
 use crate::domain::incident::Refusal;
 use crate::domain::incident::apply::FoldError;
 use crate::sealed::vault::ShareReject;
-use crate::store::{CommitError, StoreError};
+use crate::store::{CommitError, Conflict, StoreError};
 
 /// The outcome of a step that did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +43,12 @@ pub enum AppError {
     /// The store broke while reading.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Another step came first; nothing was written.
+    #[error("conflict in the store: {0}")]
+    Conflict(Conflict),
+    /// An entry or row that the store does not take; nothing was written.
+    #[error("the store does not take this: {0}")]
+    Untakeable(String),
     /// Something that cannot be.
     #[error("inconsistent: {0}")]
     Inconsistent(String),
@@ -97,7 +103,9 @@ impl AppError {
             Self::Databricks(_) => "databricks_unreachable",
             Self::LogLost(_) => "log_lost",
             Self::Overloaded => "overloaded",
-            Self::Store(_) | Self::Inconsistent(_) => "broken",
+            Self::Store(_) | Self::Conflict(_) | Self::Untakeable(_) | Self::Inconsistent(_) => {
+                "broken"
+            }
         }
     }
 
@@ -121,7 +129,8 @@ impl AppError {
             Self::Databricks(_) => "see whether Databricks answers from the vault's host",
             Self::LogLost(_) => "call the operator: the vault opens nothing without its log",
             Self::Overloaded => "try once more in a moment",
-            Self::Store(_) | Self::Inconsistent(_) => "call the operator",
+            Self::Conflict(_) => "try once more",
+            Self::Store(_) | Self::Untakeable(_) | Self::Inconsistent(_) => "call the operator",
         }
     }
 
@@ -131,7 +140,11 @@ impl AppError {
         match self {
             Self::Refused(refusal) => refusal.runbook(),
             Self::Share(_) => "custodian",
-            Self::LogLost(_) | Self::Store(_) | Self::Inconsistent(_) => "log-broken",
+            Self::LogLost(_)
+            | Self::Store(_)
+            | Self::Conflict(_)
+            | Self::Untakeable(_)
+            | Self::Inconsistent(_) => "log-broken",
             _ => "responder",
         }
     }

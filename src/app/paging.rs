@@ -86,7 +86,13 @@ impl App {
                 // Not yet, or enough shares are in for now: one may still be taken back.
                 Phase::Waiting { .. } | Phase::Cooling(_) => {}
                 Phase::Collecting(g) if g.approvals.len() >= needed(&incident) => {}
-                Phase::Collecting(_) => self.page(&incident, &wave, now).await?,
+                Phase::Collecting(_) => match self.page(&incident, &wave, now).await {
+                    Err(error @ AppError::LogLost(_)) => return Err(error),
+                    // A page that cannot be written holds up neither other incidents' pages nor
+                    // what else is due; the next tick tries it again.
+                    Err(error) => tracing::error!(incident = %id, %error, "nobody was paged"),
+                    Ok(()) => {}
+                },
                 _ => {
                     let drop = RowChange::DropPages { incident: id };
                     self.record(Vec::new(), vec![drop], Vec::new(), None)
@@ -142,7 +148,7 @@ impl App {
             .record(vec![entry], done, vec![message], Some(incident))
             .await
         {
-            Ok(_) | Err(AppError::Inconsistent(_)) => Ok(()),
+            Ok(_) | Err(AppError::Conflict(_)) => Ok(()),
             Err(error) => Err(error),
         }
     }

@@ -251,13 +251,11 @@ impl App {
                 "the passkey's counter went back: it may have been copied; use another key and tell security"
                     .into(),
             ),
-            CommitError::Conflict(conflict) => {
-                AppError::Inconsistent(format!("conflict in the store: {conflict:?}"))
-            }
+            CommitError::Conflict(conflict) => AppError::Conflict(conflict),
             CommitError::Overloaded => AppError::Overloaded,
             // A row or an entry that the store does not take: nothing of it was written, and the
             // next commit is not worse for it.
-            CommitError::Invalid(why) => AppError::Inconsistent(why),
+            CommitError::Invalid(why) => AppError::Untakeable(why),
             error => {
                 self.log_is_lost(&error.to_string());
                 AppError::LogLost(error.to_string())
@@ -324,9 +322,9 @@ impl App {
             epoch: match incident.map(|i| i.purpose) {
                 Some(Purpose::Drill) => self.drill_facts().await?,
                 _ => facts.epoch_facts()?,
-            dealt_later: self.dealt_later(),
             },
             lifetimes: self.measured().await?.lifetimes(),
+            dealt_later: self.dealt_later(),
             continues: None,
         })
     }
@@ -340,9 +338,9 @@ pub(super) struct RulesData {
     openings_last_hour: u32,
     stops_last_day: u32,
     has_collecting: bool,
-    dealt_later: Option<u32>,
     epoch: EpochFacts,
     lifetimes: crate::domain::lifetime::Lifetimes,
+    dealt_later: Option<u32>,
     continues: Option<IncidentId>,
 }
 
@@ -369,9 +367,9 @@ impl RulesData {
             alert_confirmed: self.alert_confirmed,
             openings_last_hour: self.openings_last_hour,
             has_collecting: self.has_collecting,
-            dealt_later: self.dealt_later,
             stops_last_day: self.stops_last_day,
             lifetimes: self.lifetimes,
+            dealt_later: self.dealt_later,
             continues: self.continues.clone(),
         })
     }

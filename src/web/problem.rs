@@ -54,9 +54,10 @@ impl Problem {
         let message = match error {
             // What broke is for the operator: it may name files and statements.
             AppError::LogLost(_) => "the log could not be written".to_owned(),
-            AppError::Store(_) | AppError::Inconsistent(_) => {
-                "something in the vault broke".to_owned()
-            }
+            AppError::Store(_)
+            | AppError::Conflict(_)
+            | AppError::Untakeable(_)
+            | AppError::Inconsistent(_) => "something in the vault broke".to_owned(),
             told => told.to_string(),
         };
         if status.is_server_error() {
@@ -110,7 +111,10 @@ fn status_of(error: &AppError) -> StatusCode {
         AppError::Sealed(_) => StatusCode::CONFLICT,
         AppError::Databricks(_) => StatusCode::BAD_GATEWAY,
         AppError::LogLost(_) | AppError::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
-        AppError::Store(_) | AppError::Inconsistent(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        AppError::Store(_)
+        | AppError::Conflict(_)
+        | AppError::Untakeable(_)
+        | AppError::Inconsistent(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
@@ -148,11 +152,11 @@ fn refused(refusal: &Refusal) -> StatusCode {
         | Refusal::NoQuorum { .. }
         | Refusal::NoAlertConfirmed
         | Refusal::SignedBefore
+        | Refusal::DeadCredential { .. }
         | Refusal::SecondStop => StatusCode::CONFLICT,
         Refusal::OtherIndex { .. }
         | Refusal::ClockApart { .. }
         | Refusal::TreeSaysNo { .. }
-        | Refusal::DeadCredential { .. }
         | Refusal::BadOpening { .. }
         | Refusal::Unanswered { .. }
         | Refusal::BadVersion { .. }

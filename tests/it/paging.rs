@@ -1,6 +1,7 @@
 //! Who is woken, when, and who is let sleep (DESIGN §9); only the clock is moved.
 
 use breakglass::alerts::Message;
+use breakglass::app::AppError;
 use breakglass::domain::act::Deed;
 use breakglass::domain::time::MINUTE_MS;
 
@@ -269,4 +270,26 @@ fn the_metrics_say_what_is_open_failing_and_due_and_name_nobody() {
     for secret in ["u_", "INC-", "rio", "Rio"] {
         assert!(!metrics().contains(secret), "{secret}");
     }
+}
+
+#[test]
+fn a_row_that_the_store_does_not_take_is_no_conflict() {
+    let vault = TestVault::new();
+    let (incident, _) = vault.opened();
+    let (_, version) = vault
+        .block(vault.store().incident(&incident.id))
+        .unwrap()
+        .unwrap();
+    // A schema that refuses the incident's next state, as one does that knows a value less.
+    vault.sql(&format!(
+        "ALTER TABLE incident ADD COLUMN never INTEGER CHECK (version <= {version})"
+    ));
+    let rio = vault.people.rio.caller(&vault);
+    let note = vault
+        .app()
+        .note(&incident.id, &rio, "restarted the cluster".to_owned());
+    let error = vault.block(note).unwrap_err();
+    // A tick that pages takes a conflict for another tick's page; this is none.
+    assert!(matches!(error, AppError::Untakeable(_)), "{error:?}");
+    assert!(vault.store().is_writable(), "nothing of it was written");
 }

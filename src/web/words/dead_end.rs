@@ -61,7 +61,10 @@ pub(in crate::web) fn title_of(error: &AppError) -> &'static str {
         AppError::Databricks(_) => "Databricks did not answer",
         AppError::LogLost(_) => "The log cannot be written",
         AppError::Overloaded => "Too much at once",
-        AppError::Store(_) | AppError::Inconsistent(_) => "Something in the vault broke",
+        AppError::Store(_)
+        | AppError::Conflict(_)
+        | AppError::Untakeable(_)
+        | AppError::Inconsistent(_) => "Something in the vault broke",
     }
 }
 
