@@ -53,7 +53,9 @@ impl App {
     }
 
     /// Deals a new epoch to the approved roster and seals the successor to its recipient only
-    /// (PROTOCOL §3), with a number above one that the rows do not know yet. The identity and the shares are wiped before this returns.
+    /// (PROTOCOL §3). Its number is above every one that the rows know, discarded ones included,
+    /// and above `above`: the highest that only an emergency log or a lost database knows. The
+    /// identity and the shares are wiped before this returns.
     pub(super) async fn seal_successor(
         &self,
         successor: &Credential,

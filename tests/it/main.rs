@@ -29,7 +29,7 @@ mod refusals;
 mod restart;
 mod restart_phases;
 mod rotation;
-mod story;
 mod stale;
+mod story;
 mod supply;
 mod support;

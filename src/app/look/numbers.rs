@@ -13,11 +13,11 @@ use crate::domain::time::Timestamp;
 /// What a list shows of one incident besides its state.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Numbers {
-    /// Calls that went upstream, by risk class.
+    /// Calls that were begun, by risk class; a few may have been given up before they were sent.
     pub calls: BTreeMap<String, usize>,
     /// Calls that were refused here, those of a burst included.
     pub denied: usize,
-    /// When enough shares were there and the credential was opened.
+    /// When unsealing first began: enough shares were there. It may have failed and begun again.
     pub unsealed_at: Option<Timestamp>,
 }
 
