@@ -170,13 +170,17 @@ pub(super) async fn open_tests(
     Ok(opened)
 }
 
-fn say(client: &Client, documents: &Documents, person: &Person, opened: &[String], out: &Output) {
-    let settings = &client.kept.settings;
+/// The four words of a person's keys at a vault, which she and an operator compare by voice
+/// (PROTOCOL §2): vault id, log key, her own first unlocker or login key.
+pub(super) fn words_of(vault: &str, log_vkey: &str, person: &Person) -> [&'static str; 4] {
     let own = person.unlockers.first().or(person.login_keys.first());
     let own = own.map(|key| without_comment(key)).unwrap_or_default();
-    let words = phrase::fingerprint(
-        format!("{}{}{own}", settings.vault, settings.pins.log_vkey).as_bytes(),
-    );
+    phrase::fingerprint(format!("{vault}{log_vkey}{own}").as_bytes())
+}
+
+fn say(client: &Client, documents: &Documents, person: &Person, opened: &[String], out: &Output) {
+    let settings = &client.kept.settings;
+    let words = words_of(settings.vault.as_str(), &settings.pins.log_vkey, person);
     let roles: Vec<&str> = person.roles.iter().map(|role| role.word()).collect();
     let next = if person.is(Role::Custodian) {
         "\nNext: breakglass prove"

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::client::{Client, Documents};
+use super::enrol::words_of;
 use super::{CliError, Exit, Globals, Output, roster};
 use crate::cli::escape;
 use crate::domain::roster::{Contacts, Person, Role, Roster, comparable};
@@ -255,12 +256,14 @@ pub(super) fn listed(documents: &Documents) -> (String, Value) {
             .locked_out
             .iter()
             .any(|id| id == person.id.as_str());
+        let words = words_of(roster.vault.as_str(), &documents.manifest.log_vkey, person);
         text.push('\n');
         text.push_str(&line(person, index, locked));
+        text.push_str(&format!("\n  {:<12} words: {}", "", words.join(" · ")));
         people.push(
             json!({"id": person.id, "name": person.name, "roles": person.roles,
             "share": index, "time_zone": person.time_zone, "unlockers": person.unlockers.len(),
-            "locked_out": locked}),
+            "fingerprint": words.join(" "), "locked_out": locked}),
         );
     }
     let object = json!({"vault": roster.vault, "k": roster.k, "n": roster.n,

@@ -20,6 +20,7 @@ sys.path[:0] = [str(ROOT / "tests" / "e2e"), str(ROOT / "tests" / "clients")]
 
 from children import Failed, Process, until  # noqa: E402
 import acts  # noqa: E402
+import keyboard  # noqa: E402
 from looks import Looks  # noqa: E402
 from passkey_browser import Browser  # noqa: E402
 from vault import SECRETS, Checks, Vault, arguments, call, free_port, quiet_environment  # noqa: E402
@@ -27,6 +28,9 @@ from vault import SECRETS, Checks, Vault, arguments, call, free_port, quiet_envi
 CUSTODIANS = ("ada", "ben", "cleo")
 OTHERS = {"rio": "responder", "olga": "responder", "vera": "auditor", "tess": "auditor", "otto": "operator"}
 ASSETS = ROOT / "src" / "web" / "assets"
+
+
+ACCESS_DETAILS = "The runbook hangs in rack 7. Platform team: +49 30 123456."
 
 
 class PageApart:
@@ -87,6 +91,8 @@ class PasskeyVault(Vault):
         self.config.write_text(text.replace('data = "data"', 'data = "data-passkeys"'))
         self.console_url = f"http://localhost:{port}"
         (vault / "roster.toml").write_text(self.roster())
+        policy = vault / "policy.toml"
+        policy.write_text(f'access_details = "{ACCESS_DETAILS}"\n' + policy.read_text())
         self.databricks = self.info["databricks"]
         state = self.dir / "simulator.json"
         state.unlink()
@@ -149,9 +155,10 @@ def make_keys(checks, browser, page):
     read = functools.partial(browser.driver.execute_script)
     login = read("return document.getElementById('login-keys').textContent").split("\n")
     unlockers = read("return document.getElementById('unlockers').textContent").split("\n")
-    words = read("return document.getElementById('words').textContent").split()
-    checks.hold(f"{browser.name}: two keys, two recipients, four words",
-                len(set(login)) == len(set(unlockers)) == 2 and len(words) == 4)
+    # Three texts for each result of the PRF that the page was given.
+    evaluated = len(browser.prf_seen()) / 3
+    checks.hold(f"{browser.name}: two keys, two recipients, each evaluated twice",
+                len(set(login)) == len(set(unlockers)) == 2 and evaluated == 4, evaluated)
     return {"login": login, "unlockers": unlockers}
 
 
@@ -177,8 +184,12 @@ def enrol(checks, vault, browser, page, server=""):
     browser.wait("two keys", lambda: "Every passkey of yours opened" in browser.text())
     browser.take(0)
     words = browser.driver.execute_script("return document.getElementById('words').textContent")
-    checks.hold(f"{browser.name}: both keys opened a test envelope; four words to compare",
-                len(words.split()) == 4, words)
+    asked = [url.rsplit("/", 1)[1] for method, url, _, _ in browser.traffic() if method == "POST" and "/enrol/" in url]
+    checks.equal(f"{browser.name}: each key was accepted after it had opened a test envelope",
+                 asked, ["test", "opened"] * 2)
+    shown = {each["name"]: each["fingerprint"] for each in vault.does("otto", "person", "list")["people"]}
+    checks.equal(f"{browser.name}: an operator's own client has the same four words to compare",
+                 (words, len(words.split())), (shown[browser.name], 4))
 
 
 def prove(checks, browser, page, epoch, looks=None):
@@ -200,6 +211,13 @@ def offered(browser, page, incident):
     browser.until_title("Release your share?")
 
 
+def release_by_keyboard(browser, words):
+    """Chooses and releases without a mouse."""
+    keyboard.choose(browser, "input[name=phrase]", words)
+    keyboard.enter(browser, "button.main", "Release my share")
+    browser.until_title("Your share is in")
+
+
 def release(browser, words):
     """Chooses and releases."""
     browser.click(words)
@@ -212,6 +230,22 @@ def others_words(browser, words):
     labels = browser.driver.execute_script(
         "return [...document.querySelectorAll('label')].map((l) => l.textContent)")
     return next(each for each in labels if each != words and not each.startswith("none"))
+
+
+# Browsers have given another result from one time to the next.
+SECOND_PRF_DIFFERS = """
+  const get = CredentialsContainer.prototype.get;
+  let times = 0;
+  CredentialsContainer.prototype.get = async function (...given) {
+    const credential = await get.apply(this, given);
+    const {first} = credential.getClientExtensionResults().prf?.results ?? {};
+    if (first && ++times === 2) {
+      const other = new Uint8Array(first.slice(0));
+      other[0] ^= 1;
+      credential.getClientExtensionResults = () => ({prf: {results: {first: other.buffer}}});
+    }
+    return credential;
+  };"""
 
 
 def keys_that_cannot(checks, page):
@@ -227,6 +261,13 @@ def keys_that_cannot(checks, page):
         browser.click("Make the key")
         said = browser.until_trouble("not_confirmed")
         checks.hold("a device that does not verify its person makes no key", "Nothing was released" in said, said)
+        browser.unplug(key)
+        browser.plug_in()
+        browser.cdp("Page.addScriptToEvaluateOnNewDocument", source=SECOND_PRF_DIFFERS)
+        browser.open(f"{page}#new")
+        browser.click("Make the key")
+        said = browser.until_trouble("prf_differs")
+        checks.hold("a key whose two evaluations differ is not taken", "Use another key" in said, said)
         browser.open(f"{page}#INC-1")
         browser.until_title("This device is not enrolled")
         checks.hold("a device without pins is sent to its enrol link", True)
@@ -245,10 +286,14 @@ def refusing(checks, vault, browsers, page, looks):
     checks.hold("wrong words release nothing and are told", vault.view(incident)["shares_in"] == 0
                 and "Nothing was released" in said, state)
     checks.hold("the words are offered anew after a wrong choice", words in ada.text(), ada.text())
+    there, seen, _ = keyboard.focused(ada, ".bad[role=alert]")
+    checks.hold("the error has the focus", there, ada.text())
 
     looks.inspect(ada, "custodian-wrong-words")
     offered(ben, page, incident)
     looks.inspect(ben, "custodian-release")
+    bottom = ben.driver.execute_script("return document.querySelector('button.main').getBoundingClientRect().bottom + scrollY")
+    checks.hold("the button stands on a phone's first screen", 0 < bottom <= 844, bottom)
     ben.cdp("WebAuthn.setUserVerified", authenticatorId=ben.keys[0], isUserVerified=False)
     ben.click(words)
     ben.click("Release my share")
@@ -431,7 +476,7 @@ def changed_people(checks, vault, browsers, page, looks):
         told = browser.text()
         if name == "ben":
             looks.inspect(browser, "custodian-release-news")
-        release(browser, words)
+        (release_by_keyboard if name == "ben" else release)(browser, words)
         # ada's signature put roster 2 in force, cleo's roster 3: what they signed is no news to them.
         news = [each for each in ("gus", "hana") if f"+ {each} joined as" in told]
         unsigned = {"ada": ["hana"], "ben": ["gus", "hana"], "cleo": []}[name]
@@ -440,6 +485,7 @@ def changed_people(checks, vault, browsers, page, looks):
     until("the open session", lambda: vault.phase(incident) == "open")
     vault.does("olga", "claim", incident)
     acts.signs_in(checks, vault, browsers["ada"])
+    acts.is_led_to_the_stop(checks, vault, browsers["ada"], incident, ACCESS_DETAILS)
     acts.stops(checks, vault, browsers["ada"], incident, looks)
     until("the review", lambda: vault.phase(incident) == "in_review")
 

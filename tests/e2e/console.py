@@ -18,6 +18,9 @@ from vault import Checks, Vault, arguments, until
 COOKIE = "__Host-breakglass"
 SIZES = [(320, 640), (390, 844), (1280, 900)]
 THEMES = ["light", "dark"]
+# What a thumb must hit: 48 px high. Links within sentences are theirs.
+TARGETS = ("button, .button, summary, label:has(input), header a, nav a, select, textarea, "
+           "input:not([type=hidden], [type=radio], [type=checkbox])")
 
 
 def more(parser):
@@ -58,9 +61,9 @@ class Console:
                 if width != 320:
                     browser.picture(self.pictures / f"{name}-{theme}-{width}.png")
         small = browser.run(
-            "return [...document.querySelectorAll('main button, main .button, main summary')]"
+            "return [...document.querySelectorAll(arguments[0])]"
             ".filter((e) => e.checkVisibility() && e.getBoundingClientRect().height < 47.5)"
-            ".map((e) => e.textContent)")
+            ".map((e) => e.textContent || e.name)", TARGETS)
         wrong += [f"target below 48 px: {text}" for text in small]
         self.seen.add(name)
         self.checks.equal(f"{name}: nothing wrong in both themes and three sizes", wrong, [])
@@ -177,6 +180,21 @@ def collects(console, incident, phrase):
     until("the open session", lambda: vault.phase(incident) == "open")
 
 
+def moves_only_for_who_likes_it(console):
+    """What has changed is marked by a movement, unless somebody asked for none."""
+    browser, checks = console.browser, console.checks
+    for wish, wanted in [("reduce", "none"), ("no-preference", "fresh")]:
+        browser.cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-reduced-motion", "value": wish}])
+        moved = browser.run("""
+            const part = document.querySelector('[data-part]');
+            part.classList.add('fresh');
+            const name = getComputedStyle(part).animationName;
+            part.classList.remove('fresh');
+            return name""")
+        checks.equal(f"movement for who wishes {wish}", moved, wanted)
+    browser.look(390, 844, "light")
+
+
 def works(console, incident):
     """A session with reads, changes and refused calls, watched by the responder."""
     browser, checks, vault = console.browser, console.checks, console.vault
@@ -190,6 +208,7 @@ def works(console, incident):
     console.sign_in("rio")
     console.inspect("board-open", "/")
     console.inspect("incident-open", f"/i/{incident}")
+    moves_only_for_who_likes_it(console)
     browser.type("#text", "restarted job 1")
     browser.press("#notes button")
     browser.wait("the note", lambda: "restarted job 1" in browser.text("#notes blockquote"))
@@ -197,6 +216,24 @@ def works(console, incident):
     console.inspect("stop", f"/i/{incident}/stop")
     vault.close(incident)
     until("the review", lambda: vault.phase(incident) == "in_review")
+
+
+def same_numbers(console):
+    """What the pictures show stands in their tables, number by number."""
+    counted = console.browser.run("""
+        const tables = [...document.querySelectorAll('details table')];
+        const columns = (count) => tables.find((t) => t.querySelectorAll('thead th').length === count);
+        const sum = (texts) => texts.reduce((all, text) => all + Number(text), 0);
+        const [lanes, bars] = document.querySelectorAll('figure');
+        return {
+          drawn: sum([...bars.querySelectorAll('g title')].map((each) => /[0-9]+$/.exec(each.textContent)[0])),
+          written: sum([...columns(6).querySelectorAll('tbody td.number')].map((each) => each.textContent)),
+          marks: lanes.querySelectorAll('.mark').length,
+          rows: columns(3).querySelectorAll('tbody tr').length,
+        };""")
+    console.checks.hold("bars and their table have the same number of calls",
+                        counted["drawn"] == counted["written"] == 9, counted)
+    console.checks.hold("every mark of the timeline has its row", counted["rows"] == counted["marks"] >= 8, counted)
 
 
 def reviews(console, incident):
@@ -210,6 +247,7 @@ def reviews(console, incident):
     console.inspect("review", f"/reviews/{incident}")
     marks = len(browser.every("svg .mark"))
     checks.hold("the picture has marks", marks >= 8, marks)
+    same_numbers(console)
     fields = browser.every("#questions textarea")
     checks.hold("refused calls want an answer", len(fields) >= 6, len(fields))
     for field in fields:

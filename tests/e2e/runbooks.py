@@ -55,7 +55,7 @@ PAGES = {
     "suspected-theft": ("ada", "listening"),
     "clock": ("rio", "listening"),
     "drill": ("rio", "listening"),
-    "host-lost": ("rio", "listening"),
+    "first-day": ("ada", "listening"),
 }
 ANSWERS = "harm_within_hour=yes,admin_can_sign_in=no,rollback_elsewhere=no,platform_down=yes"
 RELEASERS = ("ben", "cleo", "dora")

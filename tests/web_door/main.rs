@@ -7,6 +7,7 @@ mod custodian_page;
 mod documented;
 mod ends;
 mod headers;
+mod incident_pages;
 mod log;
 mod logins;
 mod pages;

@@ -62,7 +62,9 @@ pub(super) async fn page(
     Query(asked): Query<Asked>,
 ) -> PageResult {
     let views = app.incident_list().await?.incidents;
-    let number: usize = asked.page.parse().unwrap_or(0);
+    // A page past the end is the last one: it must not say that there was no incident.
+    let last = views.len().saturating_sub(1) / PAGE;
+    let number = asked.page.parse::<usize>().unwrap_or(0).min(last);
     let from = number.saturating_mul(PAGE).min(views.len());
     let to = from.saturating_add(PAGE).min(views.len());
     let lines = lines(&app, &views[from..to]).await?;

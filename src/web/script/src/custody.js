@@ -38,15 +38,12 @@ const copied = (id, name, all) => [
     .then(() => say(text.isCopied(name)), () => getSelection().selectAllChildren(document.getElementById(id)))),
 ];
 
-const lines = async (made) => {
-  const words = await fingerprint(made.map((key) => key.key + key.recipient).join("\n"));
+const lines = (made) =>
   show(text.bothWork,
     h("p", null, text.sendLines),
     ...copied("login-keys", "login_keys", made.map((key) => key.key)),
     ...copied("unlockers", "unlockers", made.map((key) => key.recipient)),
-    h("p", null, text.readWords),
-    h("p", { class: "large", id: "words" }, words));
-};
+    h("p", null, text.linkNext));
 
 // Each passkey of this person opens a test envelope on this device; the pins remember which is which.
 export const enrolPage = async (person, run) => {

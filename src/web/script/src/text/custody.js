@@ -22,7 +22,8 @@ export const bothWork = "Both keys work";
 export const sendLines = "Send these lines to the operator who writes the roster:";
 export const copy = "Copy";
 export const isCopied = (name) => `${name} copied`;
-export const readWords = "Then read these words to her by phone; she compares them with her own:";
+export const linkNext =
+  "The operator gives you an enrol link. Open it here: it tests both keys and shows four words, which you compare by phone.";
 
 // Enrolling them here.
 export const enrol = "Enrol your keys here";
@@ -34,7 +35,7 @@ export const factOpened = "Keys that opened a test here";
 export const touchEach = "Touch each of your keys once; each opens a test envelope.";
 export const allOpened = "Every passkey of yours opened its test envelope.";
 export const testKey = "Test a key";
-export const readToOperator = "Read these words to an operator by phone:";
+export const readToOperator = "Read these words to an operator by phone; breakglass person list must show her the same:";
 export const nextProve = "Next: prove your share";
 export const enrolled = "Enrolled";
 export const maySignIn = (name) => `${name} may sign in on this device.`;
