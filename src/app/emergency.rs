@@ -36,9 +36,10 @@ impl App {
         }
     }
 
-    /// The main log is lost while the credential is in memory: the session secret is deleted on
-    /// the emergency log's record, then the process gives up. False where no such log takes
-    /// entries: then nothing is done at Databricks.
+    /// The main log is lost while the credential is in memory: the way back goes on in the
+    /// background on the emergency log's record, the session secret first, then the rotation, and
+    /// ends the process. False where nothing is unsealed, or where no such log takes an entry: then
+    /// nothing is done at Databricks, and the credential, taken out of memory here, is wiped.
     pub(super) fn go_back_without_log(&self, why: &str) -> bool {
         let (Some(log), Some(unsealed)) = (
             self.inner.emergency.get().cloned(),
