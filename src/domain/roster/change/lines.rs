@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn another_order_is_told_beside_what_else_differs() {
-        let order = "~ people: another order".to_owned();
+        let order = "~ people: another order";
         let swapped = told(|r| r.people.swap(0, 1));
         assert_eq!(swapped, std::slice::from_ref(&order));
         let more = told(|r| {
@@ -158,7 +158,10 @@ mod tests {
             r.people[8].time_zone = "UTC".into();
             r.people.insert(0, person("gus", &[Role::Responder]));
         });
-        assert!(more.len() == 3 && more.contains(&order), "{more:?}");
+        assert!(
+            more.len() == 3 && more.iter().any(|line| line == order),
+            "{more:?}"
+        );
         let keys = told(|r| {
             r.people[0].unlockers.swap(0, 1);
             r.people[0].unlockers.push("age1qqnew".into());
