@@ -498,12 +498,36 @@ class Emergency:
         need(good, "the emergency log is not what its checkpoint says", seq)
         node["open"] = False
 
+class Drills:
+    """Marked in every entry about them, with epochs of their own that only rise."""
+    def __init__(self):
+        self.incidents, self.newest = set(), 0
+
+    def check(self, kind, entry, seq):
+        """Refuses an entry with a wrong mark, or a decoy that goes back."""
+        marked = "drill" in entry
+        need(not marked or entry["drill"] is True, "drill is not of its form", seq)
+        if kind == "drill.dealt":
+            epoch, named = entry.get("epoch"), isinstance(entry.get("manifest_sha256"), str)
+            good = marked and named and type(epoch) is int and epoch > self.newest
+            need(good, "the decoy is not marked, has no manifest, or goes back", seq)
+            self.newest = epoch
+            return
+        incident = entry.get("inc")
+        if not isinstance(incident, str):
+            return
+        if kind == "incident.opened" and marked:
+            self.incidents.add(incident)
+        need(marked == (incident in self.incidents), "the entry is marked as a drill, and its "
+             "incident is none" if marked else "the entry is not marked, and its incident is a "
+             "drill", seq)
+
 class Rules:
     """Open sessions and open calls, entry by entry."""
     def __init__(self, origin):
         self.origin, self.current, self.last, self.jump = origin, None, None, False
         self.sessions, self.calls = {}, {}
-        self.emergency = Emergency()
+        self.emergency, self.drills = Emergency(), Drills()
 
     def check(self, seq, entry):
         """Refuses an entry that breaks a rule."""
@@ -512,6 +536,7 @@ class Rules:
         fell = self.last is not None and entry["ts"] < self.last - FALL_MS
         need(not fell or jump or self.jump, "ts falls without clock.jump", seq)
         self.last, self.jump = entry["ts"], jump
+        self.drills.check(kind, entry, seq)
         need((seq == 0) == (kind == "log.genesis"), "log.genesis is first and only first", seq)
         if kind.startswith("emergency."):
             self.emergency.check(kind, entry, self.current, seq)

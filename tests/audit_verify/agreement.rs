@@ -150,6 +150,53 @@ fn python_and_rust_agree_on_emergency_logs_and_on_every_fault_the_log_signed_int
 }
 
 #[test]
+fn python_and_rust_agree_on_a_drill_and_on_every_mark_that_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let (script, logs) = (folder.path().join("script"), folder.path().join("logs"));
+    std::fs::create_dir_all(&script).unwrap();
+    let verifier = breakglass::audit::export::VERIFY_PY;
+    std::fs::write(script.join("verify.py"), verifier).unwrap();
+    let whole = SampleLog::with_a_drill(5);
+    let faults = [
+        ("", "", ""),
+        ("share.accept", "\"drill\":true,", ""),
+        ("share.accept", "INC-9", "INC-8"),
+        ("cp.seen", "\"drill\":true", "\"drill\":1"),
+        ("drill.dealt", "\"epoch\":2", "\"epoch\":1"),
+        ("drill.dealt", "\"drill\":true,", ""),
+        ("drill.dealt", "\"manifest_sha256\":\"ab\",", ""),
+        ("incident.opened", "\"drill\":true,", ""),
+    ];
+    let mut reports = Vec::new();
+    for (number, (kind, was, is)) in faults.into_iter().enumerate() {
+        let mut log = SampleLog::with_a_drill(5);
+        for bytes in &mut log.entries {
+            let text = String::from_utf8(bytes.clone()).unwrap();
+            if !kind.is_empty() && text.contains(kind) {
+                *bytes = text.replace(was, is).into_bytes();
+            }
+        }
+        assert_eq!(log.entries != whole.entries, number > 0, "{kind}");
+        let files = Files::of(&log);
+        files.write(&logs.join(format!("{number:08}")));
+        reports.push(files.verify());
+    }
+    let output = Command::new("python3")
+        .args(["-c", DRIVER])
+        .args([&script, &logs])
+        .output()
+        .expect("python3 runs");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(text.lines().count(), reports.len());
+    for ((number, report), line) in reports.iter().enumerate().zip(text.lines()) {
+        assert_eq!(ours(report), theirs(line), "{number}: {report:?}\n{line}");
+        assert_eq!(report.passed, number == 0, "{number}: {report:?}");
+    }
+}
+
+#[test]
 fn python_and_rust_agree_on_random_logs_and_corruptions() {
     let rounds = std::env::var_os("BREAKGLASS_AGREEMENT_ROUNDS")
         .map_or(100, |text| text.to_str().unwrap().parse().unwrap());

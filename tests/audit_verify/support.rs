@@ -184,6 +184,20 @@ impl SampleLog {
         log
     }
 
+    /// A decoy is dealt, rehearsed over, and followed by the next one, beside other work.
+    pub fn with_a_drill(seed: u64) -> Self {
+        let mut log = Self::grown(seed, 10);
+        let dealt = |epoch: u32| json!({"drill": true, "epoch": epoch, "manifest_sha256": "ab"});
+        log.add("drill.dealt", dealt(1));
+        log.add("incident.opened", json!({"drill": true, "inc": "INC-9"}));
+        log.step();
+        log.add("share.accept", json!({"drill": true, "inc": "INC-9"}));
+        log.add("cp.seen", json!({"drill": true}));
+        log.add("drill.dealt", dealt(2));
+        log.step();
+        log
+    }
+
     pub fn grown(seed: u64, size: u64) -> Self {
         let mut log = Self::new(seed);
         while log.seq < size {

@@ -30,6 +30,7 @@ def rehearsed(checks, vault):
     asked = vault.does("rio", "drill", REASON, "--no-wait")
     incident = asked["incident"]
     checks.equal("the answer says that it is a drill", asked["purpose"], "drill")
+    pages(checks, vault, ["/", f"/i/{incident}", f"/i/{incident}/release", f"/i/{incident}/refuse"])
     code, _, said = vault.runs("ben", "approve", incident, "--phrase", "able acid also")
     checks.hold("other words than the drill's release nothing (exit 5)", code == 5, f"{code}: {said}")
     given = vault.approves(incident, asked["phrase"])
@@ -39,6 +40,16 @@ def rehearsed(checks, vault):
     claimed = vault.does("rio", "claim", incident)
     checks.hold("the claim says that it is a drill", claimed["drill"] is True, claimed)
     return incident
+
+
+def pages(checks, vault, paths):
+    """Every page about a drill says so first."""
+    for path in paths:
+        headers = {"cookie": f"__Host-breakglass={vault.login_token('ada')}"}
+        reply = v.call(vault.console, "GET", path, headers)
+        shown = reply.body.decode()
+        checks.hold(f"the page {path} is marked", reply.status == 200 and "DRILL" in shown,
+                    f"{reply.status}: {shown[:1500]}")
 
 
 def calls(checks, vault, incident):
@@ -96,6 +107,9 @@ def interrupted(checks, vault):
     vault.approves(asked["incident"], asked["phrase"], ("cleo", "dora", "emil"))
     v.until("the second drill's session", lambda: vault.phase(asked["incident"]) == "open")
     incident, token = vault.open_session()
+    headers = {"cookie": f"__Host-breakglass={vault.login_token('ada')}"}
+    shown = v.call(vault.console, "GET", f"/i/{incident}", headers).body.decode()
+    checks.hold("the emergency's own page is not marked", "DRILL" not in shown, shown[:1500])
     checks.equal("the drill made room", vault.phase(asked["incident"]), "in_review")
     reply = vault.through(token, "GET", "/api/2.0/preview/scim/v2/Me")
     checks.equal("the emergency's calls reach Databricks", reply.status, 200)
@@ -115,6 +129,7 @@ def main():
         closed = vault.close(incident)
         checks.hold("the close says that it was a drill", closed["purpose"] == "drill"
                     and closed["safe"], closed)
+        pages(checks, vault, [f"/i/{incident}", "/incidents", "/reviews", f"/reviews/{incident}"])
         reviewed(checks, vault, incident)
         # The clock is held against Databricks' before every opening, without a credential.
         asked = [one for one in vault.upstream()[heard:]

@@ -6,7 +6,11 @@ use crate::app::App;
 use crate::app::error::AppError;
 use crate::app::step::ROTATION_OWED;
 use crate::domain::incident::Phase;
+use crate::domain::terms::Purpose;
 use crate::domain::time::Timestamp;
+
+/// Incidents among which the last that was no drill is looked for.
+const RECENT: u32 = 50;
 
 /// The board.
 #[derive(Debug, Clone)]
@@ -27,8 +31,10 @@ pub struct Board {
     pub rotation_owed_since: Option<Timestamp>,
     /// Entries in the log.
     pub log_size: u64,
-    /// When the last incident began, if there was one.
+    /// When the last incident began, if there was one; a drill is none.
     pub last_incident: Option<(String, Timestamp)>,
+    /// When each custodian's share last opened something in a drill; none: never.
+    pub drilled: Vec<Option<Timestamp>>,
     /// Each alert channel with its last test.
     pub channels: Vec<ChannelState>,
 }
@@ -47,7 +53,10 @@ impl App {
             }
         }
         let owed = self.inner.store.fact(ROTATION_OWED).await?;
-        let newest = self.inner.store.incidents(1).await?.into_iter().next();
+        let newest = self.inner.store.incidents(RECENT).await?;
+        let newest = newest
+            .into_iter()
+            .find(|(i, _)| i.purpose != Purpose::Drill);
         let readiness = match self.readiness().await {
             Ok(readiness) => Some(readiness),
             Err(AppError::Sealed(_)) => None,
@@ -63,6 +72,12 @@ impl App {
             rotation_owed_since: owed.and_then(|ms| ms.parse().ok()).map(Timestamp),
             log_size: health.log_size,
             channels: self.channel_list().await?.channels,
+            drilled: self
+                .last_drills()
+                .await?
+                .into_iter()
+                .map(|(_, at)| at)
+                .collect(),
             last_incident: newest.map(|(i, _)| (i.id.to_string(), i.terms.asked_ms)),
         })
     }

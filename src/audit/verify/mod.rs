@@ -4,6 +4,7 @@
 //! documents named by control events are kept. The caller brings the bytes; nothing here opens
 //! a file or reads a clock.
 
+mod drills;
 mod emergency;
 mod lines;
 mod objects;

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::Value;
 
 use super::super::entry::{Entry, parse_entry};
+use super::drills::DrillCheck;
 use super::emergency::EmergencyCheck;
 use crate::domain::log_epoch::{LOG_EPOCH, LogEpoch, split_origin};
 
@@ -32,6 +33,7 @@ pub struct RuleCheck {
     sessions: HashMap<String, Session>,
     calls: BTreeMap<u64, Call>,
     emergency: EmergencyCheck,
+    drills: DrillCheck,
 }
 
 #[derive(Debug)]
@@ -58,6 +60,7 @@ impl RuleCheck {
             sessions: HashMap::new(),
             calls: BTreeMap::new(),
             emergency: EmergencyCheck::default(),
+            drills: DrillCheck::default(),
         }
     }
 
@@ -71,6 +74,7 @@ impl RuleCheck {
             return Err(format!("seq is {}", entry.seq));
         }
         self.check_clock(&entry)?;
+        self.drills.check(&entry)?;
         if (index == 0) != (entry.kind == "log.genesis") {
             return Err("log.genesis is the first entry and only that".into());
         }

@@ -57,6 +57,7 @@ fn body(app: &App, board: &Board, viewer: &Viewer) -> Markup {
                     a href=(format!("/i/{id}")) { (id) } ", " (when::ago(*at, board.now))
                 }))
             }
+            (parts::fact(words::LAST_DRILL, &drilled(board)))
             (parts::fact(words::REVIEWS, &html! { a href="/reviews" {
                 @if board.reviews.is_empty() { (words::NO_REVIEW_WAITS) }
                 @else { (words::reviews_wait(board.reviews.len())) }
@@ -77,6 +78,18 @@ fn tested(board: &Board) -> Markup {
                 (words::alert_test(&channel.name, &when::ago(Timestamp(at), board.now), read))
             }
             None => { (words::NEVER_TESTED) }
+        }
+    }
+}
+
+/// How long ago people rehearsed, and how many of them.
+fn drilled(board: &Board) -> Markup {
+    let drills = board.drilled.iter().flatten();
+    let people = drills.clone().count();
+    html! {
+        @match drills.max() {
+            Some(last) => { (words::drilled(&when::ago(*last, board.now), people, board.drilled.len())) }
+            None => { (words::NEVER_DRILLED) }
         }
     }
 }

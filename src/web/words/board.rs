@@ -9,6 +9,13 @@ pub(in crate::web) const ASK: &str = "Ask for emergency access";
 pub(in crate::web) const RELEASE: &str = "Your share is asked for";
 pub(in crate::web) const FITNESS: &str = "Fit for the night?";
 pub(in crate::web) const LAST_INCIDENT: &str = "Last incident";
+pub(in crate::web) const LAST_DRILL: &str = "Last drill";
+pub(in crate::web) const NEVER_DRILLED: &str =
+    "Never. A responder or an operator asks: breakglass drill \"the quarterly drill\"";
+
+pub(in crate::web) fn drilled(ago: &str, people: usize, of: usize) -> String {
+    format!("{ago}; {people} of {of} custodians have given a share in one")
+}
 pub(in crate::web) const LOG: &str = "Log";
 pub(in crate::web) const SHARES: &str = "Shares proved";
 pub(in crate::web) const EPOCH: &str = "Epoch";
