@@ -1,6 +1,7 @@
 //! The incident's state machine: its table, its refusals, and random walks with named invariants.
 
 mod delays;
+mod drills;
 mod entries;
 mod phases;
 mod refusals;

@@ -244,7 +244,7 @@ impl World {
             terms_sha256: incident.terms_sha256,
             manifest_sha256: incident.terms.manifest_sha256,
             index,
-            kind: Kind::Live,
+            kind: self.epoch.kind,
             unlocker: format!("age1qq{name}"),
             envelope_sha256: hash(name),
             signed_ms: self.now,
