@@ -74,6 +74,16 @@ impl ChannelConfig {
         }
     }
 
+    /// Files whose secrets the rule says nothing of: a standby has to hold the same all the same.
+    #[must_use]
+    pub fn kept_secrets(&self) -> Vec<&Path> {
+        match self {
+            Self::Smtp(smtp) => smtp.password_file.as_deref().into_iter().collect(),
+            Self::Webhook(webhook) => vec![&webhook.secret_file],
+            Self::Slack(_) | Self::Teams(_) | Self::PagerDuty(_) => Vec::new(),
+        }
+    }
+
     /// Reads relative paths as relative to this folder.
     pub fn make_absolute(&mut self, folder: &Path) {
         let paths: Vec<&mut PathBuf> = match self {

@@ -22,7 +22,7 @@ use crate::domain::ids::{Digest, PersonId};
 use crate::domain::incident::Refusal;
 use crate::domain::policy::{self, Policy};
 use crate::domain::quorum;
-use crate::domain::roster::{Role, Roster, change};
+use crate::domain::roster::{Role, Roster, browsers, change};
 use crate::sealed::versions::{SignedAct, Step, VersionError, What};
 use crate::store::Proposal;
 use crate::store::change::{Document, RowChange};
@@ -82,6 +82,7 @@ impl App {
             .versions
             .needs(what, bytes)
             .map_err(|why| bad(what, &why))?;
+        self.browsers_stay_few(&approved, what, bytes)?;
         let shown = shown(&approved, what, bytes)?;
         let (now, person) = (self.now(), &verified.act.person);
         let mut with = With::act(verified, now);
@@ -213,6 +214,8 @@ impl App {
             Err(VersionError::TooFew { .. }) => return self.view(&approved, &proposal),
             Err(why) => return Err(bad(what, &why)),
         };
+        // Asked again: the policy may have come into force since it was proposed.
+        self.browsers_stay_few(&approved, what, &proposal.bytes)?;
         let shown = shown(&approved, what, &proposal.bytes)?;
         let hashes: Vec<Digest> = acts.iter().map(|(hash, _)| *hash).collect();
         let entry = changed_entry(what, &approved, sha256, &shown, &needs.words(), &hashes);
@@ -339,6 +342,23 @@ impl App {
     async fn proposal(&self, sha256: &Digest) -> Result<Option<Proposal>, AppError> {
         let waiting = self.inner.store.proposals().await?;
         Ok(waiting.into_iter().find(|p| p.sha256 == *sha256))
+    }
+
+    /// Refuses a roster by which a page of this host would open k shares, where the policy says so.
+    fn browsers_stay_few(
+        &self,
+        approved: &Approved,
+        what: What,
+        bytes: &[u8],
+    ) -> Result<(), AppError> {
+        if what == What::Policy {
+            return Ok(());
+        }
+        let after: Roster = canonical::parse_exact(bytes)?;
+        let versions = &approved.versions;
+        let host = self.console_host();
+        let why = browsers::refused(&versions.policy, &versions.roster, &after, &host);
+        why.map_or(Ok(()), |why| Err(AppError::NotAllowed(why)))
     }
 
     fn may_sign_versions(&self, person: &PersonId) -> Result<(), AppError> {

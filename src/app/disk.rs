@@ -11,10 +11,12 @@ use super::step::draft;
 use crate::domain::alert::{Attempt, Fault};
 use crate::domain::incident::CloseCause;
 use crate::domain::time::{DAY_MS, MINUTE_MS};
-use crate::store::{Ballast, Commit, CommitError, Committed};
+use crate::store::{Ballast, Commit, CommitError, Committed, Lane};
 
 /// Less free room than this is told: 1 GiB.
 const LOW_BYTES: u64 = 1 << 30;
+/// How often a database that is held by somebody else is asked; each time it waits by itself.
+const BUSY_TRIES: u32 = 3;
 
 impl App {
     /// Reserves room on the database's disk.
@@ -29,11 +31,24 @@ impl App {
     }
 
     /// Commits; on a full disk once more on the ballast's room.
+    ///
+    /// Where somebody else holds the database for some seconds, the way back is not given up for it:
+    /// nothing was written, and it is asked again.
     pub(super) async fn commit(&self, mut commit: Commit) -> Result<Committed, CommitError> {
         self.mark_if_drill(&mut commit);
-        match self.inner.store.commit_kept(&commit).await {
-            Err(CommitError::Full) if self.disk_is_full() => self.inner.store.commit(commit).await,
-            done => done,
+        let mut tries = 1;
+        loop {
+            match self.inner.store.commit_kept(&commit).await {
+                Err(CommitError::Full) if self.disk_is_full() => {
+                    return self.inner.store.commit(commit).await;
+                }
+                Err(CommitError::Overloaded)
+                    if commit.lane == Lane::Control && tries < BUSY_TRIES =>
+                {
+                    tries += 1;
+                }
+                done => return done,
+            }
         }
     }
 

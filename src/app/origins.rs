@@ -23,6 +23,14 @@ impl App {
         apart.map(browser_origin)
     }
 
+    /// The console's host, as passkeys name it.
+    pub(super) fn console_host(&self) -> String {
+        let origin = browser_origin(&self.settings().console_url);
+        let host = origin.split_once("://").map_or("", |(_, rest)| rest);
+        let port = host.rsplit_once(':').filter(|(_, p)| !p.contains(']'));
+        port.map_or(host, |(host, _)| host).to_owned()
+    }
+
     /// Origins whose pages may use passkeys towards this vault, spelled as browsers spell them.
     #[must_use]
     pub fn page_origins(&self) -> Vec<String> {

@@ -7,7 +7,7 @@ use super::client::{Client, Documents};
 use super::escape;
 use crate::domain::canonical;
 use crate::domain::ids::Digest;
-use crate::domain::policy::Policy;
+use crate::domain::policy::{BrowserUnlockers, Policy};
 use crate::domain::roster::{Roster, change};
 
 /// Lines that say what is new to this person; empty when nothing is.
@@ -117,6 +117,18 @@ pub(super) fn policy_lines(old: &Policy, new: &Policy) -> Vec<String> {
         lines.push(match &new.access_details {
             Some(text) => format!("  ~ read when a session opens: {}", escape::line(text)),
             None => "  − nothing is read when a session opens".to_owned(),
+        });
+    }
+    if old.browser_unlockers != new.browser_unlockers {
+        lines.push(match new.browser_unlockers {
+            Some(BrowserUnlockers::BelowK) => {
+                "  ~ fewer than k custodians may open their share on a page of the vault's host"
+                    .to_owned()
+            }
+            None => {
+                "  ~ any number of custodians may open their share on a page of the vault's host"
+                    .to_owned()
+            }
         });
     }
     let differs = [

@@ -88,6 +88,9 @@ async fn show(client: &mut Client, out: &Output) -> Result<Exit, CliError> {
         let details = escape::line(details);
         text.push_str(&format!("\n  read when a session opens: {details}"));
     }
+    if policy.browser_unlockers.is_some() {
+        text.push_str("\n  browser unlockers: fewer than k on pages of the vault's own host");
+    }
     let (waits, waiting) = proposals::shown(client, &documents, What::Policy).await?;
     text.push_str(&waits);
     let object = json!({"version": policy.seq, "sha256": documents.policy_sha256,

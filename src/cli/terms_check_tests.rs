@@ -65,6 +65,7 @@ fn policy() -> Policy {
         review_questions: vec![],
         review_due_hours: 72,
         access_details: None,
+        browser_unlockers: None,
     }
 }
 

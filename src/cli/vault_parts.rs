@@ -154,8 +154,31 @@ impl Parts {
         let rules =
             canonical::to_bytes(&rules).map_err(|e| CliError::failed("channels", e.to_string()))?;
         shared.insert("channels".to_owned(), Digest::of(&rules).hex());
+        shared.insert("channel secrets".to_owned(), self.channel_secrets()?);
         shared.insert("log key".to_owned(), self.log_vkey()?);
         Ok(shared)
+    }
+
+    /// A mark of the secrets that the channels' rules say nothing of, keyed with the log's seed:
+    /// the database holds it, and must not tell a password to whoever guesses.
+    fn channel_secrets(&self) -> Result<String, CliError> {
+        use hmac::{KeyInit as _, Mac as _};
+        let seed =
+            config::read_log_seed(&self.config.log_seed_file()).map_err(|e| config_error(&e))?;
+        let mut mark = hmac::Hmac::<sha2::Sha256>::new_from_slice(&*seed)
+            .map_err(|e| CliError::failed("channels", e.to_string()))?;
+        mark.update(b"breakglass/channel-secrets/v1\0");
+        for channel in &self.config.channels {
+            for path in channel.kept_secrets() {
+                let secret = config::read_secret_bytes(path).map_err(|e| config_error(&e))?;
+                let secret = secret.trim_ascii();
+                for part in [channel.name().as_bytes(), secret] {
+                    mark.update(&(part.len() as u64).to_be_bytes());
+                    mark.update(part);
+                }
+            }
+        }
+        Ok(hex::encode(mark.finalize().into_bytes()))
     }
 
     /// The story over an open store.

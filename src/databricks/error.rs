@@ -98,6 +98,13 @@ impl CallError {
         matches!(self, CallError::Refused { code, .. } if code == "invalid_client")
     }
 
+    /// Whether Databricks itself says that a thing is not there. A 404 without one of its codes
+    /// comes from a proxy or load balancer in between, or from a wrong address, and proves nothing.
+    pub(super) fn says_gone(&self) -> bool {
+        matches!(self, CallError::Refused { status: 404, code, .. }
+            if code != "ENDPOINT_NOT_FOUND" && code != "-")
+    }
+
     /// Whether it is certain that nothing was done at Databricks.
     pub fn is_definite(&self) -> bool {
         !matches!(
@@ -213,6 +220,34 @@ mod tests {
         let body = br#"{"error_code":403,"message":"Source IP address: 192.0.2.7 is blocked by Databricks IP ACL"}"#;
         assert!(ip_blocked(403, body));
         assert!(!token_refused(403, &HeaderMap::new(), body));
+    }
+
+    #[test]
+    fn a_404_without_a_code_of_databricks_does_not_say_that_something_is_gone() {
+        let refused = |status, body: &[u8]| CallError::Refused {
+            step: "delete a secret",
+            status,
+            code: error_code(body).0,
+        };
+        let gone: [&[u8]; 3] = [
+            br#"{"error_code":"RESOURCE_DOES_NOT_EXIST"}"#,
+            br#"{"error_code":"NOT_FOUND","message":"x"}"#,
+            br#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"404"}"#,
+        ];
+        for body in gone {
+            assert!(refused(404, body).says_gone());
+        }
+        let unknown: [&[u8]; 5] = [
+            b"",
+            b"<html><h1>404 Not Found</h1></html>",
+            b"default backend - 404",
+            br#"{"error":"Not Found","path":"/api"}"#,
+            br#"{"error_code":"ENDPOINT_NOT_FOUND"}"#,
+        ];
+        for body in unknown {
+            assert!(!refused(404, body).says_gone());
+        }
+        assert!(!refused(400, gone[0]).says_gone());
     }
 
     #[test]

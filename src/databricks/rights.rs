@@ -16,8 +16,8 @@ use std::sync::Arc;
 const MAX_PAGES: usize = 200;
 
 impl Client {
-    /// Reads one JSON document; `None` when the thing is not there. A path that the service does
-    /// not know is an error: nothing is known then.
+    /// Reads one JSON document; `None` when Databricks says that the thing is not there. A path that
+    /// it does not know, or a 404 of somebody in between, is an error: nothing is known then.
     ///
     /// # Errors
     /// [`CallError`].
@@ -34,7 +34,7 @@ impl Client {
         let answer = exchange(STEP, bearer.authorise(request)).await?;
         if answer.status == 404 {
             return match failure(STEP, &base, &answer) {
-                CallError::Refused { code, .. } if code != "ENDPOINT_NOT_FOUND" => Ok(None),
+                why if why.says_gone() => Ok(None),
                 why => Err(why),
             };
         }
@@ -71,7 +71,7 @@ impl Client {
         match answer.status {
             _ if answer.is_done() => Ok(()),
             404 if method == "DELETE" => match failure(STEP, &base, &answer) {
-                CallError::Refused { code, .. } if code != "ENDPOINT_NOT_FOUND" => Ok(()),
+                why if why.says_gone() => Ok(()),
                 why => Err(why),
             },
             _ => Err(failure(STEP, &base, &answer)),

@@ -218,7 +218,7 @@ impl Client {
         }
     }
 
-    /// Asks once to delete a secret. 404 counts as gone.
+    /// Asks once to delete a secret. A 404 of Databricks counts as gone.
     pub async fn delete_secret(&self, bearer: &Minted, id: &str) -> DeleteOutcome {
         const STEP: &str = "delete a secret";
         if !is_plain_id(id) {
@@ -242,11 +242,7 @@ impl Client {
             Err(why) => why,
         };
         match why {
-            CallError::Refused {
-                status: 404,
-                ref code,
-                ..
-            } if code != "ENDPOINT_NOT_FOUND" => DeleteOutcome::AlreadyGone,
+            why if why.says_gone() => DeleteOutcome::AlreadyGone,
             why if why.is_definite() => DeleteOutcome::Refused(why),
             why => DeleteOutcome::Unknown(why),
         }

@@ -168,6 +168,18 @@ pub struct Policy {
     /// secret: everybody who logs in can read the policy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_details: Option<String>,
+    /// How many custodians may open their share on a page that the vault's own host serves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub browser_unlockers: Option<BrowserUnlockers>,
+}
+
+/// A bound on shares that a page opens which this very host serves: whoever owns the host could
+/// serve k of them a false one (PROTOCOL §10).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BrowserUnlockers {
+    /// Fewer than k.
+    BelowK,
 }
 
 /// Why a policy is not acceptable.

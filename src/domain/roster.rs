@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::canonical::{self, CanonicalError};
 use super::ids::{Digest, PersonId, VaultId};
 
+pub mod browsers;
 pub mod change;
 mod check;
 pub mod file;

@@ -20,7 +20,10 @@ impl From<Refused> for Fault {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::Full => Self::Refused(CommitError::Full),
-            Refused::Busy(why) | Refused::Invalid(why) | Refused::Failed(why) => Self::Broken(why),
+            // A statement that waited too long ends its transaction, which is rolled back whole; only
+            // COMMIT leaves it open what became of it.
+            Refused::Busy(_) => Self::Refused(CommitError::Overloaded),
+            Refused::Invalid(why) | Refused::Failed(why) => Self::Broken(why),
         }
     }
 }
@@ -36,9 +39,8 @@ impl Sequencer {
     pub(super) fn transact(&mut self, batch: &[Job]) -> Result<(Log, Outcomes), Fault> {
         let result = match self.writer.mark(Mark::Begin) {
             Ok(()) => self.fill(batch),
-            // Nothing has begun, so nothing can be half done: somebody else, such as an
+            // Nothing has begun, so nothing can be half done; busy: somebody else, such as an
             // operator's shell, holds the write lock.
-            Err(Refused::Busy(_)) => return Err(Fault::Refused(CommitError::Overloaded)),
             Err(refused) => return Err(refused.into()),
         };
         if result.is_err() {
@@ -69,7 +71,12 @@ impl Sequencer {
             }
         }
         // The only moment that counts: before it nothing happened, after it everything did.
-        self.writer.mark(Mark::Commit)?;
+        self.writer
+            .mark(Mark::Commit)
+            .map_err(|refused| match refused {
+                Refused::Busy(why) => Fault::Broken(why),
+                refused => refused.into(),
+            })?;
         Ok((log, outcomes))
     }
 }

@@ -8,7 +8,7 @@ use breakglass::domain::act::{Deed, Opening};
 use breakglass::domain::canonical;
 use breakglass::domain::ids::Digest;
 use breakglass::domain::incident::Phase;
-use breakglass::domain::policy::Policy;
+use breakglass::domain::policy::{BrowserUnlockers, Policy};
 use breakglass::domain::roster::{Role, Roster};
 use breakglass::domain::terms::Purpose;
 use breakglass::domain::time::DAY_MS;
@@ -538,4 +538,47 @@ fn a_custodian_who_has_not_proved_is_reminded_and_one_who_has_is_left_alone() {
     vault.deliver();
     let mails = vault.alerts_queued("custody.reminded");
     assert!(mails >= 8, "{mails}");
+}
+
+/// Her passkey is of the console's own host.
+fn on_this_host(roster: &mut Roster, names: &[&str]) {
+    for person in roster
+        .people
+        .iter_mut()
+        .filter(|p| names.contains(&&p.name[..]))
+    {
+        for key in &mut person.login_keys {
+            *key = key.replace("passkey localhost/", "passkey vault.example/");
+        }
+    }
+}
+
+#[test]
+fn a_policy_bounds_the_shares_that_a_page_of_this_host_opens() {
+    let vault = TestVault::planned(crate::support::Plan {
+        policy: Box::new(|p| p.browser_unlockers = Some(BrowserUnlockers::BelowK)),
+        ..crate::support::Plan::default()
+    });
+    let people = &vault.people;
+    let three = roster(&vault, |r| on_this_host(r, &["ada", "ben", "cleo"]));
+    let error = propose(&vault, &people.ada, &three, as_roster).unwrap_err();
+    assert_eq!(error.code(), "not_allowed");
+    assert!(error.to_string().contains("below_k"), "{error}");
+    let two = roster(&vault, |r| on_this_host(r, &["ada", "ben"]));
+    let sha256 = two.sha256().unwrap();
+    propose(&vault, &people.ada, &two, as_roster).unwrap();
+    sign(&vault, &people.ben, as_roster(sha256)).unwrap();
+    assert!(
+        sign(&vault, &people.cleo, as_roster(sha256))
+            .unwrap()
+            .in_force
+    );
+    // One more later, or a lower k, is as bad.
+    let changes: [fn(&mut Roster); 2] = [|r| on_this_host(r, &["dora"]), |r| r.k = 2];
+    for change in changes {
+        let next = roster(&vault, change);
+        let error = propose(&vault, &people.ada, &next, as_roster).unwrap_err();
+        assert_eq!(error.code(), "not_allowed", "{error}");
+    }
+    vault.verify_log();
 }

@@ -63,6 +63,10 @@ fn shares_given_to_somebody_who_was_locked_out_open_nothing() {
     vault.deliver();
     let without = without_rio(&vault);
     propose(&vault, &vault.people.otto, &without, as_roster).unwrap();
+    let now = vault.incident(&incident.id);
+    assert!(matches!(now.phase, Phase::Lapsed { .. }), "{:?}", now.phase);
+    let lapsed = vault.last_entry("incident.lapsed").unwrap();
+    assert_eq!(lapsed.text("why"), Some("responder_left"));
     for person in [&vault.people.ada, &vault.people.ben, &vault.people.cleo] {
         // Whether the rules still take a share or not: nothing is unsealed.
         drop(vault.approve(person, &incident.id));
@@ -74,6 +78,27 @@ fn shares_given_to_somebody_who_was_locked_out_open_nothing() {
     assert_eq!(vault.count("incident.asked_again"), 0);
     let now = vault.incident(&incident.id);
     assert!(matches!(now.phase, Phase::Lapsed { .. }), "{:?}", now.phase);
+    all_is_well(&vault);
+}
+
+#[test]
+fn a_roster_without_the_responder_ends_what_she_still_asks_for() {
+    let vault = TestVault::new();
+    let (incident, _) = vault.open();
+    vault.deliver();
+    let people = &vault.people;
+    let without = without_rio(&vault);
+    let sha256 = without.sha256().unwrap();
+    propose(&vault, &people.ada, &without, as_roster).unwrap();
+    for person in [&people.ben, &people.cleo] {
+        sign(&vault, person, as_roster(sha256)).unwrap();
+    }
+    let now = vault.incident(&incident.id);
+    assert!(matches!(now.phase, Phase::Lapsed { .. }), "{:?}", now.phase);
+    vault.deliver();
+    let told = vault.mail.messages();
+    let lapsed = told.iter().find(|m| m.kind == "incident.lapsed").unwrap();
+    assert!(lapsed.body.contains("left the roster"), "{}", lapsed.body);
     all_is_well(&vault);
 }
 

@@ -178,3 +178,53 @@ async fn an_older_database_is_found_by_the_high_water_mark() {
     let found = server.open().await.unwrap_err();
     assert!(matches!(found, StoreError::Forked { .. }), "{found}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs BREAKGLASS_TEST_POSTGRES; tests/run starts one"]
+async fn a_clock_set_back_an_hour_is_recorded_before_what_follows() {
+    let server = Server::new().await;
+    let clock = TestClock::new();
+    server.create().await.unwrap().close().await;
+    let config = server.config();
+    let store = Store::open(&config, identity(), clock.clone())
+        .await
+        .unwrap();
+    let before = store.commit(note("test.before")).await.unwrap();
+    clock.add_ms(-3_600_000);
+    let after = store.commit(note("test.after")).await.unwrap();
+    assert_eq!(after.first_seq, before.first_seq + 2);
+    assert_eq!(after.ts.0, before.ts.0 - 3_600_000);
+    let jump = store.entry(before.first_seq + 1).await.unwrap().unwrap();
+    let jump = breakglass::audit::entry::parse_entry(&jump).unwrap();
+    assert_eq!(jump.kind, "clock.jump");
+    assert_eq!(store.check_whole().await.unwrap(), after.first_seq + 1);
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs BREAKGLASS_TEST_POSTGRES; tests/run starts one"]
+async fn a_row_that_somebody_holds_is_waited_for_a_while_and_breaks_nothing() {
+    let mut server = Server::new().await;
+    let store = server.create().await.unwrap();
+    server
+        .sql("BEGIN; LOCK TABLE session IN ACCESS EXCLUSIVE MODE")
+        .await;
+    let held = Commit::control(vec![draft("test.held", &[])], vec![session(1)]);
+    let (refused, unread) = tokio::join!(store.commit(held.clone()), store.open_sessions());
+    assert_eq!(refused, Err(CommitError::Overloaded));
+    unread.unwrap_err();
+    assert!(
+        store.is_writable(),
+        "nothing was written, and the writer lives"
+    );
+    // What needs no such row goes on beside it.
+    assert_eq!(
+        store.commit(note("test.beside")).await.unwrap().first_seq,
+        1
+    );
+    server.sql("ROLLBACK").await;
+    assert_eq!(store.commit(held).await.unwrap().first_seq, 2);
+    assert_eq!(store.open_sessions().await.unwrap().len(), 1);
+    assert_eq!(store.check_whole().await.unwrap(), 3);
+    store.close().await;
+}

@@ -8,7 +8,7 @@ use crate::app::{MEASURED, Measured};
 use crate::cli::clock;
 use crate::config::{Config, HostUrl};
 use crate::domain::canonical;
-use crate::domain::roster::{Role, Roster, passkey_parts};
+use crate::domain::roster::{Roster, browsers};
 use crate::domain::time::{DAY_MS, SECOND_MS, Timestamp};
 use crate::store::peek::{self, Standing};
 
@@ -150,13 +150,7 @@ fn browsers(config: &Config, roster: Option<&[u8]>) -> Answer {
     };
     let host = HostUrl::parse(&config.console.url).map(|url| url.host);
     let host = host.unwrap_or_default();
-    let here = |key: &String| passkey_parts(key).is_some_and(|[named, ..]| named == host);
-    let holders: Vec<&str> = roster
-        .people
-        .iter()
-        .filter(|p| p.is(Role::Custodian) && p.login_keys.iter().any(here))
-        .map(|p| p.name.as_str())
-        .collect();
+    let holders = browsers::holders(&roster, &host);
     let words = format!("{} of {} custodians", holders.len(), roster.n);
     if holders.len() < usize::from(roster.k) {
         return Answer::green(ABOUT, words);

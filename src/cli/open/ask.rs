@@ -167,6 +167,7 @@ mod tests {
             review_questions: vec![],
             review_due_hours: 72,
             access_details: None,
+            browser_unlockers: None,
         }
     }
 

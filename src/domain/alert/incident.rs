@@ -420,6 +420,7 @@ impl Case<'_> {
                 "REFUSED",
                 "fewer than needed could still say yes",
             ),
+            Event::Lapsed { why: Some(why), .. } => ("incident.lapsed", "LAPSED", why.words()),
             _ => (
                 "incident.lapsed",
                 "LAPSED",

@@ -118,7 +118,7 @@ impl Incident {
                 self.end(Phase::Refused { at_ms: *at_ms })
             }
             Event::Refused { at_ms } => self.end(Phase::Refused { at_ms: *at_ms }),
-            Event::Lapsed { at_ms } => self.end(Phase::Lapsed { at_ms: *at_ms }),
+            Event::Lapsed { at_ms, .. } => self.end(Phase::Lapsed { at_ms: *at_ms }),
             Event::UnsealBegun { .. } | Event::Unsealed {} | Event::UnsealFailed { .. } => {
                 self.unsealing(event)
             }

@@ -114,7 +114,7 @@ fn in_collecting(
     now: Timestamp,
 ) -> Result<Vec<Event>, Refusal> {
     match command {
-        Command::Time if now >= incident.terms.expires_ms => Ok(vec![Event::Lapsed { at_ms: now }]),
+        Command::Time if now >= incident.terms.expires_ms => Ok(lapsed(now)),
         Command::Time => Ok(Vec::new()),
         Command::Restarted { fresh } => ask_again(incident, AskAgain::Restart, &fresh, rules, now),
         Command::EpochEnded { fresh } => {
@@ -180,6 +180,13 @@ fn without_share(
     }
 }
 
+fn lapsed(now: Timestamp) -> Vec<Event> {
+    vec![Event::Lapsed {
+        at_ms: now,
+        why: None,
+    }]
+}
+
 /// New terms for the same incident, or its end after too many restarts.
 pub(super) fn ask_again(
     incident: &Incident,
@@ -188,9 +195,17 @@ pub(super) fn ask_again(
     rules: &Rules<'_>,
     now: Timestamp,
 ) -> Result<Vec<Event>, Refusal> {
+    // Whoever was locked out or left the roster asks for nothing any more (PROTOCOL §1).
+    let requester = incident.requester.person();
+    if requester.is_some_and(|person| rules.roster.person(person).is_none()) {
+        return Ok(vec![Event::Lapsed {
+            at_ms: now,
+            why: Some(CloseCause::ResponderLeft),
+        }]);
+    }
     let counts = matches!(why, AskAgain::Restart | AskAgain::OpeningBroke);
     if counts && incident.restarts >= MAX_RESTARTS {
-        return Ok(vec![Event::Lapsed { at_ms: now }]);
+        return Ok(lapsed(now));
     }
     // An incident collecting anew after its own broken Opening has no rotation gate: it is the
     // one that will settle the debt (PROTOCOL §6).
@@ -207,7 +222,7 @@ pub(super) fn ask_again(
         Ok(frozen) => Ok(vec![Event::AskedAgain { why, frozen }]),
         // The identity that shares were encrypted to is gone and no new terms are possible:
         // staying would hold the vault for ever.
-        Err(_) => Ok(vec![Event::Lapsed { at_ms: now }]),
+        Err(_) => Ok(lapsed(now)),
     }
 }
 

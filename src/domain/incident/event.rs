@@ -204,11 +204,14 @@ pub enum Event {
         /// When.
         at_ms: Timestamp,
     },
-    /// Nobody answered in time, or it was restarted too often.
+    /// Nobody answered in time, it was restarted too often, or its requester has left.
     #[serde(rename = "incident.lapsed")]
     Lapsed {
         /// When.
         at_ms: Timestamp,
+        /// Why, where it was not time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<CloseCause>,
     },
     /// Shares are about to be combined.
     #[serde(rename = "unseal.begin")]

@@ -21,6 +21,7 @@ const KNOWN: &[&str] = &[
     "channels",
     "review_questions",
     "review_due_hours",
+    "browser_unlockers",
 ];
 
 /// Why a policy cannot follow another.
@@ -131,6 +132,8 @@ pub fn loosened(before: &Policy, after: &Policy) -> Vec<String> {
         && new.to_hour <= old.to_hour
         && new.days.iter().all(|day| old.days.contains(day));
     say(!within, "office hours are longer".to_owned());
+    let bound = before.browser_unlockers.is_some() && after.browser_unlockers.is_none();
+    say(bound, "browser unlockers are bounded no longer".to_owned());
     for part in unknown_parts(before, after) {
         say(true, format!("{part} differs"));
     }
@@ -201,6 +204,7 @@ fn members(policy: &Policy) -> Option<Map<String, Value>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::BrowserUnlockers;
     use super::super::tests::policy;
     use super::*;
 
@@ -258,6 +262,7 @@ mod tests {
             |p| p.use_cases[0].title.push('!'),
             |p| p.office_hours.to_hour -= 1,
             |p| p.review_due_hours -= 1,
+            |p| p.browser_unlockers = Some(BrowserUnlockers::BelowK),
             |p| {
                 let mut third = p.channels[0].clone();
                 third.name = "third".into();
@@ -267,6 +272,21 @@ mod tests {
         for (number, change) in tighter.iter().enumerate() {
             assert_eq!(next(change), Ok(Needs::TwoOperators), "{number}");
         }
+    }
+
+    #[test]
+    fn to_bound_browser_unlockers_no_longer_needs_k_custodians() {
+        let mut before = policy();
+        before.browser_unlockers = Some(BrowserUnlockers::BelowK);
+        let sha256 = before.sha256().unwrap();
+        let after = Policy {
+            seq: 2,
+            prev_sha256: Some(sha256),
+            browser_unlockers: None,
+            ..before.clone()
+        };
+        let needs = check(&before, &sha256, &after, 3);
+        assert_eq!(needs, Ok(Needs::Custodians(3)));
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{
-    ChannelRule, OfficeHours, Policy, PolicyError, Question, ReviewQuestion, UseCase, built_in,
+    BrowserUnlockers, ChannelRule, OfficeHours, Policy, PolicyError, Question, ReviewQuestion,
+    UseCase, built_in,
 };
 use crate::domain::VERSION;
 use crate::domain::ids::VaultId;
@@ -47,6 +48,8 @@ pub struct PolicyFile {
     pub review_due_hours: Option<u32>,
     /// What a responder reads when her session opens.
     pub access_details: Option<String>,
+    /// Bounds the shares that open on a page of the vault's own host: `"below_k"`.
+    pub browser_unlockers: Option<BrowserUnlockers>,
     /// Changes to single use cases, by id.
     #[serde(default)]
     pub change: BTreeMap<String, Change>,
@@ -129,6 +132,7 @@ impl PolicyFile {
                 .or(base.and_then(|b| b.review_due_hours))
                 .ok_or_else(|| part("review_due_hours"))?,
             access_details: self.access_details,
+            browser_unlockers: self.browser_unlockers,
         })
     }
 }

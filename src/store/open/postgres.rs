@@ -23,7 +23,7 @@ mod settings;
 
 pub(super) use held::Held;
 
-/// A host that is gone loses its connections after about six seconds, a statement that hangs ends,
+/// On every connection: a host that is gone loses its connections after about six seconds, a statement that hangs ends,
 /// and a process that stands still in a transaction loses it before it loses the lock.
 const SESSION: &str = "SET tcp_keepalives_idle = 3; SET tcp_keepalives_interval = 1; \
      SET tcp_keepalives_count = 3; SET lock_timeout = '5s'; SET statement_timeout = '30s'; \
@@ -147,6 +147,10 @@ impl Server {
         let lock = Held::keep(self.lock).await?;
         let readers = PgPoolOptions::new()
             .max_connections(READERS)
+            // Readers that hang hold up whoever asks as much as a writer does.
+            .after_connect(|connection, _| {
+                Box::pin(async move { connection.execute(SESSION).await.map(drop) })
+            })
             .connect_with(self.options.clone())
             .await?;
         let connection = connect(&self.options).await?;

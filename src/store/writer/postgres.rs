@@ -39,7 +39,9 @@ fn refused(error: &Error) -> Refused {
     match code.as_deref() {
         // The transaction is aborted and its rollback is clean.
         Some("53100") => Refused::Full,
-        Some("55P03") => Refused::Busy(why),
+        // A lock that was waited for too long, a statement cancelled for its time, a deadlock, a
+        // serialisation that failed: the transaction is rolled back whole.
+        Some("55P03" | "57014" | "40P01" | "40001") => Refused::Busy(why),
         // A row breaks a rule, or a value has no form there (class 22: text with a zero byte). The
         // savepoint takes the statement back.
         Some("23514") => Refused::Invalid(why),

@@ -97,7 +97,7 @@ export const rosterNeeds = (before, sha256, after) => {
 };
 
 const known = ["v", "vault", "seq", "prev_sha256", "use_cases", "office_hours", "channels", "review_questions",
-  "review_due_hours"];
+  "review_due_hours", "browser_unlockers"];
 const holds = (list, item) => list.some((each) => alike(each, item));
 const denies = (pattern) => pattern.startsWith("!");
 
@@ -118,6 +118,7 @@ const loosened = (before, after) => {
   const within = hours.from_hour >= from && hours.to_hour <= to && hours.days.every((day) => days.includes(day));
   const others = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter((name) => !known.includes(name));
   return !within || after.review_due_hours > before.review_due_hours
+    || (before.browser_unlockers && !after.browser_unlockers)
     || after.use_cases.some((now) => {
       const old = before.use_cases.find((each) => each.id === now.id);
       return !old || caseLoosened(old, now);
@@ -133,11 +134,12 @@ const details = (text) => text === undefined || (typeof text === "string" && pla
 
 // Ceilings that no signatures lift.
 const checkPolicy = (policy) => {
-  only(policy, "v vault seq prev_sha256 tree use_cases office_hours channels review_questions review_due_hours | access_details");
+  only(policy, "v vault seq prev_sha256 tree use_cases office_hours channels review_questions review_due_hours | access_details browser_unlockers");
   policy.use_cases.forEach((each) =>
     only(each, "id title max_minutes scope | delay_minutes delay_when co_approver"));
   const within = (value, limit) => value > 0 && value <= limit;
   const fits = policy.v === "breakglass/1" && policy.tree.length && policy.channels.length > 1 && details(policy.access_details)
+    && [undefined, "below_k"].includes(policy.browser_unlockers)
     && within(policy.review_due_hours, 14 * 24) && policy.use_cases.every((each) => within(each.max_minutes, 240));
   if (!fits) refuse(text.policyRule);
 };
