@@ -2,7 +2,7 @@
 //! would call the whole log broken. Written member by member, so that a new one does not compile
 //! here until it is given, and the vectors made from these fail until the page knows it too.
 
-use crate::domain::policy::{DelayWhen, MAX_DETAILS_CHARS, Policy, UseCase};
+use crate::domain::policy::{BrowserUnlockers, DelayWhen, MAX_DETAILS_CHARS, Policy, UseCase};
 use crate::domain::roster::{Contacts, Person, Role};
 
 /// The same policy with every member that may be left out.
@@ -21,7 +21,7 @@ pub(super) fn policy(before: Policy) -> Policy {
         review_due_hours: before.review_due_hours,
         // As long as it may be, in characters that are not one unit each everywhere.
         access_details: Some(details.chars().cycle().take(MAX_DETAILS_CHARS).collect()),
-        browser_unlockers: before.browser_unlockers,
+        browser_unlockers: Some(BrowserUnlockers::BelowK),
     }
 }
 
