@@ -13,6 +13,7 @@ mod dead_end;
 mod facts;
 mod frame;
 mod gate;
+mod given;
 mod incident;
 mod incidents;
 mod live;

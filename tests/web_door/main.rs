@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests stop the test")]
 
 mod alerts;
+mod bad_input;
 mod custodian_page;
 mod documented;
 mod ends;

@@ -8,13 +8,13 @@ use maud::{Markup, html};
 use super::facts::short;
 use super::frame::{Here, Page};
 use super::gate::Seen;
+use super::given::Named;
 use super::{PageResult, dead_end, parts};
 use crate::api::IncidentView;
 use crate::app::App;
 use crate::app::look::Viewer;
 use crate::domain::ids::IncidentId;
 use crate::domain::roster::Role;
-use crate::web::read::Named;
 use crate::web::words::answer as words;
 
 /// Release your share?

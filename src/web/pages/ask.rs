@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::{Form, Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use maud::{Markup, html};
 
 use super::frame::{Here, Page};
 use super::gate::Seen;
+use super::given::{Form, Query};
 use super::{PageResult, parts, when};
 use crate::app::App;
 use crate::app::look::Viewer;

@@ -20,6 +20,10 @@ pub(in crate::web) enum DeadEnd {
     CrossSite,
     /// A post that is not a form.
     NotAForm,
+    /// A form longer than any of ours.
+    TooLong,
+    /// An address with a query that cannot be read.
+    OddAddress,
     /// No page of that name.
     NoSuchPage,
     /// A page that takes no such method.
@@ -33,6 +37,8 @@ impl DeadEnd {
         match self {
             Self::CrossSite => StatusCode::FORBIDDEN,
             Self::NotAForm => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::OddAddress => StatusCode::BAD_REQUEST,
             Self::NoSuchPage => StatusCode::NOT_FOUND,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::SignedOut => StatusCode::UNAUTHORIZED,
@@ -43,6 +49,8 @@ impl DeadEnd {
         match self {
             Self::CrossSite => words::CROSS_SITE,
             Self::NotAForm => words::NOT_A_FORM,
+            Self::TooLong => words::TOO_LONG,
+            Self::OddAddress => words::ODD_ADDRESS,
             Self::NoSuchPage => words::NO_SUCH_PAGE,
             Self::WrongMethod => words::WRONG_METHOD,
             Self::SignedOut => words::SIGNED_OUT,

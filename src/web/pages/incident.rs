@@ -1,6 +1,6 @@
 //! S3, an incident as it is now: where it stands, who has answered, how long it lasts, what to do.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -10,12 +10,12 @@ use super::asked::asked;
 use super::facts::{facts, terms_of};
 use super::frame::{Here, Page, is_drill};
 use super::gate::Seen;
+use super::given::{Form, Named};
 use super::{PageError, PageResult, dead_end, live, parts, when};
 use crate::api::{CustodianView, IncidentView};
 use crate::app::look::{AlertLine, Story, Viewer};
 use crate::app::{App, AppError};
 use crate::domain::time::Timestamp;
-use crate::web::read::Named;
 use crate::web::words::incident as words;
 
 /// A note.

@@ -1,6 +1,6 @@
 //! S9, the incidents: one line each, and the same as CSV.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use hyper::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use maud::{Markup, html};
@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::facts::terms_of;
 use super::frame::{Here, Page, is_drill};
 use super::gate::Seen;
+use super::given::Query;
 use super::pictures::Tally;
 use super::{PageResult, parts, when};
 use crate::api::IncidentView;

@@ -2,7 +2,7 @@
 //! still is a beginning of it. What the vault says about its own log is worth what its host is
 //! worth, and the page says so: the export is checked elsewhere.
 
-use axum::extract::{Form, Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::IntoResponse;
 use hyper::StatusCode;
 use maud::{Markup, html};
@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::frame::{Here, Page};
 use super::gate::Seen;
+use super::given::{Form, Query};
 use super::{DeadEnd, PageResult, dead_end, parts, when};
 use crate::api::EntryProof;
 use crate::app::App;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use hyper::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use maud::{Markup, html};
@@ -11,6 +11,7 @@ use maud::{Markup, html};
 use super::facts::facts;
 use super::frame::{Here, Page, is_drill};
 use super::gate::Seen;
+use super::given::{Form, Named};
 use super::{PageResult, dead_end, parts, story, when};
 use crate::api::{AnswerRequest, FindingRequest, IncidentView, ReviewView};
 use crate::app::App;
@@ -20,7 +21,6 @@ use crate::domain::policy::ReviewQuestion;
 use crate::domain::review::{Finding, OpenItem};
 use crate::domain::roster::Role;
 use crate::domain::time::Timestamp;
-use crate::web::read::Named;
 use crate::web::words::dead_end::sentence;
 use crate::web::words::frame::DRILL;
 use crate::web::words::review as words;
@@ -37,7 +37,7 @@ struct Desk {
     answers: Answers,
     findings: Vec<Finding>,
     failed: Option<String>,
-    typed_finding: String,
+    typed_finding: FindingRequest,
 }
 
 impl Desk {
@@ -54,7 +54,10 @@ impl Desk {
             findings: serde_json::from_value(review.findings.clone()).unwrap_or_default(),
             review,
             failed: None,
-            typed_finding: String::new(),
+            typed_finding: FindingRequest {
+                severity: String::new(),
+                text: String::new(),
+            },
         })
     }
 
@@ -173,7 +176,7 @@ pub(super) async fn finding(
         Err(error) if error.is_no() => {
             let mut desk = Desk::load(&app, &id, &viewer).await?;
             desk.failed = Some(error.to_string());
-            desk.typed_finding = typed.text;
+            desk.typed_finding = typed;
             Ok(shown(&desk, &viewer))
         }
         Err(error) => Err(error.into()),
@@ -290,10 +293,10 @@ fn findings(desk: &Desk) -> Markup {
             form method="post" action=(format!("/reviews/{}/findings", desk.view.id)) {
                 label for="severity" { (words::SEVERITY) }
                 select #severity name="severity" {
-                    @for word in ["note", "minor", "major"] { option value=(word) { (words::severity_word(word)) } }
+                    @for word in ["note", "minor", "major"] { option value=(word) selected[word == desk.typed_finding.severity] { (words::severity_word(word)) } }
                 }
                 label for="finding" { (words::FINDING) }
-                textarea #finding name="text" required maxlength="4000" { (desk.typed_finding) }
+                textarea #finding name="text" required maxlength="4000" { (desk.typed_finding.text) }
                 div .actions { button type="submit" .quiet { (words::ADD_FINDING) } }
             }
         }

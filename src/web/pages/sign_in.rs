@@ -1,6 +1,6 @@
 //! The way in: by passkey where the script can, or by a code from the command line.
 
-use axum::extract::{Form, Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, SET_COOKIE};
@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::frame::Page;
 use super::gate::Seen;
+use super::given::{Form, Query};
 use super::{PageResult, parts};
 use crate::app::{App, AppError};
 use crate::domain::time::SECOND_MS;
@@ -34,7 +35,7 @@ pub(super) struct Typed {
 
 /// The sign-in page.
 pub(super) async fn page(Query(next): Query<Next>) -> Response {
-    shown(&own_path(&next.next), false)
+    shown(&own_path(&next.next), None)
 }
 
 /// Takes a code from the command line.
@@ -46,7 +47,7 @@ pub(super) async fn sign_in(
     let next = own_path(&typed.next);
     let reply = match app.login_by_code(&typed.code, &from).await {
         Ok(reply) => reply,
-        Err(AppError::LoginNeeded(_)) => return Ok(shown(&next, true)),
+        Err(AppError::LoginNeeded(_)) => return Ok(shown(&next, Some(&typed.code))),
         Err(error) => return Err(error.into()),
     };
     let seconds = (reply.expires_ms - app.now().0) / SECOND_MS;
@@ -79,8 +80,10 @@ fn own_path(next: &str) -> String {
     }
 }
 
-fn shown(next: &str, failed: bool) -> Response {
-    Page::new(words::TITLE, body(next, failed))
+/// With the code that did not count, if one was typed: a slip is mended, not typed again.
+fn shown(next: &str, typed: Option<&str>) -> Response {
+    let failed = typed.is_some();
+    Page::new(words::TITLE, body(next, typed))
         .script("/custodian/sign-in.js")
         .error(failed)
         .status(if failed {
@@ -91,7 +94,8 @@ fn shown(next: &str, failed: bool) -> Response {
         .into_response()
 }
 
-fn body(next: &str, failed: bool) -> Markup {
+fn body(next: &str, typed: Option<&str>) -> Markup {
+    let failed = typed.is_some();
     html! {
         h1 { (words::TITLE) }
         @if failed {
@@ -116,7 +120,7 @@ fn body(next: &str, failed: bool) -> Markup {
             form method="post" action="/sign-in" {
                 input type="hidden" name="next" value=(next);
                 label for="code" { (words::CODE) }
-                input #code name="code" type="text" required autocomplete="one-time-code"
+                input #code name="code" type="text" value=[typed] required autocomplete="one-time-code"
                     autocapitalize="characters" spellcheck="false" inputmode="text"
                     aria-invalid=[failed.then_some("true")] aria-describedby="code-hint";
                 p #code-hint .hint { (words::CODE_HINT) }

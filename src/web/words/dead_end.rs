@@ -26,7 +26,19 @@ pub(in crate::web) const NOT_A_FORM: Sentences = Sentences {
     title: "Not understood",
     happened: "The page expected a form and got something else.",
     released: NOTHING,
-    now: "Go back, load the page again and send it once more.",
+    now: "Go back: your browser still has what you typed. Send it once more.",
+};
+pub(in crate::web) const TOO_LONG: Sentences = Sentences {
+    title: "Too long",
+    happened: "What was sent is longer than this page takes.",
+    released: NOTHING,
+    now: "Go back: your browser still has what you typed. Shorten it and send it again.",
+};
+pub(in crate::web) const ODD_ADDRESS: Sentences = Sentences {
+    title: "Not understood",
+    happened: "The address says something that this page does not know.",
+    released: NOTHING,
+    now: "Open the page from the menu, or start at the board.",
 };
 pub(in crate::web) const NO_SUCH_PAGE: Sentences = Sentences {
     title: "No such page",
