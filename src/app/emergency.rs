@@ -21,6 +21,7 @@ use crate::store::{EmergencyLog, StoreError};
 mod bind;
 mod replay;
 mod rotate;
+mod unfit;
 
 /// The session secret must be deleted within this time; then the rest is owed.
 const PATIENCE: Duration = Duration::from_secs(60);

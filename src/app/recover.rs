@@ -14,6 +14,7 @@ use crate::domain::alert::{self, Attempt};
 use crate::domain::incident::command::Command;
 use crate::domain::incident::{Incident, Phase};
 use crate::domain::rotation::State;
+use crate::domain::terms::Purpose;
 use crate::domain::time::HOUR_MS;
 use crate::store::change::RowChange;
 
@@ -89,6 +90,9 @@ impl App {
     async fn recover_incident(&self, incident: &Incident) -> Result<(), AppError> {
         let id = &incident.id;
         match &incident.phase {
+            Phase::Opening { .. } if self.is_replaced(incident).await? => {
+                self.opening_replaced(incident).await
+            }
             // A wait has no identity to lose: its end makes one.
             Phase::Collecting(_) | Phase::Cooling(_) | Phase::Opening { .. } => {
                 self.ask_with(id, |fresh| Command::Restarted { fresh })
@@ -107,13 +111,53 @@ impl App {
         }
     }
 
+    /// Whether what custodians opened for this incident is replaced and proved dead. A saga that
+    /// began before these terms' epoch was an interrupted one: what they opened afterwards is its
+    /// successor, which is to be replaced as well.
+    async fn is_replaced(&self, incident: &Incident) -> Result<bool, AppError> {
+        let saga = self.saga_of(Some(&incident.id)).await?;
+        Ok(saga.is_some_and(|saga| {
+            saga.rotation.state == State::Done
+                && saga.rotation.from_epoch == incident.terms.epoch
+        }))
+    }
+
+    /// The log was lost while opening, and the emergency log took the rotation to its end: nothing
+    /// is owed, whatever was owed before. A rotation is all that one of purpose `rotate` was for.
+    async fn opening_replaced(&self, incident: &Incident) -> Result<(), AppError> {
+        let settled = RowChange::SetFact {
+            name: ROTATION_OWED.to_owned(),
+            value: None,
+        };
+        let unsealed = matches!(incident.phase, Phase::Opening { unsealed: true, .. });
+        if unsealed && incident.purpose == Purpose::Rotate {
+            let begun = Command::RotationBegun;
+            let closing = self.step(&incident.id, begun, None, With::default()).await?;
+            return self.recover_closing(&closing.incident).await;
+        }
+        let (key, fresh) = fresh_key()?;
+        self.inner.memory.put_key(&incident.id, key);
+        let command = Command::OpeningBroke {
+            why: "the log was lost while opening; the credential was replaced meanwhile".to_owned(),
+            fresh,
+            combined: true,
+            replaced: true,
+        };
+        let with = With {
+            rows: vec![settled],
+            ..With::default()
+        };
+        let asked = self.step(&incident.id, command, None, with).await;
+        let collecting = asked.as_ref().is_ok_and(|step| step.incident.is_collecting());
+        if !collecting {
+            self.inner.memory.forget_key(&incident.id);
+        }
+        asked.map(drop)
+    }
+
     async fn recover_closing(&self, incident: &Incident) -> Result<(), AppError> {
         let id = &incident.id;
-        // A saga that began before these terms' epoch was an interrupted one: what custodians
-        // opened afterwards is its successor, which is to be replaced as well.
-        if let Some(saga) = self.saga_of(Some(id)).await?
-            && saga.rotation.state == State::Done
-            && saga.rotation.from_epoch == incident.terms.epoch
+        if self.is_replaced(incident).await?
             && self.inner.store.undos(&["planned"]).await?.is_empty()
         {
             // The predecessor was proved dead; only the last entry is missing. Tokens minted

@@ -193,6 +193,7 @@ impl App {
             why: why.to_owned(),
             fresh,
             combined,
+            replaced: false,
         };
         match self.step(id, command, None, With::default()).await {
             Ok(stepped) if stepped.incident.is_collecting() => Ok(()),

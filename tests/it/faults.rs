@@ -6,5 +6,6 @@ mod calendar;
 mod clocks;
 mod databricks;
 mod emergency;
+mod emergency_bind;
 mod lifetimes;
 mod stopping;

@@ -1,6 +1,8 @@
 //! The start after a lost log: the emergency log is named in the main one, what stands in it and
 //! not there is written there, and the rows are made that it stands for, all in one transaction.
 
+use std::sync::atomic::Ordering;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -8,8 +10,9 @@ use super::super::App;
 use super::super::error::AppError;
 use super::super::step::draft;
 use super::replay::Replay;
+use super::unfit::{Switched, is_misfit, switched};
 use crate::audit::checkpoint::format_hash;
-use crate::audit::entry::parse_entry;
+use crate::audit::entry::{Draft, Entry, parse_entry};
 use crate::domain::alert::{self, Attempt, Fault};
 use crate::domain::ids::Digest;
 use crate::store::EmergencyLog;
@@ -24,6 +27,9 @@ struct Known {
     vkey: String,
     size: u64,
     root: String,
+    /// Epochs in force by its entries, whose sealed file was not there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    awaited: Vec<Switched>,
 }
 
 impl App {
@@ -54,6 +60,7 @@ impl App {
             self.record(vec![entry], vec![row], Vec::new(), None)
                 .await?;
         }
+        let known = self.look_for_awaited(log, &name, known).await?;
         if log.size() > known.size {
             self.bind_from(log, &name, known).await?;
         }
@@ -93,17 +100,136 @@ impl App {
             return Ok(known);
         }
         log.begin_anew()?;
-        Ok(Known::default())
+        Ok(Known {
+            awaited: known.awaited,
+            ..Known::default()
+        })
     }
 
     /// Entries, the checkpoint over them, what they mean and its rows, in one transaction: a crash
-    /// before it changes nothing, and the next start does it again.
+    /// before it changes nothing, and the next start does it again. So does an error that is not
+    /// about the entries: the start is refused.
     async fn bind_from(
         &self,
         log: &EmergencyLog,
         name: &str,
         known: Known,
     ) -> Result<(), AppError> {
+        let batch = Batch::of(log, known)?;
+        let found = match Replay::of(self, log, &batch.entries).await {
+            Ok(replay) => self.bind(log, name, &batch, replay).await,
+            Err(error) => Err(error),
+        };
+        match found {
+            // What was done stands in the log all the same, and what was sealed in the rows;
+            // custodians settle the rest.
+            Err(error) if is_misfit(&error) => self.bind_unfit(log, name, batch, &error).await,
+            found => found,
+        }
+    }
+
+    async fn bind(
+        &self,
+        log: &EmergencyLog,
+        name: &str,
+        batch: &Batch,
+        replay: Replay,
+    ) -> Result<(), AppError> {
+        let fault = Attempt::Fault(Fault::EmergencyBound {
+            entries: batch.entries.len(),
+            rotated: replay.rotated,
+        });
+        let mut alerts = alert::for_attempt(&fault, &self.inner.facts.get().roster);
+        alerts.extend(replay.alerts);
+        let drafts = [batch.drafts.clone(), replay.drafts].concat();
+        let rows = [replay.rows, vec![keep(name, &batch.bound)?]].concat();
+        self.record(drafts, rows, alerts, None).await?;
+        self.has_epochs_of(log, &replay.kept).await
+    }
+
+    /// The entries do not follow from the rows: they are bound without a saga of their own.
+    async fn bind_unfit(
+        &self,
+        log: &EmergencyLog,
+        name: &str,
+        mut batch: Batch,
+        error: &AppError,
+    ) -> Result<(), AppError> {
+        tracing::error!(%error, "the emergency log does not fit the rows");
+        let (mut named, highest) = switched(&batch.entries);
+        named.splice(0..0, std::mem::take(&mut batch.bound.awaited));
+        let saved = self.save_switched(log, &named).await?;
+        let files = saved.awaited.iter();
+        let missing: Vec<String> = files.map(|of| EmergencyLog::kept_name(&of.sha256)).collect();
+        let why = error.to_string();
+        let mut unfit = draft("emergency.unfit", [("why", Value::from(why.as_str()))]);
+        if !missing.is_empty() {
+            let missing = Value::from(missing.clone());
+            unfit.members.insert("missing".to_owned(), missing);
+        }
+        let fault = Attempt::Fault(Fault::EmergencyUnfit {
+            why,
+            epoch: saved.epoch,
+            missing,
+        });
+        let alerts = alert::for_attempt(&fault, &self.inner.facts.get().roster);
+        batch.bound.awaited = saved.awaited;
+        let owed = self.owed_after(highest).await?;
+        let rows = [saved.rows, owed, vec![keep(name, &batch.bound)?]].concat();
+        let drafts = [batch.drafts, vec![unfit], saved.drafts].concat();
+        self.record(drafts, rows, alerts, None).await?;
+        self.has_epochs_of(log, &saved.kept).await
+    }
+
+    /// Looks for files that were missing when their entries were bound.
+    async fn look_for_awaited(
+        &self,
+        log: &EmergencyLog,
+        name: &str,
+        known: Known,
+    ) -> Result<Known, AppError> {
+        if known.awaited.is_empty() {
+            return Ok(known);
+        }
+        let saved = self.save_switched(log, &known.awaited).await?;
+        if saved.kept.is_empty() {
+            return Ok(known);
+        }
+        let known = Known {
+            awaited: saved.awaited,
+            ..known
+        };
+        let owed = self.owed_after(0).await?;
+        let rows = [saved.rows, owed, vec![keep(name, &known)?]].concat();
+        self.record(saved.drafts, rows, Vec::new(), None).await?;
+        self.has_epochs_of(log, &saved.kept).await?;
+        Ok(known)
+    }
+
+    /// The rows hold what these files hold.
+    async fn has_epochs_of(&self, log: &EmergencyLog, kept: &[Digest]) -> Result<(), AppError> {
+        let facts = self.reload_facts().await?;
+        let current = facts.epoch.as_ref().map_or(0, |row| row.manifest.epoch);
+        if self.dealt_later().is_some_and(|later| later <= current) {
+            // The epoch that a stamp knew of is this one.
+            self.inner.memory.dealt_later.store(0, Ordering::SeqCst);
+        }
+        kept.iter().for_each(|kept| log.drop_kept(kept));
+        Ok(())
+    }
+}
+
+/// What is bound at one start.
+struct Batch {
+    entries: Vec<Entry>,
+    /// The same entries and the checkpoint over them, as the main log tells them.
+    drafts: Vec<Draft>,
+    /// What the main log has afterwards.
+    bound: Known,
+}
+
+impl Batch {
+    fn of(log: &EmergencyLog, known: Known) -> Result<Self, AppError> {
         let (checkpoint, note) = log.checkpoint()?;
         let (mut drafts, mut entries) = (Vec::new(), Vec::new());
         for bytes in log.entries(known.size)? {
@@ -127,38 +253,16 @@ impl App {
                 ("checkpoint", Value::from(note)),
             ],
         ));
-        let replay = match Replay::of(self, log, &entries).await {
-            Ok(replay) => replay,
-            // What was done stands in the log all the same; custodians settle it.
-            Err(error) => {
-                tracing::error!(%error, "the emergency log does not fit the rows");
-                drafts.push(draft(
-                    "emergency.unfit",
-                    [("why", Value::from(error.to_string()))],
-                ));
-                Replay::default()
-            }
-        };
-        let fault = Attempt::Fault(Fault::EmergencyBound {
-            entries: entries.len(),
-            rotated: replay.rotated,
-        });
-        let mut alerts = alert::for_attempt(&fault, &self.inner.facts.get().roster);
-        alerts.extend(replay.alerts);
-        drafts.extend(replay.drafts);
         let bound = Known {
             size: checkpoint.size,
             root,
             ..known
         };
-        let rows = [replay.rows, vec![keep(name, &bound)?]].concat();
-        self.record(drafts, rows, alerts, None).await?;
-        self.reload_facts().await?;
-        replay
-            .kept
-            .iter()
-            .for_each(|kept: &Digest| log.drop_kept(kept));
-        Ok(())
+        Ok(Self {
+            entries,
+            drafts,
+            bound,
+        })
     }
 }
 

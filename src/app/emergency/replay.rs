@@ -35,6 +35,9 @@ pub(super) struct Replay {
     /// Number of the POST under way.
     post: Option<String>,
     erased: BTreeSet<String>,
+    /// POSTs that the rows know. An older database lacks some, and what it does not have needs no
+    /// row that says how it ended.
+    posts: BTreeSet<String>,
 }
 
 impl Replay {
@@ -48,6 +51,9 @@ impl Replay {
         entries: &[Entry],
     ) -> Result<Self, AppError> {
         let mut replay = Self::default();
+        let states = ["sent", "made", "unknown", "deleted", "refused"];
+        let posts = app.inner.store.secret_posts(&states).await?;
+        replay.posts = posts.into_iter().map(|post| post.id).collect();
         for entry in entries {
             replay.take(app, log, entry).await?;
         }
@@ -86,7 +92,11 @@ impl Replay {
             .text("sha256")
             .and_then(|text| text.parse().ok())
             .ok_or_else(|| odd(entry))?;
-        self.sealed = Some(Kept::read(&log.kept(&sha256)?)?);
+        let bytes = log.kept(&sha256)?.ok_or_else(|| {
+            let name = EmergencyLog::kept_name(&sha256);
+            AppError::Inconsistent(format!("{name} is not there, or was changed"))
+        })?;
+        self.sealed = Some(Kept::read(&bytes)?);
         self.kept.push(sha256);
         Ok(())
     }
@@ -125,11 +135,13 @@ impl Replay {
         else {
             return;
         };
-        self.rows.push(RowChange::SetSecretPost {
-            id: post.to_owned(),
-            state: "deleted".to_owned(),
-            secret_id: Some(id.to_owned()),
-        });
+        if self.posts.contains(post) {
+            self.rows.push(RowChange::SetSecretPost {
+                id: post.to_owned(),
+                state: "deleted".to_owned(),
+                secret_id: Some(id.to_owned()),
+            });
+        }
         self.drafts.push(draft(
             "secret.deleted",
             [
@@ -144,15 +156,15 @@ impl Replay {
         let id = entry.text("id").ok_or_else(|| odd(entry))?;
         let state = entry.kind.trim_start_matches("undo.");
         let state = if state == "done" { "undone" } else { state };
-        self.rows.push(RowChange::SetUndo {
-            id: id.to_owned(),
-            state: state.to_owned(),
-        });
-        if let Some(why) = entry.text("why") {
-            let waiting = app.inner.store.undos(&["planned", "failed"]).await?;
-            if let Some(row) = waiting.iter().find(|row| row.id == id) {
-                self.alerts.extend(app.told_of_undo(row, why.to_owned()));
-            }
+        let waiting = app.inner.store.undos(&["planned", "failed"]).await?;
+        if let Some(row) = waiting.iter().find(|row| row.id == id) {
+            self.rows.push(RowChange::SetUndo {
+                id: id.to_owned(),
+                state: state.to_owned(),
+            });
+            let why = entry.text("why").map(str::to_owned);
+            self.alerts
+                .extend(why.into_iter().flat_map(|why| app.told_of_undo(row, why)));
         }
         self.say_again(entry);
         Ok(())

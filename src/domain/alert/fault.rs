@@ -52,6 +52,15 @@ pub enum Fault {
         /// Entries found.
         found: u64,
     },
+    /// The emergency log's entries do not follow from the database.
+    EmergencyUnfit {
+        /// What does not fit.
+        why: String,
+        /// The epoch that was sealed meanwhile and is in force now.
+        epoch: Option<u32>,
+        /// Sealed files that it names and that are not there.
+        missing: Vec<String>,
+    },
     /// The first epoch lacks proofs.
     NotReady {
         /// Proofs so far.
@@ -193,6 +202,17 @@ pub(super) fn message(fault: &Fault, roster: &Roster) -> AlertDraft {
                 }
             ),
         ),
+        Fault::EmergencyUnfit {
+            why,
+            epoch,
+            missing,
+        } => (
+            "emergency.unfit",
+            Severity::Alarm,
+            security_and(roster, &[Role::Custodian, Role::Operator, Role::Auditor]),
+            "[LOG] the emergency log does not fit the database".to_owned(),
+            unfit(why, *epoch, missing),
+        ),
         Fault::NotReady { have, need } => (
             "custody.not_ready",
             Severity::Action,
@@ -304,4 +324,25 @@ pub(super) fn message(fault: &Fault, roster: &Roster) -> AlertDraft {
         subject,
         body,
     }
+}
+
+fn unfit(why: &str, epoch: Option<u32>, missing: &[String]) -> String {
+    let sealed = match epoch {
+        Some(epoch) => format!(" Epoch {epoch}, sealed meanwhile, is in force here now."),
+        None => String::new(),
+    };
+    let lost = match missing {
+        [] => String::new(),
+        files => format!(
+            "\n*The live secret may be sealed in a file alone that is not there.* Operators: find \
+             {}, put it back into the data folder with its owner, and restart.",
+            files.join(", ")
+        ),
+    };
+    format!(
+        "An earlier run of the vault could not write its log, and what it recorded in the \
+         emergency log does not follow from this database: {why}. Perhaps an older one was \
+         restored. The entries stand in the main log now.{sealed} Custodians are asked for a \
+         rotation.{lost}\nSee runbooks/log-broken.md"
+    )
 }

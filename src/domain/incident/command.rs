@@ -173,6 +173,8 @@ pub enum Command {
         fresh: Fresh,
         /// Shares were combined.
         combined: bool,
+        /// What they opened is replaced and proved dead since: nothing is owed.
+        replaced: bool,
     },
     /// Purpose `rotate`: unsealed, the saga begins.
     RotationBegun,

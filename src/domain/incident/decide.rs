@@ -255,7 +255,11 @@ fn in_opening(
             why,
             fresh,
             combined,
-        } => closing::opening_broke(incident, why, &fresh, combined || unsealed, rules, now),
+            replaced,
+        } => {
+            let owed = !replaced && (combined || unsealed);
+            closing::opening_broke(incident, why, &fresh, owed, rules, now)
+        }
         // After a restart nobody can tell how far combining went: a rotation is owed.
         Command::Restarted { fresh } => {
             let why = "the vault restarted while opening".to_owned();
@@ -403,6 +407,7 @@ fn in_closing(
             why,
             fresh,
             combined,
+            ..
         } if closing.unsealing => {
             closing::opening_broke(incident, why, &fresh, combined, rules, now)
         }

@@ -13,8 +13,7 @@ use crate::domain::ids::Digest;
 
 impl EmergencyLog {
     fn kept_path(&self, sha256: &Digest) -> PathBuf {
-        self.folder
-            .join(format!("emergency.{}.sealed", sha256.hex()))
+        self.folder.join(Self::kept_name(sha256))
     }
 
     /// Keeps bytes under their hash; durable when this returns.
@@ -38,20 +37,23 @@ impl EmergencyLog {
         Ok(sha256)
     }
 
-    /// Bytes that were kept, checked against their hash.
+    /// Name of the file that holds bytes of this hash.
+    #[must_use]
+    pub fn kept_name(sha256: &Digest) -> String {
+        format!("emergency.{}.sealed", sha256.hex())
+    }
+
+    /// Bytes that were kept; `None` where they are not there, or are others by now.
     ///
     /// # Errors
-    /// A file that is missing, or was changed.
-    pub fn kept(&self, sha256: &Digest) -> Result<Vec<u8>, StoreError> {
+    /// A file that cannot be read now: perhaps it can be later.
+    pub fn kept(&self, sha256: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
         let path = self.kept_path(sha256);
-        let bytes = fs::read(&path).map_err(at(&path))?;
-        if Digest::of(&bytes) != *sha256 {
-            return Err(StoreError::forked(format!(
-                "the emergency log: {} was changed",
-                path.display()
-            )));
+        match fs::read(&path) {
+            Ok(bytes) => Ok((Digest::of(&bytes) == *sha256).then_some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(at(&path)(error)),
         }
-        Ok(bytes)
     }
 
     /// Forgets what the rows hold now. A file that stays does no harm: it is sealed, and the rows

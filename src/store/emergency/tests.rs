@@ -102,12 +102,16 @@ fn what_was_sealed_meanwhile_is_kept_under_its_hash_and_a_changed_file_is_refuse
     let folder = tempfile::tempdir().unwrap();
     let log = open(folder.path()).unwrap();
     let sha256 = log.keep(b"sealed").unwrap();
-    assert_eq!(log.kept(&sha256).unwrap(), b"sealed");
+    assert_eq!(log.kept(&sha256).unwrap().unwrap(), b"sealed");
     let path = folder
         .path()
         .join(format!("emergency.{}.sealed", sha256.hex()));
     fs::write(&path, b"Sealed").unwrap();
-    log.kept(&sha256).unwrap_err();
+    assert_eq!(log.kept(&sha256).unwrap(), None);
     log.drop_kept(&sha256);
     assert!(!path.exists());
+    assert_eq!(log.kept(&sha256).unwrap(), None);
+    // What cannot be read is not missing.
+    fs::create_dir(&path).unwrap();
+    log.kept(&sha256).unwrap_err();
 }

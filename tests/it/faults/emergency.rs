@@ -12,7 +12,7 @@ use crate::restart::{all_is_well, bring_home};
 use crate::support::TestVault;
 
 /// Every entry passes the offline rules.
-fn rules_hold(vault: &TestVault) {
+pub(super) fn rules_hold(vault: &TestVault) {
     let entries = vault.entries();
     let mut check = RuleCheck::new(entries[0].text("origin").unwrap());
     for seq in 0..vault.store().head().size {
@@ -35,7 +35,7 @@ fn cut_before_its_checkpoint_it_does_not_hold(vault: &TestVault) {
 }
 
 /// What the main log tells of the emergency log.
-fn told(vault: &TestVault) -> Vec<String> {
+pub(super) fn told(vault: &TestVault) -> Vec<String> {
     let entries = vault.entries().into_iter();
     entries
         .filter(|e| e.kind == "emergency.entry")
@@ -43,7 +43,7 @@ fn told(vault: &TestVault) -> Vec<String> {
         .collect()
 }
 
-fn ends_with(vault: &TestVault, outcome: &str) {
+pub(super) fn ends_with(vault: &TestVault, outcome: &str) {
     let told = told(vault);
     let end = told.last().unwrap();
     assert!(
@@ -52,21 +52,21 @@ fn ends_with(vault: &TestVault, outcome: &str) {
     );
 }
 
-fn open_session(vault: &TestVault) -> Incident {
+pub(super) fn open_session(vault: &TestVault) -> Incident {
     let (incident, claim_key) = vault.opened();
     vault.claim(&incident, &claim_key).unwrap();
     incident
 }
 
 /// The log breaks at the next entry of the vault's own.
-fn lose_the_log(vault: &TestVault) {
+pub(super) fn lose_the_log(vault: &TestVault) {
     vault.break_at("log.tick");
     let error = vault.block(vault.app().beat()).unwrap_err();
     assert_eq!(error.code(), "log_lost");
     vault.wait_for_log_loss();
 }
 
-fn start_again(vault: &mut TestVault) {
+pub(super) fn start_again(vault: &mut TestVault) {
     vault.kill();
     vault.mend();
     vault.start();

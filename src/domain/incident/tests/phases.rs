@@ -53,6 +53,7 @@ fn commands(world: &World, incident: &Incident) -> Vec<Command> {
             why: "broke".to_owned(),
             fresh: fresh(2),
             combined: true,
+            replaced: false,
         },
         Command::RotationBegun,
         claim("rio", CLAIM_KEY, 1),

@@ -547,6 +547,7 @@ impl Walk {
                     why: "broke".to_owned(),
                     fresh: self.fresh(),
                     combined,
+                    replaced: false,
                 }
             }
             11 => Command::RotationBegun,
@@ -759,4 +760,21 @@ fn a_restart_that_cannot_ask_again_gives_the_vault_back() {
     assert!(matches!(incident.phase, Phase::Lapsed { .. }) && incident.rotation_owed);
     world.go(&mut closing, Command::Restarted { fresh: fresh(3) });
     assert!(matches!(&closing.phase, Phase::Closing(c) if c.memory_lost && c.rotate.is_none()));
+}
+
+#[test]
+fn an_opening_that_broke_owes_a_rotation_unless_what_was_opened_is_replaced() {
+    let world = World::plain();
+    for replaced in [false, true] {
+        let mut incident = world.unsealed(world.collecting());
+        let broke = Command::OpeningBroke {
+            why: "the log was lost".to_owned(),
+            fresh: fresh(2),
+            combined: false,
+            replaced,
+        };
+        world.go(&mut incident, broke);
+        assert!(matches!(incident.phase, Phase::Collecting(_)));
+        assert_eq!(incident.rotation_owed, !replaced);
+    }
 }

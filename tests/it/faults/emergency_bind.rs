@@ -1,0 +1,220 @@
+//! The start after a lost log, where something is wrong again: a file that cannot be read, or is
+//! not there, a database that is older or went on, an incident that was not open yet.
+
+use std::fs;
+use std::path::PathBuf;
+
+use breakglass::domain::act::Deed;
+use breakglass::domain::incident::Phase;
+
+use super::emergency::{lose_the_log, open_session, rules_hold, start_again};
+use crate::restart::{all_is_well, bring_home};
+use crate::support::{TestVault, rotation_opening};
+
+/// Sealed files beside the emergency log.
+fn sealed_files(vault: &TestVault) -> Vec<PathBuf> {
+    let found = fs::read_dir(vault.emergency_folder("n1")).unwrap();
+    let paths = found.map(|file| file.unwrap().path());
+    paths
+        .filter(|path| path.extension().is_some_and(|end| end == "sealed"))
+        .collect()
+}
+
+/// Copies of the database's files.
+fn database(vault: &TestVault) -> Vec<(PathBuf, Vec<u8>)> {
+    let found = fs::read_dir(vault.folder()).unwrap();
+    let paths = found.map(|file| file.unwrap().path());
+    let ours = paths.filter(|path| {
+        let name = path.file_name().unwrap().to_string_lossy();
+        name.starts_with("vault.db") && !name.ends_with(".lock")
+    });
+    ours.map(|path| (path.clone(), fs::read(path).unwrap()))
+        .collect()
+}
+
+/// Somebody puts copies back; the process is not running.
+fn restore(vault: &TestVault, copies: &[(PathBuf, Vec<u8>)]) {
+    for (path, _) in database(vault) {
+        fs::remove_file(path).unwrap();
+    }
+    for (path, bytes) in copies {
+        fs::write(path, bytes).unwrap();
+    }
+    // It would say that the database is older, which `log new-epoch` declares.
+    fs::remove_file(vault.folder().join("head.hw")).unwrap();
+}
+
+#[test]
+fn a_sealed_file_that_cannot_be_read_now_refuses_the_start_and_is_bound_by_the_next() {
+    let mut vault = TestVault::new();
+    vault.with_emergency_log("n1");
+    let before = vault.current_epoch();
+    let incident = open_session(&vault);
+    lose_the_log(&vault);
+    vault.kill();
+    vault.mend();
+    let file = sealed_files(&vault).remove(0);
+    let aside = file.with_extension("aside");
+    fs::rename(&file, &aside).unwrap();
+    fs::create_dir(&file).unwrap();
+    let error = vault.try_start().unwrap_err();
+    assert_eq!(error.code(), "broken", "{error}");
+    assert_eq!(vault.count("emergency.bound"), 0, "nothing is settled");
+    vault.kill();
+    fs::remove_dir(&file).unwrap();
+    fs::rename(&aside, &file).unwrap();
+    vault.start();
+    vault.settle();
+    let now = vault.incident(&incident.id);
+    assert!(matches!(now.phase, Phase::InReview(_)), "{:?}", now.phase);
+    assert_eq!(
+        vault.current_epoch().manifest.epoch,
+        before.manifest.epoch + 1
+    );
+    assert_eq!(vault.count("emergency.unfit"), 0);
+    all_is_well(&vault);
+    rules_hold(&vault);
+}
+
+#[test]
+fn a_sealed_file_that_is_missing_is_named_and_taken_when_it_is_back() {
+    let mut vault = TestVault::new();
+    vault.with_emergency_log("n1");
+    let before = vault.current_epoch();
+    let incident = open_session(&vault);
+    lose_the_log(&vault);
+    vault.kill();
+    vault.mend();
+    let file = sealed_files(&vault).remove(0);
+    let aside = vault.folder().join("aside");
+    fs::rename(&file, &aside).unwrap();
+    vault.start();
+    let unfit = vault.last_entry("emergency.unfit").unwrap();
+    let name = file.file_name().unwrap().to_string_lossy();
+    assert_eq!(unfit.members["missing"], serde_json::json!([name]));
+    assert_eq!(vault.alerts_queued("emergency.unfit"), 1);
+    assert_eq!(vault.current_epoch().secret_id, before.secret_id);
+    // Told once, and looked for again.
+    vault.restart();
+    assert_eq!(vault.alerts_queued("emergency.unfit"), 1);
+    vault.kill();
+    fs::rename(&aside, &file).unwrap();
+    vault.start();
+    let epoch = vault.current_epoch();
+    assert_eq!(epoch.manifest.epoch, before.manifest.epoch + 1);
+    assert_eq!(vault.live_secrets(), [epoch.secret_id]);
+    assert!(sealed_files(&vault).is_empty(), "the rows hold it now");
+    assert_eq!(vault.count("emergency.saved"), 1);
+    bring_home(&vault, &incident);
+    all_is_well(&vault);
+    rules_hold(&vault);
+    vault.restart();
+    assert_eq!(vault.count("emergency.saved"), 1);
+}
+
+#[test]
+fn an_older_database_takes_what_was_sealed_beside_it() {
+    let mut vault = TestVault::new();
+    vault.with_emergency_log("n1");
+    let before = vault.current_epoch();
+    vault.kill();
+    let copies = database(&vault);
+    vault.start();
+    open_session(&vault);
+    lose_the_log(&vault);
+    vault.kill();
+    restore(&vault, &copies);
+    vault.start();
+    assert_eq!(vault.count("emergency.unfit"), 0);
+    let epoch = vault.current_epoch();
+    assert_eq!(epoch.manifest.epoch, before.manifest.epoch + 1);
+    all_is_well(&vault);
+    rules_hold(&vault);
+    let (again, _) = vault.opened();
+    drop(vault.close(&again).unwrap());
+    vault.settle();
+    all_is_well(&vault);
+}
+
+#[test]
+fn a_database_that_went_on_keeps_the_epoch_that_was_sealed_and_owes_a_rotation() {
+    let mut vault = TestVault::new();
+    vault.with_emergency_log("n1");
+    let before = vault.current_epoch();
+    let incident = open_session(&vault);
+    lose_the_log(&vault);
+    vault.kill();
+    vault.mend();
+    // A saga of the same number.
+    vault.sql(
+        "INSERT INTO rotation (id, number, version, incident, doc) SELECT replace(id, '1', '2'), \
+         number + 1, version, incident, replace(doc, id, replace(id, '1', '2')) FROM rotation",
+    );
+    vault.start();
+    assert_eq!(vault.count("emergency.unfit"), 1);
+    assert_eq!(vault.alerts_queued("emergency.unfit"), 1);
+    assert_eq!(vault.count("emergency.bound"), 1, "bound all the same");
+    let epoch = vault.current_epoch();
+    assert_eq!(epoch.manifest.epoch, before.manifest.epoch + 1);
+    assert_eq!(vault.live_secrets(), [epoch.secret_id]);
+    bring_home(&vault, &incident);
+    all_is_well(&vault);
+    rules_hold(&vault);
+}
+
+#[test]
+fn an_opening_whose_credential_was_replaced_meanwhile_owes_nothing() {
+    for kind in ["unseal.done", "secret.post", "secret.result", "session.open"] {
+        let mut vault = TestVault::new();
+        vault.with_emergency_log("n1");
+        let (incident, _) = vault.open();
+        vault.deliver();
+        vault.break_at(kind);
+        vault.approve_by_three(&incident.id);
+        vault.wait_for_log_loss();
+        assert_eq!(vault.live_secrets().len(), 1, "{kind}");
+        start_again(&mut vault);
+        all_is_well(&vault);
+        let again = vault.incident(&incident.id);
+        assert!(
+            matches!(again.phase, Phase::Collecting(_)),
+            "{kind}: {:?}",
+            again.phase
+        );
+        assert!(!again.rotation_owed, "{kind}");
+        assert_eq!(
+            again.terms.epoch,
+            vault.current_epoch().manifest.epoch,
+            "{kind}"
+        );
+        vault.tick();
+        assert_eq!(vault.incidents().len(), 1, "{kind}: nobody is asked for one");
+        bring_home(&vault, &incident);
+        all_is_well(&vault);
+    }
+}
+
+#[test]
+fn a_rotation_that_the_emergency_log_took_to_its_end_is_over_at_the_start() {
+    let mut vault = TestVault::new();
+    vault.with_emergency_log("n1");
+    let otto = &vault.people.otto;
+    let signed = otto.sign(&vault, Deed::Open(Box::new(rotation_opening())));
+    let asked = vault
+        .block(vault.app().open(&signed, &otto.caller(&vault)))
+        .unwrap();
+    vault.deliver();
+    // The entry that ends its Opening.
+    vault.break_at("session.close");
+    vault.approve_by_three(&asked.id);
+    vault.wait_for_log_loss();
+    start_again(&mut vault);
+    let over = vault.incident(&asked.id);
+    assert!(
+        matches!(over.phase, Phase::Reviewed { .. }),
+        "{:?}",
+        over.phase
+    );
+    all_is_well(&vault);
+    rules_hold(&vault);
+}
