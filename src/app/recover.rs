@@ -117,8 +117,7 @@ impl App {
     async fn is_replaced(&self, incident: &Incident) -> Result<bool, AppError> {
         let saga = self.saga_of(Some(&incident.id)).await?;
         Ok(saga.is_some_and(|saga| {
-            saga.rotation.state == State::Done
-                && saga.rotation.from_epoch == incident.terms.epoch
+            saga.rotation.state == State::Done && saga.rotation.from_epoch == incident.terms.epoch
         }))
     }
 
@@ -132,7 +131,9 @@ impl App {
         let unsealed = matches!(incident.phase, Phase::Opening { unsealed: true, .. });
         if unsealed && incident.purpose == Purpose::Rotate {
             let begun = Command::RotationBegun;
-            let closing = self.step(&incident.id, begun, None, With::default()).await?;
+            let closing = self
+                .step(&incident.id, begun, None, With::default())
+                .await?;
             return self.recover_closing(&closing.incident).await;
         }
         let (key, fresh) = fresh_key()?;
@@ -148,7 +149,9 @@ impl App {
             ..With::default()
         };
         let asked = self.step(&incident.id, command, None, with).await;
-        let collecting = asked.as_ref().is_ok_and(|step| step.incident.is_collecting());
+        let collecting = asked
+            .as_ref()
+            .is_ok_and(|step| step.incident.is_collecting());
         if !collecting {
             self.inner.memory.forget_key(&incident.id);
         }

@@ -160,7 +160,9 @@ impl App {
         named.splice(0..0, std::mem::take(&mut batch.bound.awaited));
         let saved = self.save_switched(log, &named).await?;
         let files = saved.awaited.iter();
-        let missing: Vec<String> = files.map(|of| EmergencyLog::kept_name(&of.sha256)).collect();
+        let missing: Vec<String> = files
+            .map(|of| EmergencyLog::kept_name(&of.sha256))
+            .collect();
         let why = error.to_string();
         let mut unfit = draft("emergency.unfit", [("why", Value::from(why.as_str()))]);
         if !missing.is_empty() {

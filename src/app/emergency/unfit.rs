@@ -155,7 +155,10 @@ mod tests {
         let entries = [
             kept(first),
             sealed(4),
-            entry("rotate.discarded", json!({"rot": "rot-1", "secret_id": "s"})),
+            entry(
+                "rotate.discarded",
+                json!({"rot": "rot-1", "secret_id": "s"}),
+            ),
             kept(second),
             sealed(5),
             entry("rotate.switched", json!({"rot": "rot-1", "epoch": 5})),

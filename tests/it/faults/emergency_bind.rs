@@ -164,7 +164,12 @@ fn a_database_that_went_on_keeps_the_epoch_that_was_sealed_and_owes_a_rotation()
 
 #[test]
 fn an_opening_whose_credential_was_replaced_meanwhile_owes_nothing() {
-    for kind in ["unseal.done", "secret.post", "secret.result", "session.open"] {
+    for kind in [
+        "unseal.done",
+        "secret.post",
+        "secret.result",
+        "session.open",
+    ] {
         let mut vault = TestVault::new();
         vault.with_emergency_log("n1");
         let (incident, _) = vault.open();
@@ -188,7 +193,11 @@ fn an_opening_whose_credential_was_replaced_meanwhile_owes_nothing() {
             "{kind}"
         );
         vault.tick();
-        assert_eq!(vault.incidents().len(), 1, "{kind}: nobody is asked for one");
+        assert_eq!(
+            vault.incidents().len(),
+            1,
+            "{kind}: nobody is asked for one"
+        );
         bring_home(&vault, &incident);
         all_is_well(&vault);
     }
