@@ -41,6 +41,8 @@ pub struct EmergencyLog {
     boot: String,
     room: Ballast,
     cut: Option<Cut>,
+    /// There was a checkpoint beside the file when it was opened.
+    marked: bool,
     state: Mutex<State>,
 }
 
@@ -86,6 +88,7 @@ impl EmergencyLog {
             path,
             signer,
             cut,
+            marked: !matches!(marked, Mark::None),
             node: own.node,
             boot: own.boot,
             room,
@@ -113,6 +116,13 @@ impl EmergencyLog {
     #[must_use]
     pub fn cut(&self) -> Option<Cut> {
         self.cut
+    }
+
+    /// Whether a checkpoint lay beside the file when it was opened. Every entry is followed by one,
+    /// so entries without any are nobody's word.
+    #[must_use]
+    pub fn was_marked(&self) -> bool {
+        self.marked
     }
 
     /// Its public key as a C2SP vkey.
@@ -147,8 +157,15 @@ impl EmergencyLog {
         }
         state.end += line.len() as u64;
         state.edge.push(hash).map_err(|why| invalid(&why))?;
-        // The entry is durable; an older checkpoint beside it is true as well.
-        if let Err(error) = self.mark(&state) {
+        // The entry is durable; an older checkpoint beside it is true as well. One that lags by more
+        // than this entry would be told as a change at the next start, so the reserved room is used.
+        if self.mark(&state).is_err()
+            && let Err(error) = self
+                .room
+                .free()
+                .map_err(at(&self.path))
+                .and_then(|()| self.mark(&state))
+        {
             tracing::warn!(%error, "the emergency log's checkpoint was not written");
         }
         Ok(seq)
@@ -265,6 +282,8 @@ fn grown(whole: &[u8], marked: &Mark) -> Result<(Edge, Option<Cut>), StoreError>
         Mark::Of(said) => said.size,
         _ => found,
     };
+    // A crash comes between one entry and its checkpoint; more entries than that are not ours.
+    agrees &= !matches!(marked, Mark::Of(said) if found > said.size.saturating_add(1));
     Ok((edge, (!agrees).then_some(Cut { had, found })))
 }
 

@@ -115,3 +115,21 @@ fn what_was_sealed_meanwhile_is_kept_under_its_hash_and_a_changed_file_is_refuse
     fs::create_dir(&path).unwrap();
     log.kept(&sha256).unwrap_err();
 }
+
+#[test]
+fn more_than_one_entry_beyond_the_checkpoint_is_told_and_so_is_a_checkpoint_that_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = open(folder.path()).unwrap();
+    let mark = folder.path().join("emergency.hw");
+    log.append(&draft("emergency.begun"), Timestamp(1)).unwrap();
+    let older = fs::read(&mark).unwrap();
+    for _ in 0..2 {
+        log.append(&draft("secret.post"), Timestamp(2)).unwrap();
+    }
+    assert!(open(folder.path()).unwrap().was_marked());
+    fs::write(&mark, older).unwrap();
+    let found = open(folder.path()).unwrap().cut();
+    assert_eq!(found, Some(Cut { had: 1, found: 3 }));
+    fs::remove_file(&mark).unwrap();
+    assert!(!open(folder.path()).unwrap().was_marked());
+}
