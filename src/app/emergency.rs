@@ -23,8 +23,9 @@ mod replay;
 mod rotate;
 mod unfit;
 
-/// The session secret must be deleted within this time; then the rest is owed.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The session secret must be deleted within this time, a list that lags behind included; then the
+/// rest is owed.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// The rotation may take this long besides; then the process ends and the rest of it is owed.
 const ROTATION_PATIENCE: Duration = Duration::from_secs(600);
 
@@ -110,17 +111,35 @@ impl App {
         ended
     }
 
+    /// Deletes every session secret and probe that is or may be alive. One that the list may not
+    /// show yet is waited for; what does not show at all stays for custodians.
     async fn delete_without_log(
         &self,
         log: &EmergencyLog,
         unsealed: &Unsealed,
     ) -> Result<(), AppError> {
         let states = ["sent", "made", "unknown"];
-        let posts = self.inner.store.secret_posts(&states).await?;
+        let mut posts = self.inner.store.secret_posts(&states).await?;
+        posts.retain(|post| post.used_for != SecretUse::Successor);
+        let bearer = self.token_without_log(unsealed).await?;
+        let gap_ms = self.inner.databricks.config().waits.reconcile_gap_ms;
+        let mut left_ms = self.list_lag_ms();
+        loop {
+            self.delete_listed(log, &bearer, &mut posts).await?;
+            if posts.is_empty() || left_ms == 0 {
+                return Ok(());
+            }
+            let pause_ms = gap_ms.clamp(1, left_ms);
+            pause(pause_ms).await;
+            left_ms -= pause_ms;
+        }
+    }
+
+    async fn token_without_log(&self, unsealed: &Unsealed) -> Result<Minted, AppError> {
         let mut speaker = &unsealed.credential;
-        let bearer = loop {
+        loop {
             match (self.mint(speaker).await, &unsealed.successor) {
-                (Ok(bearer), _) => break bearer,
+                (Ok(bearer), _) => return Ok(bearer),
                 // The log was lost after the predecessor was deleted.
                 (Err(error), Some(successor))
                     if error.is_invalid_client() && !Arc::ptr_eq(speaker, successor) =>
@@ -130,22 +149,43 @@ impl App {
                 (Err(error), _) if error.is_invalid_client() => return Err(error.into()),
                 (Err(_), _) => pause(1_000).await,
             }
-        };
-        let listed = self.inner.databricks.list_secrets(&bearer).await?;
+        }
+    }
+
+    /// One look at the list; leaves the posts whose secret may not show there yet.
+    async fn delete_listed(
+        &self,
+        log: &EmergencyLog,
+        bearer: &Minted,
+        posts: &mut Vec<SecretPost>,
+    ) -> Result<(), AppError> {
+        if posts.is_empty() {
+            return Ok(());
+        }
+        let listed = self.inner.databricks.list_secrets(bearer).await?;
         let slack = self.measured().await?.lifetime_slack_s;
-        let ours = |post: &SecretPost| match &post.secret_id {
-            Some(id) => vec![id.clone()],
-            None => tagged(&listed, post, slack),
-        };
-        let mut kept = None;
-        for post in posts.iter().filter(|p| p.used_for == SecretUse::Session) {
-            for id in ours(post) {
+        let (mut pending, mut kept) = (Vec::new(), None);
+        for post in std::mem::take(posts) {
+            let ids = match &post.secret_id {
+                Some(id) => vec![id.clone()],
+                None => tagged(&listed, &post, slack),
+            };
+            if ids.is_empty() && self.may_still_show(&post) {
+                pending.push(post);
+                continue;
+            }
+            if ids.is_empty() {
+                let absent = about("emergency.delete_result", &post, None, Some("absent"));
+                log.append(&absent, self.now())?;
+            }
+            for id in ids {
                 let done = self
-                    .delete_on_emergency_log(log, &bearer, post, &id)
+                    .delete_on_emergency_log(log, bearer, &post, &id)
                     .await?;
                 kept = kept.or(done.err());
             }
         }
+        *posts = pending;
         kept.map_or(Ok(()), |error| Err(error.into()))
     }
 
@@ -158,7 +198,7 @@ impl App {
         post: &SecretPost,
         id: &str,
     ) -> Result<Result<(), CallError>, StoreError> {
-        let sent = about("emergency.delete_sent", post, id, None);
+        let sent = about("emergency.delete_sent", post, Some(id), None);
         log.append(&sent, self.now())?;
         let (word, result) = match self.inner.databricks.delete_secret(bearer, id).await {
             DeleteOutcome::Deleted => ("deleted".to_owned(), Ok(())),
@@ -167,14 +207,16 @@ impl App {
                 (error.to_string(), Err(error))
             }
         };
-        let entry = about("emergency.delete_result", post, id, Some(word));
+        let entry = about("emergency.delete_result", post, Some(id), Some(&word));
         log.append(&entry, self.now()).map(|_| result)
     }
 }
 
-fn about(kind: &str, post: &SecretPost, secret_id: &str, outcome: Option<String>) -> Draft {
+fn about(kind: &str, post: &SecretPost, secret_id: Option<&str>, outcome: Option<&str>) -> Draft {
     let mut members = Map::new();
-    members.insert("secret_id".to_owned(), Value::from(secret_id));
+    if let Some(secret_id) = secret_id {
+        members.insert("secret_id".to_owned(), Value::from(secret_id));
+    }
     members.insert("post".to_owned(), Value::from(post.id.as_str()));
     if let Some(outcome) = outcome {
         members.insert("outcome".to_owned(), Value::from(outcome));

@@ -16,7 +16,7 @@ use crate::domain::incident::{Incident, Phase};
 use crate::domain::rotation::State;
 use crate::domain::terms::Purpose;
 use crate::domain::time::HOUR_MS;
-use crate::store::change::RowChange;
+use crate::store::change::{RowChange, SecretUse};
 
 /// Lost calls written in one commit.
 const LOST_BATCH: usize = 200;
@@ -158,19 +158,31 @@ impl App {
         asked.map(drop)
     }
 
+    /// Whether a session secret or a probe may be alive: then custodians are asked, whose way back
+    /// looks for it.
+    async fn may_live_on(&self) -> Result<bool, AppError> {
+        let states = ["sent", "made", "unknown"];
+        let posts = self.inner.store.secret_posts(&states).await?;
+        Ok(posts
+            .iter()
+            .any(|post| post.used_for != SecretUse::Successor))
+    }
+
     async fn recover_closing(&self, incident: &Incident) -> Result<(), AppError> {
         let id = &incident.id;
         if self.is_replaced(incident).await?
             && self.inner.store.undos(&["planned"]).await?.is_empty()
+            && !self.may_live_on().await?
         {
             // The predecessor was proved dead; only the last entry is missing. Tokens minted
             // before the crash die within the hour.
             let tokens_dead_at_ms = self.now().plus_ms(HOUR_MS);
             let command = Command::Rotated { tokens_dead_at_ms };
-            return self
-                .step(id, command, None, With::default())
-                .await
-                .map(drop);
+            let with = With {
+                drafts: self.never_compared(id).await?,
+                ..With::default()
+            };
+            return self.step(id, command, None, with).await.map(drop);
         }
         self.memory_lost(id).await
     }

@@ -21,6 +21,7 @@ use crate::store::Commit;
 use crate::store::change::RowChange;
 
 mod making;
+mod resuming;
 mod retiring;
 
 pub(super) use retiring::TOO_FEW_PROOFS;

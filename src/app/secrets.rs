@@ -261,12 +261,12 @@ impl App {
 
     /// Whether a secret whose reply was lost may be missing from the list only because the list
     /// lags behind: then it is looked for again, at the latest when the session closes.
-    fn may_still_show(&self, post: &SecretPost) -> bool {
+    pub(super) fn may_still_show(&self, post: &SecretPost) -> bool {
         let lag_ms = i64::try_from(self.list_lag_ms()).unwrap_or(i64::MAX);
         self.now().since_ms(post.at_ms) < lag_ms
     }
 
-    fn list_lag_ms(&self) -> u64 {
+    pub(super) fn list_lag_ms(&self) -> u64 {
         let waits = &self.inner.databricks.config().waits;
         waits
             .reconcile_wait_ms

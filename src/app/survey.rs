@@ -30,6 +30,19 @@ const TRIES: u32 = 20;
 /// Pause between them, milliseconds; never longer than the configured longest.
 const PAUSE_MS: u64 = 2_000;
 
+/// Type of the entry that says that nothing was compared.
+const FAILED: &str = "snapshot.failed";
+
+fn not_compared(incident: &IncidentId, why: &str) -> Draft {
+    draft(
+        FAILED,
+        [
+            ("inc", Value::from(incident.as_str())),
+            ("why", Value::from(why)),
+        ],
+    )
+}
+
 impl App {
     /// Takes the snapshot before, while the session may already read.
     pub(super) fn survey_before(&self, session: &Arc<LiveSession>) {
@@ -103,23 +116,38 @@ impl App {
 
     /// Leaves a review item: what stayed behind is to be looked for by hand.
     async fn not_compared(&self, incident: &IncidentId, why: &str) -> Result<(), AppError> {
-        let entry = draft(
-            "snapshot.failed",
-            [
-                ("inc", Value::from(incident.as_str())),
-                ("why", Value::from(why)),
-            ],
-        );
+        let entry = not_compared(incident, why);
         self.record(vec![entry], Vec::new(), Vec::new(), None)
             .await
             .map(drop)
     }
 
+    /// The review item of a session that ends although nothing was compared: the emergency log took
+    /// the way back, and nobody looked afterwards.
+    pub(super) async fn never_compared(
+        &self,
+        incident: &IncidentId,
+    ) -> Result<Vec<Draft>, AppError> {
+        let after = self.inner.store.snapshot(incident, "after").await?;
+        if after.is_some()
+            || !self.had_session(incident).await?
+            || self.had_entry(incident, FAILED).await?
+        {
+            return Ok(Vec::new());
+        }
+        let why = "the log was lost before the snapshot after";
+        Ok(vec![not_compared(incident, why)])
+    }
+
     /// Whether a session was ever open: its entry stands before any call's.
     async fn had_session(&self, incident: &IncidentId) -> Result<bool, AppError> {
+        self.had_entry(incident, "session.open").await
+    }
+
+    async fn had_entry(&self, incident: &IncidentId, kind: &str) -> Result<bool, AppError> {
         let mut pages = self.pages_of(incident, 0);
         while let Some(page) = pages.next().await? {
-            if page.iter().any(|entry| entry.kind == "session.open") {
+            if page.iter().any(|entry| entry.kind == kind) {
                 return Ok(true);
             }
         }

@@ -156,6 +156,13 @@ pub enum Event {
         /// When.
         at_ms: Timestamp,
     },
+    /// It goes on on another record, from where it stood: the last commit on the former one may be
+    /// durable or not.
+    #[serde(rename = "rotate.resumed")]
+    Resumed {
+        /// All of it.
+        saga: Box<Rotation>,
+    },
     /// Ids before and tag are known.
     #[serde(rename = "rotate.prepared")]
     Prepared {
@@ -344,6 +351,10 @@ impl Rotation {
             (State::CreateSent | State::Reconcile, Event::Reconcile { .. }) => State::Reconcile,
             (State::CreateSent | State::Reconcile, Event::Reconciled { .. }) => State::Idle,
             (state, Event::Foreign { .. }) => state,
+            (_, Event::Resumed { saga }) if saga.id == self.id => {
+                *self = (**saga).clone();
+                return Ok(());
+            }
             (
                 State::CreateSent,
                 Event::Sealed {
@@ -401,6 +412,7 @@ impl Event {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Begun { .. } => "rotate.begun",
+            Self::Resumed { .. } => "rotate.resumed",
             Self::Prepared { .. } => "rotate.prepared",
             Self::CreateSent {} => "rotate.create_sent",
             Self::CreateRefused { .. } => "rotate.create_refused",
@@ -532,6 +544,27 @@ mod tests {
         ] {
             assert_eq!(saga(state).next(NOTHING), Next::NeedsQuorum, "{state:?}");
         }
+    }
+
+    #[test]
+    fn a_saga_goes_on_from_where_its_entry_says_whatever_the_row_says() {
+        let resumed = Event::Resumed {
+            saga: Box::new(saga(State::Acked)),
+        };
+        let (kind, members) = resumed.to_entry(&RotationId::numbered(1)).unwrap();
+        let back = Event::from_entry(&kind, &members).unwrap().unwrap();
+        assert_eq!(back, (RotationId::numbered(1), resumed.clone()));
+        for state in [State::Verified, State::Acked, State::Switched] {
+            let mut row = saga(state);
+            row.apply(&resumed).unwrap();
+            assert_eq!(row, saga(State::Acked));
+            row.apply(&Event::Switched { epoch: 2 }).unwrap();
+        }
+        let mut other = Rotation {
+            id: RotationId::numbered(2),
+            ..saga(State::Acked)
+        };
+        other.apply(&resumed).unwrap_err();
     }
 
     #[test]

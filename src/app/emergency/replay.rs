@@ -2,7 +2,7 @@
 //! session secrets are deleted. The entries are said again in the main log, so that folding it gives
 //! the rows (DESIGN §4.3).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -37,7 +37,9 @@ pub(super) struct Replay {
     erased: BTreeSet<String>,
     /// POSTs that the rows know. An older database lacks some, and what it does not have needs no
     /// row that says how it ended.
-    posts: BTreeSet<String>,
+    posts: BTreeMap<String, SecretUse>,
+    /// Secrets of a POST that were to be deleted, and whether each is gone.
+    deletes: BTreeMap<String, BTreeMap<String, bool>>,
 }
 
 impl Replay {
@@ -53,14 +55,16 @@ impl Replay {
         let mut replay = Self::default();
         let states = ["sent", "made", "unknown", "deleted", "refused"];
         let posts = app.inner.store.secret_posts(&states).await?;
-        replay.posts = posts.into_iter().map(|post| post.id).collect();
+        let posts = posts.into_iter().map(|post| (post.id, post.used_for));
+        replay.posts = posts.collect();
         for entry in entries {
             replay.take(app, log, entry).await?;
         }
         if let Some(sealed) = replay.sealed.take() {
-            replay.rows.extend(sealed.rows()?);
+            replay.put_sealed(app, sealed).await?;
         }
         replay.end_saga();
+        replay.end_deletes();
         Ok(replay)
     }
 
@@ -130,26 +134,38 @@ impl Replay {
     }
 
     fn deleted(&mut self, entry: &Entry) {
-        let gone = matches!(entry.text("outcome"), Some("deleted" | "gone"));
-        let (Some(post), Some(id), true) = (entry.text("post"), entry.text("secret_id"), gone)
-        else {
+        let (Some(post), Some(outcome)) = (entry.text("post"), entry.text("outcome")) else {
             return;
         };
-        if self.posts.contains(post) {
+        let ids = self.deletes.entry(post.to_owned()).or_default();
+        if let Some(id) = entry.text("secret_id") {
+            let gone = matches!(outcome, "deleted" | "gone");
+            ids.insert(id.to_owned(), gone);
+        }
+    }
+
+    /// Posts of which nothing is left alive.
+    fn end_deletes(&mut self) {
+        for (post, ids) in std::mem::take(&mut self.deletes) {
+            let (Some(used_for), true) = (self.posts.get(&post), ids.values().all(|gone| *gone))
+            else {
+                continue;
+            };
+            let ids: Vec<String> = ids.into_keys().collect();
+            self.drafts.push(draft(
+                "secret.deleted",
+                [
+                    ("post", Value::from(post.as_str())),
+                    ("for", Value::from(used_for.word())),
+                    ("ids", Value::from(ids.clone())),
+                ],
+            ));
             self.rows.push(RowChange::SetSecretPost {
-                id: post.to_owned(),
+                id: post,
                 state: "deleted".to_owned(),
-                secret_id: Some(id.to_owned()),
+                secret_id: ids.into_iter().next(),
             });
         }
-        self.drafts.push(draft(
-            "secret.deleted",
-            [
-                ("post", Value::from(post)),
-                ("for", Value::from(SecretUse::Session.word())),
-                ("ids", Value::from(vec![id])),
-            ],
-        ));
     }
 
     async fn undone(&mut self, app: &App, entry: &Entry) -> Result<(), AppError> {
@@ -185,6 +201,9 @@ impl Replay {
             self.end_saga();
             let begun = Rotation::begun(id, incident.clone(), *cause, *from_epoch, *at_ms);
             self.saga = Some((begun, 0));
+        } else if let Event::Resumed { saga } = &event {
+            self.end_saga();
+            self.resumed(app, saga).await?;
         } else if self.saga.as_ref().is_none_or(|(saga, _)| saga.id != id) {
             self.end_saga();
             let found = app.inner.store.rotation(&id).await?;
@@ -198,8 +217,57 @@ impl Replay {
         self.follow(app, &event, from_epoch).await
     }
 
+    /// The rows' last commit before the log was lost may be there or not: the saga goes on as the
+    /// entry says it stood. Where its first entry is lost with its row, it is said again.
+    async fn resumed(&mut self, app: &App, saga: &Rotation) -> Result<(), AppError> {
+        if let Some(found) = app.inner.store.rotation(&saga.id).await? {
+            self.saga = Some(found);
+            return Ok(());
+        }
+        let begun = Rotation::begun(
+            saga.id.clone(),
+            saga.incident.clone(),
+            saga.cause,
+            saga.from_epoch,
+            saga.begun_at_ms,
+        );
+        let (kind, members) = Event::Begun {
+            incident: saga.incident.clone(),
+            cause: saga.cause,
+            from_epoch: saga.from_epoch,
+            at_ms: saga.begun_at_ms,
+        }
+        .to_entry(&saga.id)?;
+        self.drafts.push(Draft { kind, members });
+        self.saga = Some((begun, 0));
+        Ok(())
+    }
+
+    /// The sealed epoch goes into the rows, unless they have it.
+    async fn put_sealed(&mut self, app: &App, sealed: Kept) -> Result<(), AppError> {
+        let epoch = sealed.manifest.epoch;
+        match app.inner.store.epoch(Kind::Live, epoch).await? {
+            Some(row) if row.manifest == sealed.manifest => Ok(()),
+            Some(_) => Err(AppError::Inconsistent(format!(
+                "the database has another epoch {epoch} than the emergency log"
+            ))),
+            None => {
+                self.rows.extend(sealed.rows()?);
+                Ok(())
+            }
+        }
+    }
+
     async fn follow(&mut self, app: &App, event: &Event, from_epoch: u32) -> Result<(), AppError> {
         match event {
+            Event::Resumed { saga } if saga.has_switched() => {
+                if let Some(sealed) = self.sealed.as_ref() {
+                    let epoch = sealed.manifest.epoch;
+                    if self.current(app).await? != epoch {
+                        self.switched(app, epoch).await?;
+                    }
+                }
+            }
             Event::CreateRefused { .. } => self.post_is("refused", None),
             Event::Reconcile { .. } => self.post_is("unknown", None),
             Event::Reconciled { .. } => self.post_is("deleted", None),
@@ -248,10 +316,18 @@ impl Replay {
 
     async fn discarded(&mut self, app: &App) -> Result<(), AppError> {
         if let Some(sealed) = self.sealed.take() {
-            // It never was a row; its number is not given again.
-            self.rows.push(RowChange::SetFact {
-                name: LAST_EPOCH.to_owned(),
-                value: Some(sealed.manifest.epoch.to_string()),
+            let epoch = sealed.manifest.epoch;
+            let row = app.inner.store.epoch(Kind::Live, epoch).await?;
+            self.rows.push(match row {
+                Some(row) if row.manifest == sealed.manifest => RowChange::DiscardEpoch {
+                    kind: Kind::Live,
+                    epoch,
+                },
+                // It never was a row; its number is not given again.
+                _ => RowChange::SetFact {
+                    name: LAST_EPOCH.to_owned(),
+                    value: Some(epoch.to_string()),
+                },
             });
             return Ok(());
         }
@@ -269,7 +345,7 @@ impl Replay {
         let dealt = match self.sealed.take() {
             Some(sealed) => {
                 let dealt = Some(sealed.manifest.roster_sha256);
-                self.rows.extend(sealed.rows()?);
+                self.put_sealed(app, sealed).await?;
                 dealt
             }
             None => {

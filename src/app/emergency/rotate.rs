@@ -44,9 +44,10 @@ impl App {
         if latest.as_ref().is_some_and(replaced) {
             return Ok(());
         }
-        let interrupted = latest
-            .filter(|saga| saga.rotation.state != State::Done)
-            .map(|saga| saga.recorded_in(journal));
+        let interrupted = match latest.filter(|saga| saga.rotation.state != State::Done) {
+            Some(saga) => Some(self.resume_in(journal, saga).await?),
+            None => None,
+        };
         match interrupted {
             Some(saga) if saga.rotation.has_switched() => {
                 self.finish_without_log(journal, unsealed, saga).await

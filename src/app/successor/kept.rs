@@ -12,6 +12,7 @@ use crate::domain::ids::{Digest, PersonId};
 use crate::domain::manifest::Manifest;
 use crate::domain::time::Timestamp;
 use crate::sealed::secret::Credential;
+use crate::store::EpochRow;
 use crate::store::change::RowChange;
 
 /// Type of the emergency log's entry that names such a file by its hash.
@@ -58,6 +59,31 @@ impl SealedSuccessor {
 }
 
 impl Kept {
+    /// An epoch as the rows hold it; `None` where its credential is erased.
+    pub(in crate::app) fn of_row(
+        row: EpochRow,
+        shares: Vec<(u8, PersonId, Vec<u8>)>,
+    ) -> Option<Self> {
+        let expires_at_ms = row.secret_expires_at_ms.0.min(canonical::MAX_INTEGER);
+        let shares = shares.into_iter();
+        Some(Self {
+            manifest: row.manifest,
+            manifest_sha256: row.manifest_sha256,
+            sealed_credential: BASE64.encode(row.sealed_credential?),
+            secret_id: row.secret_id,
+            secret_expires_at_ms: Timestamp(expires_at_ms),
+            shares: shares
+                .map(|(index, person, file)| (index, person, BASE64.encode(file)))
+                .collect(),
+            at_ms: row.at_ms,
+        })
+    }
+
+    /// The bytes of the file.
+    pub(in crate::app) fn to_bytes(&self) -> Result<Vec<u8>, AppError> {
+        Ok(canonical::to_bytes(self)?)
+    }
+
     /// Reads a file back; its manifest is the one its hash names.
     pub(in crate::app) fn read(bytes: &[u8]) -> Result<Self, AppError> {
         let kept: Self = canonical::parse_exact(bytes)?;

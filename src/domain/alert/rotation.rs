@@ -123,6 +123,7 @@ pub fn for_rotation(event: &Event, rotation: &Rotation, roster: &Roster) -> Vec<
         }
         // Steps inside one minute whose failure has its own message.
         Event::Prepared { .. }
+        | Event::Resumed { .. }
         | Event::CreateSent {}
         | Event::Reconciled { .. }
         | Event::Verified {}

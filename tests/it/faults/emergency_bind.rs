@@ -227,3 +227,129 @@ fn a_rotation_that_the_emergency_log_took_to_its_end_is_over_at_the_start() {
     all_is_well(&vault);
     rules_hold(&vault);
 }
+
+#[test]
+fn a_saga_that_is_taken_over_does_not_rest_on_a_commit_that_was_lost() {
+    let mut vault = TestVault::new();
+    vault.with_emergency_log("n1");
+    let before = vault.current_epoch();
+    let (incident, _) = vault.opened();
+    vault.sql("UPDATE unlocker SET at_ms = at_ms - 101 * 86400000");
+    vault.close(&incident).unwrap();
+    vault.wait_for_entry("rotate.waits_for_proofs");
+    let copy = vault.folder().join("copy");
+    vault.sql(&format!("VACUUM INTO '{}'", copy.display()));
+    // Acknowledged, and the next commit loses the log.
+    vault.break_at("rotate.switched");
+    for person in vault.people.custodians().into_iter().take(3) {
+        let proof = person.proof(&vault);
+        let caller = person.caller(&vault);
+        vault.block(vault.app().prove(&proof, &caller)).unwrap();
+    }
+    vault.wait_for_log_loss();
+    let left = vault.live_secrets();
+    assert!(left.len() == 1 && left[0] != before.secret_id, "{left:?}");
+    vault.kill();
+    // The commit before, which the takeover had read, was never durable.
+    let database_file = vault.folder().join("vault.db");
+    restore(&vault, &[(database_file, fs::read(&copy).unwrap())]);
+    vault.start();
+    vault.settle();
+    assert_eq!(vault.count("emergency.unfit"), 0);
+    assert_eq!(vault.count("rotate.resumed"), 1);
+    let now = vault.incident(&incident.id);
+    assert!(matches!(now.phase, Phase::InReview(_)), "{:?}", now.phase);
+    all_is_well(&vault);
+    rules_hold(&vault);
+}
+
+/// A POST whose reply was lost, as its row stands.
+fn lost_reply(vault: &TestVault, used_for: &str, lifetime_s: i64) {
+    vault.sql(&format!(
+        "INSERT INTO secret_post (id, used_for, owner, lifetime_s, pre_ids, state, secret_id, at_ms) \
+         VALUES ('lost-{used_for}', '{used_for}', 'INC-1', {lifetime_s}, '[]', 'unknown', NULL, {})",
+        vault.now().0
+    ));
+}
+
+#[test]
+fn a_session_without_a_comparison_is_a_review_item_and_a_probe_is_deleted_as_well() {
+    let mut vault = TestVault::new();
+    vault.with_emergency_log("n1");
+    let incident = open_session(&vault);
+    let probe = vault.foreign_secret(7_431);
+    lost_reply(&vault, "probe", 7_431);
+    lose_the_log(&vault);
+    let left = vault.live_secrets();
+    assert!(left.len() == 1 && !left.contains(&probe), "{left:?}");
+    start_again(&mut vault);
+    let now = vault.incident(&incident.id);
+    assert!(matches!(now.phase, Phase::InReview(_)), "{:?}", now.phase);
+    let failed = vault.last_entry("snapshot.failed").unwrap();
+    assert_eq!(failed.text("inc"), Some(incident.id.as_str()));
+    assert_eq!(vault.count("snapshot.failed"), 1);
+    all_is_well(&vault);
+    rules_hold(&vault);
+}
+
+#[test]
+fn a_secret_that_the_list_does_not_show_yet_is_waited_for() {
+    let mut vault = TestVault::new();
+    vault.with_emergency_log("n1");
+    vault.kill();
+    vault.waits.reconcile_wait_ms = 4_000;
+    vault.waits.reconcile_gap_ms = 100;
+    vault.start();
+    let incident = open_session(&vault);
+    vault.knobs(|knobs| knobs.list_delay_ms = 2_000);
+    let late = vault.foreign_secret(7_431);
+    lost_reply(&vault, "session", 7_431);
+    lose_the_log(&vault);
+    assert!(!vault.live_secrets().contains(&late));
+    vault.knobs(|knobs| knobs.list_delay_ms = 0);
+    start_again(&mut vault);
+    let now = vault.incident(&incident.id);
+    assert!(matches!(now.phase, Phase::InReview(_)), "{:?}", now.phase);
+    all_is_well(&vault);
+}
+
+#[test]
+fn an_incident_is_not_closed_while_a_session_secret_may_be_alive() {
+    let mut vault = TestVault::new();
+    vault.with_emergency_log("n1");
+    let incident = open_session(&vault);
+    lose_the_log(&vault);
+    vault.kill();
+    vault.mend();
+    let alive = vault.foreign_secret(7_431);
+    lost_reply(&vault, "session", 7_431);
+    vault.start();
+    vault.settle();
+    let now = vault.incident(&incident.id);
+    assert!(matches!(now.phase, Phase::Closing(_)), "{:?}", now.phase);
+    bring_home(&vault, &incident);
+    assert!(!vault.live_secrets().contains(&alive));
+    all_is_well(&vault);
+}
+
+#[test]
+fn entries_without_their_checkpoint_are_told_of_at_the_start() {
+    let mut vault = TestVault::new();
+    vault.with_emergency_log("n1");
+    open_session(&vault);
+    lose_the_log(&vault);
+    vault.kill();
+    vault.mend();
+    let mark = vault.emergency_folder("n1").join("emergency.hw");
+    fs::remove_file(&mark).unwrap();
+    vault.start();
+    vault.settle();
+    assert_eq!(vault.count("emergency.cut"), 1);
+    assert_eq!(vault.alerts_queued("emergency.cut"), 1);
+    // What was bound needs it no more.
+    vault.kill();
+    fs::remove_file(&mark).unwrap();
+    vault.start();
+    assert_eq!(vault.count("emergency.cut"), 1);
+    all_is_well(&vault);
+}
