@@ -104,6 +104,8 @@ fn doctor(folder: &Path, given: bool) -> (bool, Vec<serde_json::Value>) {
         ("log.seed", "00".repeat(32)),
         ("hook.secret", format!("whsec_{}", "QUFB".repeat(8))),
         ("chat.url", "https://chat.example.com/hook".to_owned()),
+        ("metrics.token", "0123456789abcdef".repeat(2)),
+        ("heartbeat.url", "http://127.0.0.1:9/beat".to_owned()),
     ] {
         let path = secrets.join(name);
         if !path.exists() {
@@ -138,6 +140,9 @@ fn doctor(folder: &Path, given: bool) -> (bool, Vec<serde_json::Value>) {
         kind = "slack"
         name = "chat"
         url_file = "credentials/chat.url"
+        [watch]
+        metrics_token_file = "credentials/metrics.token"
+        heartbeat_url_file = "credentials/heartbeat.url"
     "#;
     std::fs::write(&config, text).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_breakglass"));
@@ -168,6 +173,24 @@ fn a_credential_of_the_service_manager_may_show_its_access_list_as_group_bits() 
     assert_eq!(light(&answers, "file modes"), "green", "{answers:?}");
     let (_, answers) = doctor(folder.path(), false);
     assert_eq!(light(&answers, "file modes"), "red", "{answers:?}");
+}
+
+#[test]
+fn every_secret_file_that_others_may_read_is_named() {
+    for name in ["log.seed", "metrics.token", "heartbeat.url"] {
+        let folder = tempfile::tempdir().unwrap();
+        drop(doctor(folder.path(), true));
+        let path = folder.path().join("credentials").join(name);
+        let open = std::fs::Permissions::from_mode(0o644);
+        std::fs::set_permissions(&path, open).unwrap();
+        let (_, answers) = doctor(folder.path(), true);
+        let modes = answers
+            .iter()
+            .find(|answer| answer["about"] == "file modes");
+        let modes = modes.unwrap();
+        assert_eq!(modes["light"], "red", "{name}: {answers:?}");
+        assert!(modes["found"].as_str().unwrap().contains(name), "{modes}");
+    }
 }
 
 #[test]

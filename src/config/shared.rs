@@ -13,7 +13,7 @@ use crate::domain::ids::Digest;
 
 /// Settings of one host: its name, its addresses, its files, its way to the network. The channels
 /// are compared by what the policy says of them.
-const OWN: [&str; 16] = [
+const OWN: [&str; 17] = [
     "node",
     "data",
     "log_seed_file",
@@ -28,6 +28,7 @@ const OWN: [&str; 16] = [
     "databricks.proxy",
     "databricks.ca_file",
     "databricks.workspace_address",
+    "databricks.egress_addresses",
     "watch.metrics_token_file",
     "watch.heartbeat_url_file",
 ];
@@ -89,6 +90,10 @@ mod tests {
             .replace("n1", "n2")
             .replace("'a'", "'b'")
             .replace("127.0.0.1:1", "127.0.0.1:2")
+            .replace(
+                "[databricks]\n",
+                "[databricks]\negress_addresses = ['192.0.2.7']\n",
+            )
             + "[store]\npostgres_url_file = 'pg.url'\n# a comment\n[proxy]\nlisten = '[::1]:1'\n";
         assert_eq!(of_text(ONE).unwrap(), of_text(&other).unwrap());
         let ordered = |text: &str| of_text(&format!("[databricks.workspaces]\n{text}")).unwrap();

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
+use super::owner;
 use crate::domain::ids::VaultId;
 use crate::domain::time::Timestamp;
 
@@ -79,6 +80,7 @@ impl BackupStamp {
         let next = path.with_extension("stamp.next");
         let written = || -> io::Result<()> {
             let mut file = File::create(&next)?;
+            owner::of_folder(&file, path)?;
             file.write_all(&serde_json::to_vec(self)?)?;
             file.sync_all()?;
             // A crash before this keeps the former stamp: the backup counts as not made.

@@ -26,6 +26,7 @@ mod emergency;
 mod error;
 mod high_water;
 mod open;
+mod owner;
 mod page;
 pub mod peek;
 mod proposals;

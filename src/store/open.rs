@@ -22,7 +22,7 @@ use super::page::{Author, Log};
 use super::query::{Pool, query_scalar};
 use super::sequencer::{CONTROL_SLOTS, DATA_SLOTS, Fold, Sequencer};
 use super::writer::{Writer, open_sqlite};
-use super::{Config, Store, UrlFile, check, high_water, sql};
+use super::{Config, Store, UrlFile, check, high_water, owner, sql};
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::merkle::Edge;
 use crate::audit::note::{NoteSigner, VerifierKey};
@@ -367,6 +367,7 @@ fn take_lock(database: &Path) -> Result<File, StoreError> {
         .write(true)
         .open(&path)
         .map_err(at(&path))?;
+    owner::of_folder(&file, &path).map_err(at(&path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse(path)),

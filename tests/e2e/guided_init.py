@@ -253,7 +253,8 @@ class Run:
 
     def files(self):
         wanted = {"breakglass.toml": 0o600, "roster.toml": 0o600, "policy.toml": 0o600,
-                  "smtp.password": 0o600, "webhook.secret": 0o600, "data": 0o700}
+                  "smtp.password": 0o600, "webhook.secret": 0o600, "metrics.token": 0o600,
+                  "data": 0o700}
         modes = {name: (self.home / name).stat().st_mode & 0o777 for name in wanted}
         self.check("every file is for its owner alone", modes == wanted, str(modes))
         config = (self.home / "breakglass.toml").read_text()
@@ -261,6 +262,8 @@ class Run:
                    f"principal_id = {self.info['principal_id']}" in config, config)
         self.check("only the workspace that was chosen is in it",
                    "900800700600" in config and "900800700601" not in config, config)
+        self.check("doctor and a monitor may read what it measures",
+                   '[watch]\nmetrics_token_file = "metrics.token"' in config, config)
         written = [path for path in self.home.rglob("*") if path.is_file()
                    and self.secret in path.read_text(errors="replace")]
         self.check("the typed secret was written nowhere", not written, str(written))

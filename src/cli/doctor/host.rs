@@ -80,7 +80,14 @@ fn cores(text: Option<&str>) -> Answer {
 fn modes(config: &Config) -> Answer {
     let seed = config.log_seed_file();
     let tls = config.tls.as_ref().map(|tls| tls.key_file.clone());
-    let paths = [Some(config.data.clone()), Some(seed), tls];
+    let store = config.store();
+    let url = store.postgres_url_file.map(|url_file| url_file.path);
+    let (metrics, heartbeat) = (
+        config.watch.metrics_token_file.clone(),
+        config.watch.heartbeat_url_file.clone(),
+    );
+    let data = Some(config.data.clone());
+    let paths = [data, Some(seed), tls, url, metrics, heartbeat];
     let mut open = Vec::new();
     for path in paths.into_iter().flatten() {
         match mode(&path) {

@@ -60,12 +60,7 @@ fn running(health: &Health, config: &Config) -> Answer {
 /// The metrics, judged.
 async fn measured(config: &Config, mut api: Api) -> Vec<Answer> {
     let Some(file) = &config.watch.metrics_token_file else {
-        return vec![Answer::bad(
-            METRICS,
-            Light::Amber,
-            "log, epoch, rotation, credential and channels were not looked at: no bearer for them",
-            "set [watch] metrics_token_file to a file with a long random text, mode 600",
-        )];
+        return vec![without_bearer()];
     };
     match read_secret(file) {
         Err(why) => return vec![red(METRICS, why.to_string(), "mend the file")],
@@ -79,6 +74,15 @@ async fn measured(config: &Config, mut api: Api) -> Vec<Answer> {
             "restart the vault if the bearer was changed; runbooks/vault-unreachable.md",
         )],
     }
+}
+
+fn without_bearer() -> Answer {
+    Answer::bad(
+        METRICS,
+        Light::Unseen,
+        "log, epoch, rotation, credential and channels were not looked at: no bearer for them",
+        "set [watch] metrics_token_file to a file with a long random text, mode 600",
+    )
 }
 
 /// The samples of one metric: labels as they stand, and the value.
@@ -283,6 +287,11 @@ mod tests {
 
     fn worst(text: &str) -> Light {
         judge(text).iter().map(|a| a.light).max().unwrap()
+    }
+
+    #[test]
+    fn without_a_bearer_half_of_the_vault_is_unseen_which_is_not_healthy() {
+        assert_eq!(without_bearer().light, Light::Unseen);
     }
 
     #[test]

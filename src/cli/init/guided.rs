@@ -44,6 +44,20 @@ use = \"built_in\"
 # max_minutes = 30
 ";
 
+/// The bearer with which `doctor` and a monitor read what the vault measures.
+const METRICS_TOKEN: &str = "metrics.token";
+
+/// Makes that bearer, unless there is one: without it `doctor` sees half of the vault.
+fn metrics_bearer(path: &Path) -> Result<(), CliError> {
+    if path.exists() {
+        return Ok(());
+    }
+    let mut bearer = [0; 32];
+    getrandom::fill(&mut bearer)
+        .map_err(|why| CliError::failed("random", format!("no randomness: {why}")))?;
+    files::write_private(path, hex::encode(bearer).as_bytes())
+}
+
 /// Asks, checks, writes. `None`: the files stand, and the person wants to look at them first.
 ///
 /// # Errors
@@ -115,10 +129,11 @@ async fn configure(
     let channels = place::channels(asker, folder, &place.vault).await?;
     let text = format!(
         "# Written by `breakglass init --guided`; every key: README, \"Set up a vault\".\n\
-         {}\n{}\n{channels}",
+         {}\n{}\n{channels}\n[watch]\nmetrics_token_file = \"{METRICS_TOKEN}\"\n",
         place.text(),
         account::text(&found.config)
     );
+    metrics_bearer(&folder.join(METRICS_TOKEN))?;
     files::write_private(config, text.as_bytes())?;
     asker.say(&format!("Wrote {} (mode 600).", config.display()));
     Config::read(config).map_err(|e| config_error(&e))?;

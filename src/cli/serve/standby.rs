@@ -23,6 +23,7 @@ const CONFIGURATION: &str = "shared_configuration";
 pub(super) async fn open_store(parts: &Parts, out: &Output) -> Result<Store, CliError> {
     let config = parts.config.store();
     let ours = parts.shared()?;
+    let watched = notify::watchdog_pause();
     let mut said = String::new();
     let store = loop {
         let clock = Arc::clone(&parts.clock);
@@ -42,7 +43,11 @@ pub(super) async fn open_store(parts: &Parts, out: &Output) -> Result<Store, Cli
             notify::standing_by(&waits);
             said = waits;
         }
-        tokio::time::sleep(PAUSE).await;
+        // A standby is as alive as the active one: a manager that watches would kill it otherwise.
+        if watched.is_some() {
+            notify::alive();
+        }
+        tokio::time::sleep(watched.map_or(PAUSE, |pause| pause.min(PAUSE))).await;
     };
     let value = serde_json::to_string(&ours);
     let fact = RowChange::SetFact {

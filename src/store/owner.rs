@@ -1,0 +1,60 @@
+//! Files in the vault's folder that root writes beside the running vault (`backup`, `log new-epoch`)
+//! belong to whom the folder belongs to: under a service manager the vault is another user, and
+//! could not read them.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+/// Gives a file that root has just made in a folder to the folder's owner.
+///
+/// # Errors
+/// What the file system said.
+#[cfg(unix)]
+pub(super) fn of_folder(file: &File, path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, fchown};
+    const ROOT: u32 = 0;
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = std::fs::metadata(folder.unwrap_or(Path::new(".")))?;
+    let made = file.metadata()?;
+    if made.uid() != ROOT || (folder.uid(), folder.gid()) == (made.uid(), made.gid()) {
+        return Ok(());
+    }
+    fchown(file, Some(folder.uid()), Some(folder.gid()))
+}
+
+/// Nothing to do where files have no such owner.
+#[cfg(not(unix))]
+pub(super) fn of_folder(_file: &File, _path: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+
+    use crate::domain::time::Timestamp;
+    use crate::store::{BackupStamp, high_water};
+
+    #[test]
+    fn what_root_writes_into_a_folder_belongs_to_the_folders_owner() {
+        let folder = tempfile::tempdir().unwrap();
+        let (uid, gid) = (54_321, 54_322);
+        if chown(folder.path(), Some(uid), Some(gid)).is_err() {
+            println!("skipped: only root can give a folder away");
+            return;
+        }
+        let stamp = BackupStamp::path(folder.path());
+        BackupStamp::new("prod-eu".parse().unwrap(), Timestamp(7), 3, 900)
+            .write(&stamp)
+            .unwrap();
+        let mark = high_water::within(folder.path());
+        high_water::write(&mark, "a checkpoint").unwrap();
+        for path in [stamp, mark] {
+            let found = std::fs::metadata(&path).unwrap();
+            assert_eq!((found.uid(), found.gid()), (uid, gid), "{}", path.display());
+        }
+    }
+}
