@@ -101,7 +101,7 @@ fn moved(from: &Path, to: &Path) -> Result<(), StoreError> {
 pub(super) fn write(path: &Path, checkpoint: &str) -> io::Result<()> {
     let next = path.with_extension("hw.next");
     let mut file = File::create(&next)?;
-    owner::of_folder(&file, path)?;
+    owner::of_folder(&file, path);
     file.write_all(checkpoint.as_bytes())?;
     file.sync_all()?;
     // A crash before this keeps the former mark, which is true as well.

@@ -367,7 +367,7 @@ fn take_lock(database: &Path) -> Result<File, StoreError> {
         .write(true)
         .open(&path)
         .map_err(at(&path))?;
-    owner::of_folder(&file, &path).map_err(at(&path))?;
+    owner::of_folder(&file, &path);
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse(path)),

@@ -6,12 +6,16 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-/// Gives a file that root has just made in a folder to the folder's owner.
-///
-/// # Errors
-/// What the file system said.
+/// Gives a file that root has just made in a folder to the folder's owner. Where that cannot be
+/// done, whoever needs the file says that it cannot be read; nothing is held up for it.
+pub(super) fn of_folder(file: &File, path: &Path) {
+    if let Err(error) = give(file, path) {
+        tracing::warn!(%error, path = %path.display(), "it could not be given to its folder's owner");
+    }
+}
+
 #[cfg(unix)]
-pub(super) fn of_folder(file: &File, path: &Path) -> io::Result<()> {
+fn give(file: &File, path: &Path) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt as _, fchown};
     const ROOT: u32 = 0;
     let folder = path
@@ -27,7 +31,7 @@ pub(super) fn of_folder(file: &File, path: &Path) -> io::Result<()> {
 
 /// Nothing to do where files have no such owner.
 #[cfg(not(unix))]
-pub(super) fn of_folder(_file: &File, _path: &Path) -> io::Result<()> {
+fn give(_file: &File, _path: &Path) -> io::Result<()> {
     Ok(())
 }
 

@@ -101,6 +101,7 @@ impl App {
                 saved.epoch = Some(of.epoch);
             }
         }
+        saved.awaited.reverse();
         Ok(saved)
     }
 
