@@ -164,7 +164,7 @@ impl EmergencyLog {
                 .room
                 .free()
                 .map_err(at(&self.path))
-                .and_then(|()| self.mark(&state))
+                .and_then(|_| self.mark(&state))
         {
             tracing::warn!(%error, "the emergency log's checkpoint was not written");
         }
