@@ -10,6 +10,7 @@ use super::super::App;
 use super::super::error::AppError;
 use super::super::step::draft;
 use super::super::successor::{KEPT_ENTRY, Kept, LAST_EPOCH};
+use super::unfit::{sealed_again, switched_again};
 use crate::audit::entry::{Draft, Entry};
 use crate::domain::alert::AlertDraft;
 use crate::domain::ids::Digest;
@@ -220,6 +221,12 @@ impl Replay {
     /// The rows' last commit before the log was lost may be there or not: the saga goes on as the
     /// entry says it stood. Where its first entry is lost with its row, it is said again.
     async fn resumed(&mut self, app: &App, saga: &Rotation) -> Result<(), AppError> {
+        if let Some(sealed) = self.sealed.as_ref() {
+            let epoch = sealed.manifest.epoch;
+            if app.inner.store.epoch(Kind::Live, epoch).await?.is_none() {
+                self.drafts.push(sealed_again(&sealed.manifest)?);
+            }
+        }
         if let Some(found) = app.inner.store.rotation(&saga.id).await? {
             self.saga = Some(found);
             return Ok(());
@@ -264,6 +271,7 @@ impl Replay {
                 if let Some(sealed) = self.sealed.as_ref() {
                     let epoch = sealed.manifest.epoch;
                     if self.current(app).await? != epoch {
+                        self.drafts.push(switched_again(epoch));
                         self.switched(app, epoch).await?;
                     }
                 }

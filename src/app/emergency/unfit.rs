@@ -12,7 +12,7 @@ use super::super::step::{ROTATION_OWED, draft};
 use super::super::successor::{KEPT_ENTRY, Kept, LAST_EPOCH};
 use crate::audit::entry::{Draft, Entry};
 use crate::domain::ids::Digest;
-use crate::domain::manifest::Kind;
+use crate::domain::manifest::{Kind, Manifest};
 use crate::domain::rotation::Event;
 use crate::store::EmergencyLog;
 use crate::store::change::RowChange;
@@ -42,7 +42,10 @@ pub(super) struct Saved {
 /// Whether these entries do not fit, rather than that something could not be read now: then the
 /// start is refused, and the next one tries again.
 pub(super) fn is_misfit(error: &AppError) -> bool {
-    matches!(error, AppError::Inconsistent(_) | AppError::BadDocument(_))
+    matches!(
+        error,
+        AppError::Inconsistent(_) | AppError::BadDocument(_) | AppError::Conflict(_)
+    )
 }
 
 /// Sealed epochs that the entries call current, oldest first; and the highest number they give.
@@ -62,6 +65,21 @@ pub(super) fn switched(entries: &[Entry]) -> (Vec<Switched>, u32) {
         }
     }
     (found, highest)
+}
+
+/// The main log says which epoch is in force; without a saga's id it is no step of one.
+pub(super) fn sealed_again(manifest: &Manifest) -> Result<Draft, AppError> {
+    let sha256 = manifest.sha256()?;
+    let members = [
+        ("epoch", Value::from(manifest.epoch)),
+        ("manifest_sha256", Value::from(sha256.hex())),
+    ];
+    Ok(draft("rotate.sealed", members))
+}
+
+/// The same, of the switch to it.
+pub(super) fn switched_again(epoch: u32) -> Draft {
+    draft("rotate.switched", [("epoch", Value::from(epoch))])
 }
 
 impl App {
@@ -85,6 +103,8 @@ impl App {
                 continue;
             };
             if saved.epoch.is_none() && of.epoch > highest {
+                saved.drafts.push(sealed_again(&kept.manifest)?);
+                saved.drafts.push(switched_again(of.epoch));
                 saved.rows.extend(kept.rows()?);
                 saved.rows.push(RowChange::SwitchEpoch {
                     kind: Kind::Live,
