@@ -80,6 +80,7 @@ fn a_drill_that_breaks_while_opening_owes_no_rotation() {
         why: "the disk".to_owned(),
         fresh: fresh(8),
         combined: true,
+        replaced: false,
     };
     world.go(&mut incident, broke);
     assert!(incident.is_collecting() && !incident.rotation_owed);
