@@ -348,6 +348,8 @@ fn a_drill_ends_at_its_deadline_and_is_extended_like_an_emergency() {
     vault.wait_for(&incident.id, |i| {
         i.session().is_some_and(|session| session.extensions == 1)
     });
+    // The session in memory learns of it once it is durable.
+    vault.settle();
     vault.pass_ms(31 * MINUTE_MS);
     vault.tick();
     assert!(

@@ -14,6 +14,7 @@ use crate::app::look::Viewer;
 use crate::domain::ids::IncidentId;
 use crate::domain::incident::Refusal;
 use crate::web::read;
+use crate::web::words::dead_end as words;
 
 /// The fields of a form.
 pub(super) struct Form<T>(pub T);
@@ -60,7 +61,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
         match read::Named::from_request_parts(parts, state).await {
             Ok(read::Named(id)) => Ok(Self(id)),
             Err(_) => {
-                let unknown = AppError::from(Refusal::NoSuchIncident("of that name".into()));
+                let unknown = AppError::from(Refusal::NoSuchIncident(words::UNREAD_NAME.into()));
                 Err(of_error(&unknown, viewer.as_ref()))
             }
         }

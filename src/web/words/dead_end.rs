@@ -14,6 +14,9 @@ pub(in crate::web) struct Sentences {
 
 const NOTHING: &str = "Nothing was released and nothing has changed.";
 
+/// An incident whose name in the address cannot be read.
+pub(in crate::web) const UNREAD_NAME: &str = "of that name";
+
 pub(in crate::web) const TO_BOARD: &str = "To the board";
 
 pub(in crate::web) const CROSS_SITE: Sentences = Sentences {

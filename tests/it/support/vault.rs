@@ -41,7 +41,7 @@ pub const CONSOLE: &str = "https://vault.example";
 const ORIGIN: &str = "vault.example/log/night-watch/e1";
 pub(super) const FIRST_SECRET: &str = "dose00000000000000000000000000000000";
 /// Nothing in these tests takes longer than this when it works.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// What dies with the process.
 struct Process {
