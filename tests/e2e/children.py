@@ -10,7 +10,9 @@ import json
 import os
 import pathlib
 import queue
+import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -35,6 +37,20 @@ def until(what, ask, seconds=PATIENCE_S):
         if time.monotonic() > end:
             raise Failed(f"waited {seconds} s in vain for {what}")
         time.sleep(0.01)
+
+
+def free_port():
+    """A port that nobody listens on, below those that Linux gives to outgoing connections: one of
+    them could take it before it is bound, or between a kill and a restart."""
+    for _ in range(200):
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise Failed("no free port was found")
 
 
 def tied():

@@ -102,12 +102,6 @@ class Terminal:
             pass
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def mail_port():
     """Something that takes connections, as a mail server would; nothing is sent to it."""
     server = socket.create_server(("127.0.0.1", 0))
@@ -182,11 +176,11 @@ class Run:
         it.answer("Folder for what it keeps [data]:", "")
         it.answer("Address people dial", "http://vault.example.com")
         it.expect("✗ may be http:// on loopback only")
-        it.answer("Address people dial", f"http://127.0.0.1:{free_port()}")
-        it.answer("Plain listener", f"127.0.0.1:{free_port()}")
+        it.answer("Address people dial", f"http://127.0.0.1:{children.free_port()}")
+        it.answer("Plain listener", f"127.0.0.1:{children.free_port()}")
         it.answer("Cloud", "aws")
         it.answer("Account host [https://accounts.cloud.databricks.com]:",
-                  f"http://127.0.0.1:{free_port()}")
+                  f"http://127.0.0.1:{children.free_port()}")
         it.answer("Outbound proxy", "")
         it.answer("certificate authorities", "")
         it.expect("✗ databricks is not reachable")

@@ -9,11 +9,10 @@ import pathlib
 import pwd
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 
-from children import Failed
+from children import Failed, free_port
 
 ROLE = "breakglass"
 
@@ -34,9 +33,7 @@ class Server:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="breakglass-postgres-"))
         self.folder.chmod(0o755)
         self.data, self.password = self.folder / "data", secrets.token_hex(16)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         # A script that dies must not leave a server behind.
         atexit.register(self.stop)
         try:

@@ -13,13 +13,12 @@ import os
 import pathlib
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 
-from children import Failed, HookSink, MailSink, Process, until, whole
+from children import Failed, HookSink, MailSink, Process, free_port, until, whole
 from postgres import Server
 
 WORKSPACE_SCOPE = [
@@ -336,13 +335,6 @@ def call(address, method, path, headers, body=None, timeout=30):
         return Reply(reply.status, lower, content)
     finally:
         connection.close()
-
-
-def free_port():
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def secrets_in(raw, *more):

@@ -32,7 +32,10 @@ impl Child {
         let mut lines = BufReader::new(said).lines();
         let line = tokio::time::timeout(PATIENCE, lines.next_line()).await;
         let ready = match line {
-            Ok(Ok(Some(line))) => serde_json::from_str(&line).ok(),
+            // A child that cannot start says why in the same form.
+            Ok(Ok(Some(line))) => serde_json::from_str(&line)
+                .ok()
+                .filter(|said: &Value| said.get("error").is_none()),
             _ => None,
         };
         // Whatever it prints later is read, so that it never blocks on a full pipe.

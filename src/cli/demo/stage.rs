@@ -252,10 +252,26 @@ async fn sinks(dir: &Path) -> Result<(SmtpSink, WebhookSink), CliError> {
     Ok((mail, webhook))
 }
 
+/// Ports for listeners that are written down before they are bound, and bound again after a
+/// restart: below those that Linux gives to outgoing connections, one of which could take it
+/// meanwhile.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+/// Ports tried before giving up.
+const PORT_TRIES: u32 = 200;
+
 fn free_port() -> Result<u16, CliError> {
-    let broken = |e: std::io::Error| CliError::failed("listen", e.to_string());
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").map_err(broken)?;
-    Ok(listener.local_addr().map_err(broken)?.port())
+    let broken = |why: String| CliError::failed("listen", why);
+    let mut last = String::new();
+    for _ in 0..PORT_TRIES {
+        let mut chance = [0; 2];
+        getrandom::fill(&mut chance).map_err(|e| broken(e.to_string()))?;
+        let port = PORTS.start + u16::from_le_bytes(chance) % (PORTS.end - PORTS.start);
+        match std::net::TcpListener::bind(("127.0.0.1", port)) {
+            Ok(_) => return Ok(port),
+            Err(why) => last = why.to_string(),
+        }
+    }
+    Err(broken(last))
 }
 
 fn write_configuration(
