@@ -3,10 +3,10 @@
 //! Reads its own connections only: neither the lock nor the writer is touched, so a backup never
 //! delays a call. What it hands out opens nothing without k custodians.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::change::DocumentKind;
+use super::durable::{self, at};
 use super::error::StoreError;
 use super::open::{Place, connect_to, place};
 use super::query::{One, query};
@@ -61,7 +61,7 @@ pub async fn back_up(config: &Config, folder: &Path) -> Result<Backup, StoreErro
             let mut kept = peek::reader(&kept).await?;
             let backup = read(&mut kept, copy.clone()).await?;
             kept.close().await?;
-            on_disk(&copy, folder)?;
+            durable::settle(&copy).map_err(at(&copy))?;
             Ok(backup)
         }
         Place::Postgres(url_file) => {
@@ -73,22 +73,10 @@ pub async fn back_up(config: &Config, folder: &Path) -> Result<Backup, StoreErro
             let mut same = One::Postgres(Box::new(connection));
             let backup = read(&mut same, copy.clone()).await?;
             same.close().await?;
-            on_disk(&copy, folder)?;
+            durable::settle(&copy).map_err(at(&copy))?;
             Ok(backup)
         }
     }
-}
-
-/// Waits until a copy and its name in its folder are on the disk: SQLite's `VACUUM INTO` does not.
-pub(super) fn on_disk(copy: &Path, folder: &Path) -> Result<(), StoreError> {
-    for path in [copy, folder] {
-        let at = |source| StoreError::File {
-            path: path.to_owned(),
-            source,
-        };
-        File::open(path).map_err(at)?.sync_all().map_err(at)?;
-    }
-    Ok(())
 }
 
 async fn read(from: &mut One, copy: PathBuf) -> Result<Backup, StoreError> {

@@ -3,14 +3,12 @@
 //!
 //! Information only: whoever owns the host can write one. Nothing is opened on its word.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::durable::{self, at};
 use super::error::StoreError;
-use super::owner;
 use crate::domain::ids::VaultId;
 use crate::domain::time::Timestamp;
 
@@ -58,17 +56,8 @@ impl BackupStamp {
     /// # Errors
     /// A file that is there and cannot be read.
     pub fn read(path: &Path) -> Result<Option<Self>, StoreError> {
-        let bytes = match fs::read(path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => {
-                return Err(StoreError::File {
-                    path: path.to_owned(),
-                    source,
-                });
-            }
-        };
-        let stamp: Option<Self> = serde_json::from_slice(&bytes).ok();
+        let bytes = durable::read(path)?;
+        let stamp: Option<Self> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         Ok(stamp.filter(|stamp| stamp.v == VERSION))
     }
 
@@ -77,25 +66,16 @@ impl BackupStamp {
     /// # Errors
     /// What the file system said.
     pub fn write(&self, path: &Path) -> Result<(), StoreError> {
-        let next = path.with_extension("stamp.next");
-        let written = || -> io::Result<()> {
-            let mut file = File::create(&next)?;
-            owner::of_folder(&file, path);
-            file.write_all(&serde_json::to_vec(self)?)?;
-            file.sync_all()?;
-            // A crash before this keeps the former stamp: the backup counts as not made.
-            fs::rename(&next, path)?;
-            File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
-        };
-        written().map_err(|source| StoreError::File {
-            path: path.to_owned(),
-            source,
-        })
+        let bytes = serde_json::to_vec(self).map_err(|why| at(path)(why.into()))?;
+        // A crash keeps the former stamp: the backup counts as not made.
+        durable::write(path, &bytes).map_err(at(path))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

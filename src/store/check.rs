@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use super::commit::Head;
+use super::durable;
 use super::error::StoreError;
 use super::open::log_of;
 use super::page::{Log, is_control};
@@ -213,13 +214,13 @@ async fn against_marks(
     mark: &Path,
 ) -> Result<(), StoreError> {
     let aside = high_water::kept(mark, key.name())?;
-    if aside.is_empty() && high_water::read(mark)?.is_none() {
+    if aside.is_empty() && durable::read(mark)?.is_none() {
         tracing::warn!(
             "there is no high-water mark; a restored older database would not be noticed"
         );
     }
     for file in [vec![mark.to_owned()], aside].concat() {
-        if let Some(note) = high_water::read(&file)? {
+        if let Some(note) = durable::read(&file)? {
             against_mark(connection, log, key, &note).await?;
         }
     }

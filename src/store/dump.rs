@@ -5,7 +5,7 @@
 //! had, then copies every table; it is one transaction, so that half a file restores nothing.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Write as _};
+use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
 use futures_util::TryStreamExt as _;
@@ -13,7 +13,7 @@ use sqlx::Executor as _;
 use sqlx::migrate::Migrate as _;
 use sqlx::postgres::PgConnection;
 
-use super::backup::on_disk;
+use super::durable::{self, at};
 use super::error::StoreError;
 use super::open::POSTGRES;
 
@@ -50,17 +50,13 @@ pub(super) async fn before_migration(
     }
     let part = copy.with_extension("sql.part");
     // What an interrupted start left is of no use.
-    match std::fs::remove_file(&part) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&part)(error)),
-        _ => {}
-    }
+    durable::remove(&part)?;
     begin(connection).await?;
     let written = write(connection, &part).await;
     end(connection).await?;
     written?;
     // A crash before this writes it anew at the next start; nothing has been changed yet.
-    std::fs::rename(&part, copy).map_err(at(copy))?;
-    on_disk(copy, copy.parent().unwrap_or(Path::new(".")))
+    durable::rename(&part, copy).map_err(at(copy))
 }
 
 /// Writes everything into a new file that only its owner can read.
@@ -137,11 +133,4 @@ async fn copy(
     }
     drop(pieces);
     file.write_all(b"\\.\n").map_err(at(path))
-}
-
-fn at(path: &Path) -> impl Fn(io::Error) -> StoreError + '_ {
-    move |source| StoreError::File {
-        path: path.to_owned(),
-        source,
-    }
 }

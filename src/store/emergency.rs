@@ -13,8 +13,8 @@ use std::sync::{Mutex, PoisonError};
 
 use super::ballast::Ballast;
 use super::commit::LogIdentity;
+use super::durable::{self, at};
 use super::error::StoreError;
-use super::high_water;
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::entry::{Draft, PreparedDraft, parse_entry};
 use crate::audit::merkle::{Edge, Hash, leaf_hash};
@@ -237,7 +237,7 @@ impl EmergencyLog {
     fn mark(&self, state: &State) -> Result<(), StoreError> {
         let (_, note) = self.signed(state)?;
         let path = mark::path(&self.folder);
-        high_water::write(&path, &note).map_err(at(&path))
+        durable::write(&path, note.as_bytes()).map_err(at(&path))
     }
 
     fn signed(&self, state: &State) -> Result<(Checkpoint, String), StoreError> {
@@ -305,13 +305,6 @@ fn whole_lines(path: &Path) -> Result<Vec<u8>, StoreError> {
 
 fn lines(whole: &[u8]) -> impl Iterator<Item = &[u8]> {
     whole.split(|b| *b == b'\n').filter(|line| !line.is_empty())
-}
-
-fn at(path: &Path) -> impl Fn(io::Error) -> StoreError + '_ {
-    move |source| StoreError::File {
-        path: path.to_owned(),
-        source,
-    }
 }
 
 #[cfg(test)]

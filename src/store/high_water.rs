@@ -8,16 +8,15 @@
 //! former name again is held against it, so a declaration that was begun and never made lets
 //! nothing start.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::commit::Head;
+use super::durable::{self, at};
 use super::error::StoreError;
-use super::owner;
 
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -31,18 +30,6 @@ pub(super) fn within(data: &Path) -> PathBuf {
     data.join("head.hw")
 }
 
-/// The mark, if there is one: a signed note.
-pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(StoreError::File {
-            path: path.to_owned(),
-            source,
-        }),
-    }
-}
-
 /// The marks of the log `origin` that were put aside, oldest first: `head.hw.e<N>`, then
 /// `head.hw.e<N>.2` and so on.
 pub(super) fn kept(mark: &Path, origin: &str) -> Result<Vec<PathBuf>, StoreError> {
@@ -52,7 +39,7 @@ pub(super) fn kept(mark: &Path, origin: &str) -> Result<Vec<PathBuf>, StoreError
         match next.try_exists() {
             Ok(true) => found.push(next),
             Ok(false) => return Ok(found),
-            Err(source) => return Err(StoreError::File { path: next, source }),
+            Err(error) => return Err(at(&next)(error)),
         }
     }
 }
@@ -67,46 +54,29 @@ fn aside(mark: &Path, origin: &str, turn: usize) -> PathBuf {
 
 /// Puts the mark of the log `origin` aside, where there is one, beside those that lie there.
 pub(super) fn put_aside(mark: &Path, origin: &str) -> Result<(), StoreError> {
-    if read(mark)?.is_none() {
+    if durable::read(mark)?.is_none() {
         // A try before this one stopped half way: its mark is aside already.
         return Ok(());
     }
     let turn = kept(mark, origin)?.len() + 1;
     // A crash after this and before the declaration: the next start is refused by what is aside,
     // and the next try finds no mark and goes on.
-    moved(mark, &aside(mark, origin, turn))
+    let aside = aside(mark, origin, turn);
+    durable::rename(mark, &aside).map_err(at(&aside))
 }
 
 /// Puts the newest mark of the log `origin` that is aside back in its place: nothing was declared.
 /// What lies there was written meanwhile from the same database and remembers less.
 pub(super) fn put_back(mark: &Path, origin: &str) -> Result<(), StoreError> {
     match kept(mark, origin)?.last() {
-        Some(newest) => moved(newest, mark),
+        Some(newest) => durable::rename(newest, mark).map_err(at(mark)),
         None => Ok(()),
     }
 }
 
-/// Renames one file of a folder, durably.
-fn moved(from: &Path, to: &Path) -> Result<(), StoreError> {
-    let folder = to.parent().unwrap_or(Path::new("."));
-    fs::rename(from, to)
-        .and_then(|()| File::open(folder)?.sync_all())
-        .map_err(|source| StoreError::File {
-            path: to.to_owned(),
-            source,
-        })
-}
-
-/// Writes the mark: whole and durable, or the former one stays.
+/// Writes the mark; a crash keeps the former one, which is true as well.
 pub(super) fn write(path: &Path, checkpoint: &str) -> io::Result<()> {
-    let next = path.with_extension("hw.next");
-    let mut file = File::create(&next)?;
-    owner::of_folder(&file, path);
-    file.write_all(checkpoint.as_bytes())?;
-    file.sync_all()?;
-    // A crash before this keeps the former mark, which is true as well.
-    fs::rename(&next, path)?;
-    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+    durable::write(path, checkpoint.as_bytes())
 }
 
 /// Follows the heads until their sender is gone; the last one is always written.

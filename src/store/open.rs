@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::commit::{Commit, Genesis, Head, LogIdentity};
+use super::durable::at;
 use super::error::StoreError;
 use super::page::{Author, Log};
 use super::query::{Pool, query_scalar};
@@ -343,13 +344,6 @@ pub(super) fn place(config: &Config) -> Result<Place<'_>, StoreError> {
         (None, Some(url_file)) => Ok(Place::Postgres(url_file)),
         (Some(_), Some(_)) => Err(StoreError::Config("store names two databases")),
         (None, None) => Err(StoreError::Config("store names no database")),
-    }
-}
-
-fn at(path: &Path) -> impl Fn(io::Error) -> StoreError + '_ {
-    move |source| StoreError::File {
-        path: path.to_owned(),
-        source,
     }
 }
 

@@ -6,6 +6,8 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
+use super::durable::folder_of;
+
 /// Gives a file that root has just made in a folder to the folder's owner. Where that cannot be
 /// done, whoever needs the file says that it cannot be read; nothing is held up for it.
 pub(super) fn of_folder(file: &File, path: &Path) {
@@ -18,10 +20,7 @@ pub(super) fn of_folder(file: &File, path: &Path) {
 fn give(file: &File, path: &Path) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt as _, fchown};
     const ROOT: u32 = 0;
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let folder = std::fs::metadata(folder.unwrap_or(Path::new(".")))?;
+    let folder = std::fs::metadata(folder_of(path))?;
     let made = file.metadata()?;
     if made.uid() != ROOT || (folder.uid(), folder.gid()) == (made.uid(), made.gid()) {
         return Ok(());

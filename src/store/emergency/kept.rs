@@ -3,12 +3,12 @@
 //!
 //! The bytes are sealed already; nothing here opens them.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::fs;
 use std::path::PathBuf;
 
+use super::super::durable::{self, at};
 use super::super::error::StoreError;
-use super::{EmergencyLog, at};
+use super::EmergencyLog;
 use crate::domain::ids::Digest;
 
 impl EmergencyLog {
@@ -23,16 +23,10 @@ impl EmergencyLog {
     pub fn keep(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
         let sha256 = Digest::of(bytes);
         let path = self.kept_path(&sha256);
-        let write = || -> io::Result<()> {
-            let mut file = File::create(&path)?;
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            File::open(&self.folder)?.sync_all()
-        };
-        if write().is_err() {
+        if durable::write(&path, bytes).is_err() {
             // Full, most likely: the reserved room is used.
             self.room.free().map_err(at(&path))?;
-            write().map_err(at(&path))?;
+            durable::write(&path, bytes).map_err(at(&path))?;
         }
         Ok(sha256)
     }
@@ -48,12 +42,8 @@ impl EmergencyLog {
     /// # Errors
     /// A file that cannot be read now: perhaps it can be later.
     pub fn kept(&self, sha256: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
-        let path = self.kept_path(sha256);
-        match fs::read(&path) {
-            Ok(bytes) => Ok((Digest::of(&bytes) == *sha256).then_some(bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(at(&path)(error)),
-        }
+        let bytes = durable::read(&self.kept_path(sha256))?;
+        Ok(bytes.filter(|bytes| Digest::of(bytes) == *sha256))
     }
 
     /// Forgets what the rows hold now. A file that stays does no harm: it is sealed, and the rows

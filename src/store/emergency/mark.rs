@@ -1,14 +1,11 @@
 //! The emergency log's own high-water mark: a checkpoint in a file beside it, by which a file that
 //! lost its last lines is found at the next start.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use super::super::commit::LogIdentity;
+use super::super::durable;
 use super::super::error::StoreError;
-use super::super::high_water;
-use super::at;
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::note::Note;
 
@@ -39,7 +36,7 @@ pub(super) enum Mark {
 /// The mark, signed by this log's key: perhaps under the name that the log had before a declared
 /// epoch of the main log.
 pub(super) fn read(folder: &Path, own: &LogIdentity) -> Result<Mark, StoreError> {
-    let Some(bytes) = high_water::read(&path(folder))? else {
+    let Some(bytes) = durable::read(&path(folder))? else {
         return Ok(Mark::None);
     };
     Ok(signed(&bytes, own).map_or(Mark::Odd, Mark::Of))
@@ -57,9 +54,5 @@ fn signed(bytes: &[u8], own: &LogIdentity) -> Option<Checkpoint> {
 
 /// Removes the mark, where there is one.
 pub(super) fn forget(folder: &Path) -> Result<(), StoreError> {
-    let path = path(folder);
-    match fs::remove_file(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(&path)(error)),
-        _ => Ok(()),
-    }
+    durable::remove(&path(folder))
 }

@@ -1,14 +1,12 @@
 //! Migrations of a SQLite database, and the copy that is made before one.
 
-use std::fs;
-use std::io;
 use std::path::Path;
 
 use sqlx::migrate::Migrate as _;
 use sqlx::sqlite::SqliteConnection;
 
-use super::{SQLITE, StoreError, at};
-use crate::store::backup::on_disk;
+use super::{SQLITE, StoreError};
+use crate::store::durable::{self, at};
 
 /// Refuses a newer schema, copies the database before changing an older one.
 pub(super) async fn migrate(
@@ -63,10 +61,7 @@ async fn copy_before(
     name.push(".part");
     let part = path.with_file_name(name);
     // What an interrupted start left is of no use.
-    match fs::remove_file(&part) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&part)(error)),
-        _ => {}
-    }
+    durable::remove(&part)?;
     let target = part
         .to_str()
         .ok_or(StoreError::Config("the database path is not utf-8"))?;
@@ -74,9 +69,7 @@ async fn copy_before(
         .bind(target)
         .execute(connection)
         .await?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    on_disk(&part, folder)?;
     // A crash before this makes it anew at the next start; nothing has been changed yet.
-    fs::rename(&part, &copy).map_err(at(&copy))?;
-    on_disk(&copy, folder)
+    let placed = durable::settle(&part).and_then(|()| durable::rename(&part, &copy));
+    placed.map_err(at(&copy))
 }

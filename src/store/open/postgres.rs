@@ -169,7 +169,7 @@ impl Server {
 
 /// What the file says. Never its text: it holds a password.
 fn options(url_file: &Path) -> Result<PgConnectOptions, StoreError> {
-    let text = std::fs::read_to_string(url_file).map_err(super::at(url_file))?;
+    let text = std::fs::read_to_string(url_file).map_err(crate::store::durable::at(url_file))?;
     let wrong =
         StoreError::Config("the file of the database's address does not hold a postgres:// url");
     let text = text.trim();

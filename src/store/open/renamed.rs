@@ -6,9 +6,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Ground, Place, Store, StoreError, at, check, connect, file_ground, file_readers};
+use super::{Ground, Place, Store, StoreError, check, connect, file_ground, file_readers};
 use super::{high_water, migrate, place, signer, start, take_lock};
 use crate::domain::time::Clock;
+use crate::store::durable::{self, at};
 use crate::store::{Config, LogIdentity};
 
 impl Store {
@@ -67,7 +68,7 @@ pub fn remembered(database: &Path, origin: &str) -> Result<Vec<String>, StoreErr
     let mark = high_water::path(database);
     let mut notes = Vec::new();
     for file in [vec![mark.clone()], high_water::kept(&mark, origin)?].concat() {
-        let note = high_water::read(&file)?;
+        let note = durable::read(&file)?;
         notes.extend(note.and_then(|bytes| String::from_utf8(bytes).ok()));
     }
     Ok(notes)
