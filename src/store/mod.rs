@@ -22,6 +22,7 @@ pub mod change;
 mod check;
 mod commit;
 mod dump;
+mod durable;
 mod emergency;
 mod error;
 mod high_water;
@@ -257,10 +258,11 @@ impl Store {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
+        // Readers first: the writer folds the WAL in, and only as the last connection. A reader
+        // that ends after it may not write.
+        self.inner.readers.close().await;
         // The writer may have stopped already; then there is only its end to wait for.
         let _stopped = self.inner.control.send(Message::Close).await;
-        // Readers first: the writer folds the WAL in when it is the last connection.
-        self.inner.readers.close().await;
         if let Some(ended) = ended
             && ended.await.is_err()
         {
