@@ -9,6 +9,7 @@ mod numbers;
 mod readiness;
 mod story;
 mod viewer;
+mod waking;
 
 use std::time::Duration;
 
@@ -33,6 +34,7 @@ pub use numbers::Numbers;
 pub use readiness::{Readiness, ShareState, UnlockerState};
 pub use story::{AlertLine, Call, CallEnd, Moment, Story};
 pub use viewer::Viewer;
+pub use waking::{WakingOrder, WakingWave, Woken};
 
 /// Most incidents in one list; older ones are shown by id.
 const MAX_LISTED: u32 = 50;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::App;
 use super::error::AppError;
-use super::facts::Facts;
+use super::facts::{CurrentEpoch, Facts};
 use super::step::draft;
 use crate::domain::alert;
 use crate::domain::ids::PersonId;
@@ -37,13 +37,41 @@ impl App {
         let Ok(epoch) = facts.epoch() else {
             return Ok(Vec::new());
         };
+        let requester = incident.requester.person();
+        let needed = incident.terms.needed;
+        let waves = self
+            .planned_waves(epoch, requester, needed, facts, now)
+            .await?;
+        // Waves of terms that are void give way; there may be fewer now than there were then.
+        let mut rows = vec![RowChange::DropPages {
+            incident: incident.id.clone(),
+        }];
+        rows.extend(waves.into_iter().map(|wave| RowChange::PutPage {
+            incident: incident.id.clone(),
+            wave,
+        }));
+        Ok(rows)
+    }
+
+    /// The waves over the holders of an epoch's shares, without who asks for them.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub(super) async fn planned_waves(
+        &self,
+        epoch: &CurrentEpoch,
+        requester: Option<&PersonId>,
+        needed: u8,
+        facts: &Facts,
+        now: Timestamp,
+    ) -> Result<Vec<Wave>, AppError> {
         let store = &self.inner.store;
         let proofs = store
             .proofs(epoch.manifest.kind, epoch.manifest.epoch)
             .await?;
         let candidate = |(index, id): &(u8, PersonId)| {
             let person = facts.roster.person(id)?;
-            let may_answer = incident.requester.person() != Some(id);
+            let may_answer = requester != Some(id);
             let proved = proofs.iter().find(|(proved, _, _)| proved == index);
             may_answer.then(|| Candidate {
                 person: id.clone(),
@@ -55,16 +83,7 @@ impl App {
         let ordered = paging::order(candidates, now);
         let watch = &self.inner.settings.watch;
         let fallback = paging::fallback(&watch.fallback, &facts.roster);
-        let waves = paging::waves(&ordered, incident.terms.needed, &fallback, now);
-        // Waves of terms that are void give way; there may be fewer now than there were then.
-        let mut rows = vec![RowChange::DropPages {
-            incident: incident.id.clone(),
-        }];
-        rows.extend(waves.into_iter().map(|wave| RowChange::PutPage {
-            incident: incident.id.clone(),
-            wave,
-        }));
-        Ok(rows)
+        Ok(paging::waves(&ordered, needed, &fallback, now))
     }
 
     /// Sends the waves that are due.

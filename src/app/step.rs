@@ -355,6 +355,11 @@ impl RulesData {
         Self { epoch, ..self }
     }
 
+    /// Gates that are closed now.
+    pub(super) fn gates(&self) -> &[Gate] {
+        &self.gates
+    }
+
     pub(super) fn rules<'a>(&self, facts: &'a Facts) -> Result<Rules<'a>, AppError> {
         Ok(Rules {
             roster: &facts.roster,

@@ -83,6 +83,18 @@ pub struct UseCase {
     pub co_approver: Option<Role>,
 }
 
+impl UseCase {
+    /// How long after being asked for at this moment nothing may be opened, minutes.
+    #[must_use]
+    pub fn delay_minutes_at(&self, office_hours: &OfficeHours, now: Timestamp) -> u32 {
+        let applies = match self.delay_when {
+            Some(DelayWhen::OutOfHours) => !office_hours.contain(now),
+            Some(DelayWhen::Always) | None => true,
+        };
+        if applies { self.delay_minutes } else { 0 }
+    }
+}
+
 /// When a use case's delay applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -26,6 +26,7 @@ mod share;
 mod sign_in;
 mod static_files;
 mod story;
+mod waking;
 mod when;
 
 pub(super) use dead_end::{DeadEnd, page as dead_end};

@@ -19,6 +19,7 @@ pub(super) mod review;
 pub(super) mod share;
 pub(super) mod sign_in;
 pub(super) mod story;
+pub(super) mod waking;
 pub(super) mod when;
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ kept. Must not know: how pages are made.
 
 import http.client
 import pathlib
+import re
 import shlex
 import tomllib
 import urllib.parse
@@ -58,7 +59,7 @@ class Console:
                     wrong.append(f"{width} {theme}: {sideways} px sideways")
                 if width != 1280 or theme == "light":
                     wrong += [f"{width} {theme}: {fault}" for fault in browser.faults()]
-                if width != 320:
+                if width != 1280 or theme == "light":
                     browser.picture(self.pictures / f"{name}-{theme}-{width}.png")
         small = browser.run(
             "return [...document.querySelectorAll(arguments[0])]"
@@ -124,23 +125,51 @@ def asks(console):
     console.inspect("ask-facts")
     reason = "it's down; `all` admins $LOCKED out"
     browser.type("#reason", reason)
-    browser.type("#minutes", "600")
-    browser.one("#minutes").send_keys(Keys.ENTER)
+    chosen = "return document.querySelector('input[name=minutes]:checked').value"
+    offered = [each.get_attribute("value") for each in browser.every("input[name=minutes]")]
+    checks.equal("15, 30 and 60 minutes are offered, 30 is chosen", (offered, browser.run(chosen)),
+                 (["15", "30", "60", "other"], "30"))
+    who_is_woken(console)
+    browser.type("input[name=minutes_other]", "600")
+    checks.equal("typing a number of one's own chooses it", browser.run(chosen), "other")
+    browser.one("input[name=minutes_other]").send_keys(Keys.ENTER)
     browser.wait("the error", lambda: browser.title().startswith("Error"))
-    checks.equal("nothing typed is lost", browser.one("#reason").get_attribute("value"), reason)
+    kept = [browser.one(css).get_attribute("value") for css in ("#reason", "input[name=minutes_other]")]
+    checks.equal("nothing typed is lost", kept, [reason, "600"])
     focused = browser.run("return document.activeElement.getAttribute('role')")
     checks.equal("the list of faults has the focus", focused, "alert")
     console.inspect("ask-error")
-    browser.type("#minutes", "30")
+    browser.one("input[name=minutes][value='30']").send_keys(Keys.SPACE)
     browser.type("#workspace", vault.databricks["workspace_id"])
     browser.one("#workspace").send_keys(Keys.ENTER)
     browser.wait("the command", lambda: browser.every("#open"))
     console.inspect("ask-command")
     words = shlex.split(browser.text("#open"))
     checks.equal("the command quotes what was typed", words[-1], reason)
+    checks.hold("and has the minutes that were chosen", "30m" in words, words)
+    browser.press("main form button")
+    browser.wait("the form", lambda: browser.every("#reason"))
+    browser.one(".tree a").send_keys(Keys.ENTER)
+    browser.wait("the first question", lambda: browser.text(".hint").startswith("Question 1"))
+    kept = browser.one("input[name=reason]").get_attribute("value")
+    checks.equal("an answer can be given anew and nothing typed is lost", kept, reason)
     opened = vault.does("rio", *words[1:-1], "--no-wait", "--scope", "ws:read",
                         "--scope", "ws:change", words[-1])
     return opened["incident"], opened["phrase"]
+
+
+def who_is_woken(console):
+    """The waves of people, each with the hour it is there."""
+    browser, checks = console.browser, console.checks
+    waves = browser.every(".waves > li")
+    checks.hold("the page says who is woken at once and who later", len(waves) == 3 and
+                waves[0].text.startswith("At once") and "find custodians" in waves[-1].text,
+                [each.text for each in waves])
+    hours = re.findall(r"^(\w+) [0-9]{2}:[0-9]{2} ", browser.text(".waves"), re.M)
+    checks.hold("with the hour it is there", {"ada", "ben", "cleo", "dora", "emil"} <= set(hours), hours)
+    reasons = [each.text for each in browser.every(".reasons > li")]
+    checks.hold("the three reasons and the tree stand beside", len(reasons) == 3 and
+                "you are here" in reasons[0] and len(browser.every(".tree > li")) >= 6, reasons)
 
 
 def collects(console, incident, phrase):

@@ -10,7 +10,7 @@ use crate::domain::act::Opening;
 use crate::domain::grants;
 use crate::domain::ids::{Digest, IncidentId, VaultId};
 use crate::domain::lifetime::SessionSecret;
-use crate::domain::policy::{DelayWhen, Leaf, OfficeHours, UseCase};
+use crate::domain::policy::{Leaf, UseCase};
 use crate::domain::quorum;
 use crate::domain::roster::{Person, Role};
 use crate::domain::scope::Scope;
@@ -242,19 +242,6 @@ fn check_others(opening: &Opening, rules: &Rules<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// How long after being asked nothing may be opened, milliseconds.
-fn delay_ms(use_case: &UseCase, office_hours: &OfficeHours, now: Timestamp) -> i64 {
-    let applies = match use_case.delay_when {
-        Some(DelayWhen::OutOfHours) => !office_hours.contain(now),
-        Some(DelayWhen::Always) | None => true,
-    };
-    if applies {
-        i64::from(use_case.delay_minutes) * MINUTE_MS
-    } else {
-        0
-    }
-}
-
 fn freeze(
     request: &Request,
     use_case: Option<&UseCase>,
@@ -270,7 +257,8 @@ fn freeze(
     } else {
         Vec::new()
     };
-    let delay_ms = use_case.map_or(0, |u| delay_ms(u, &rules.policy.office_hours, now));
+    let delay_minutes = use_case.map_or(0, |u| u.delay_minutes_at(&rules.policy.office_hours, now));
+    let delay_ms = i64::from(delay_minutes) * MINUTE_MS;
     let not_before_ms = now.plus_ms(delay_ms);
     let scope = match use_case {
         Some(use_case) if request.opening.scope.is_empty() => use_case.scope.clone(),

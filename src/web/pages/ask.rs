@@ -1,5 +1,9 @@
-//! S2, ask for access: the decision tree, one question a page, then the facts of the opening. The
-//! opening is a signed act: the page ends with the command that signs it.
+//! S2, ask for access: the decision tree, one question a page, then the facts of the opening; beside
+//! them the reasons there are, the whole tree, and who would be woken. The opening is a signed act:
+//! the page ends with the command that signs it.
+
+mod form;
+mod tree;
 
 use std::collections::BTreeMap;
 
@@ -8,20 +12,30 @@ use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use maud::{Markup, html};
 
+use self::form::{Fault, Minutes, conditions, faults, form, touch};
 use super::frame::{Here, Page};
 use super::gate::Seen;
 use super::given::{Form, Query};
-use super::{PageResult, parts, when};
+use super::{PageResult, parts, waking};
 use crate::app::App;
 use crate::app::look::Viewer;
 use crate::domain::policy::{Leaf, Policy, Question, UseCase};
-use crate::domain::terms::{MAX_REASON_CHARS, is_plain_text};
+use crate::domain::time::Timestamp;
 use crate::web::words::ask as words;
-use crate::web::words::parts as parts_words;
 
 /// What was typed, by field; answers of the tree have the ids of their questions.
 type Typed = BTreeMap<String, String>;
 type Answers = BTreeMap<String, bool>;
+
+/// Fields besides the answers, which every page of this hands on.
+const FIELDS: [&str; 6] = [
+    "reason",
+    "workspace",
+    "account",
+    "minutes",
+    "minutes_other",
+    "ticket",
+];
 
 /// The tree, as far as it is answered.
 pub(super) async fn page(
@@ -31,12 +45,13 @@ pub(super) async fn page(
 ) -> PageResult {
     let policy = app.policy();
     let answers = answers(&policy, &typed);
-    let body = step(&policy, &answers, &typed, &[], &viewer);
+    let body = step(&policy, &answers, &typed, &[], &viewer, app.now());
     // Behind another door nobody is asked.
     if matches!(policy.walk(&answers), Some(Leaf::Door(_))) {
-        return Ok(sent(&viewer, body, StatusCode::OK));
+        let beside = tree::beside(&policy, &answers, &typed);
+        return Ok(sent(&viewer, &body, &beside, StatusCode::OK));
     }
-    shown(&app, &viewer, &body, StatusCode::OK).await
+    shown(&app, &viewer, (&answers, &typed), &body, StatusCode::OK).await
 }
 
 /// The facts of the opening: the command, or the form again with everything that was typed.
@@ -51,24 +66,38 @@ pub(super) async fn opening(
         Some(Leaf::UseCase(case)) => faults(case, &typed),
         _ => Vec::new(),
     };
-    match policy.walk(&answers) {
+    let (body, status) = match policy.walk(&answers) {
         Some(Leaf::UseCase(case)) if faults.is_empty() => {
-            let body = ready(case, &answers, &typed);
-            shown(&app, &viewer, &body, StatusCode::OK).await
+            (ready(case, &answers, &typed), StatusCode::OK)
         }
-        _ => {
-            let body = step(&policy, &answers, &typed, &faults, &viewer);
-            shown(&app, &viewer, &body, StatusCode::UNPROCESSABLE_ENTITY).await
-        }
-    }
+        _ => (
+            step(&policy, &answers, &typed, &faults, &viewer, app.now()),
+            StatusCode::UNPROCESSABLE_ENTITY,
+        ),
+    };
+    shown(&app, &viewer, (&answers, &typed), &body, status).await
 }
 
-async fn shown(app: &App, viewer: &Viewer, body: &Markup, status: StatusCode) -> PageResult {
-    let body = html! { (body) (who_is_asked(app, viewer).await?) };
-    Ok(sent(viewer, body, status))
+async fn shown(
+    app: &App,
+    viewer: &Viewer,
+    (answers, typed): (&Answers, &Typed),
+    body: &Markup,
+    status: StatusCode,
+) -> PageResult {
+    let order = app.waking_order(Some(&viewer.person)).await?;
+    let beside = html! {
+        h2 #waking { (words::WHO_IS_WOKEN) }
+        (waking::order(&order))
+        p .hint { (words::WHO_ELSE) }
+        (tree::beside(&app.policy(), answers, typed))
+    };
+    Ok(sent(viewer, body, &beside, status))
 }
 
-fn sent(viewer: &Viewer, body: Markup, status: StatusCode) -> Response {
+fn sent(viewer: &Viewer, body: &Markup, beside: &Markup, status: StatusCode) -> Response {
+    let body =
+        html! { div .beside { div { (body) } aside aria-label=(words::BESIDE) { (beside) } } };
     Page::new(words::TITLE, body)
         .seen_by(viewer, Here::Ask)
         .signing(viewer)
@@ -96,17 +125,21 @@ fn step(
     typed: &Typed,
     faults: &[Fault],
     viewer: &Viewer,
+    now: Timestamp,
 ) -> Markup {
     match policy.walk(answers) {
-        Some(Leaf::Unanswered(question)) => asked(question, answers),
+        Some(Leaf::Unanswered(question)) => asked(question, answers, typed),
         Some(Leaf::Door(sentence)) => door(sentence),
-        Some(Leaf::UseCase(case)) => {
-            form(case, answers, typed, faults, &touch(case, answers, viewer))
-        }
+        Some(Leaf::UseCase(case)) => html! {
+            (form(case, answers, typed, faults, &touch(case, answers, viewer)))
+            (conditions(case, &policy.office_hours, now))
+            p { a href="/ask" { (words::START_AGAIN) } }
+        },
         None => html! { h1 { (words::TITLE) } p { (words::BROKEN_TREE) } },
     }
 }
 
+/// Answers, for the next page.
 fn kept(answers: &Answers) -> Markup {
     html! {
         @for (id, yes) in answers {
@@ -115,12 +148,22 @@ fn kept(answers: &Answers) -> Markup {
     }
 }
 
-fn asked(question: &Question, answers: &Answers) -> Markup {
+/// What was typed besides, for a page that does not show it.
+fn kept_fields(typed: &Typed) -> Markup {
+    html! {
+        @for name in FIELDS {
+            @if let Some(text) = typed.get(name) { input type="hidden" name=(name) value=(text); }
+        }
+    }
+}
+
+fn asked(question: &Question, answers: &Answers, typed: &Typed) -> Markup {
     html! {
         p .hint { (words::question(answers.len() + 1)) }
         h1 { (question.text) }
         form method="get" action="/ask" {
             (kept(answers))
+            (kept_fields(typed))
             div .actions {
                 button type="submit" name=(question.id) value="yes" { (words::YES) }
                 button type="submit" name=(question.id) value="no" { (words::NO) }
@@ -142,127 +185,6 @@ fn door(sentence: &str) -> Markup {
     }
 }
 
-/// A field with what is wrong about it.
-struct Fault {
-    field: &'static str,
-    why: String,
-}
-
-fn faults(case: &UseCase, typed: &Typed) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    let mut say = |field, why: String| faults.push(Fault { field, why });
-    let text = |name: &str| typed.get(name).map_or("", |text| text.trim());
-    let reason = text("reason");
-    if reason.is_empty() {
-        say("reason", words::REASON_MISSING.to_owned());
-    } else if reason.chars().count() > MAX_REASON_CHARS {
-        say(
-            "reason",
-            words::too_long(reason.chars().count(), MAX_REASON_CHARS),
-        );
-    } else if !is_plain_text(reason) {
-        say("reason", words::REASON_ODD.to_owned());
-    }
-    if !text("workspace").bytes().all(|b| b.is_ascii_digit()) {
-        say("workspace", words::WORKSPACE_ODD.to_owned());
-    }
-    if text("workspace").is_empty() && text("account").is_empty() {
-        say("workspace", words::TARGET_MISSING.to_owned());
-    }
-    let minutes = text("minutes").parse::<u32>().ok();
-    if minutes.is_none_or(|m| m == 0 || m > case.max_minutes) {
-        say("minutes", words::minutes_odd(case.max_minutes));
-    }
-    if !is_plain_text(text("ticket")) || text("ticket").chars().count() > 80 {
-        say("ticket", words::TICKET_ODD.to_owned());
-    }
-    faults
-}
-
-/// The opening by a touch, in the form whose fields it signs.
-fn touch(case: &UseCase, answers: &Answers, viewer: &Viewer) -> Markup {
-    // Booleans by name: JSON without a case in which it fails.
-    let given = serde_json::to_string(answers).unwrap_or_default();
-    html! {
-        @if viewer.passkey {
-            div .by-passkey data-act="open" data-vault=(viewer.vault) data-person=(viewer.person)
-                data-answers=(given) data-use-case=(case.id) {
-                div .actions {
-                    button type="button" data-sign data-busy=(parts_words::TOUCH) { (words::TOUCH) }
-                }
-                p .hint.no-claim { (words::TOUCH_KEY) }
-            }
-        }
-    }
-}
-
-fn form(
-    case: &UseCase,
-    answers: &Answers,
-    typed: &Typed,
-    faults: &[Fault],
-    touch: &Markup,
-) -> Markup {
-    let text = |name: &str| typed.get(name).map_or("", String::as_str);
-    let minutes = typed.get("minutes").cloned();
-    let minutes = minutes.unwrap_or_else(|| case.max_minutes.to_string());
-    html! {
-        p .hint { (words::TREE_LEADS) }
-        h1 { (case.title) }
-        (summary(faults))
-        form method="post" action="/ask" {
-            (kept(answers))
-            (label("reason", words::REASON, faults))
-            textarea #reason name="reason" required maxlength="500" aria-describedby="reason-hint"
-                aria-invalid=[invalid("reason", faults)] { (text("reason")) }
-            p #reason-hint .hint { (words::REASON_HINT) }
-            fieldset {
-                legend { (words::TARGET) }
-                (label("workspace", words::WORKSPACE, faults))
-                input #workspace type="text" name="workspace" inputmode="numeric" autocomplete="off"
-                    value=(text("workspace")) aria-invalid=[invalid("workspace", faults)];
-                label .choice { input type="checkbox" name="account" value="yes" checked[!text("account").is_empty()]; (words::ACCOUNT) }
-            }
-            (label("minutes", &words::minutes(case.max_minutes), faults))
-            input #minutes type="text" name="minutes" inputmode="numeric" value=(minutes)
-                aria-invalid=[invalid("minutes", faults)];
-            (label("ticket", words::TICKET, faults))
-            input #ticket type="text" name="ticket" autocomplete="off" value=(text("ticket"))
-                aria-invalid=[invalid("ticket", faults)];
-            (touch)
-            div .actions { button type="submit" .quiet[!touch.0.is_empty()] { (words::GO_ON) } }
-        }
-        details { summary { (words::SCOPE) } ul { @for pattern in &case.scope { li { code { (pattern) } } } } }
-        @if case.delay_minutes > 0 { p .hint { (words::delay(case.delay_minutes)) } }
-        p { a href="/ask" { (words::START_AGAIN) } }
-    }
-}
-
-/// Each fault with a link to its field; the box takes the focus.
-fn summary(faults: &[Fault]) -> Markup {
-    html! {
-        @if !faults.is_empty() {
-            div .box.bad role="alert" tabindex="-1" data-focus {
-                p { strong { (words::NOT_YET) } }
-                ul { @for fault in faults { li { a href=(format!("#{}", fault.field)) { (fault.why) } } } }
-                p { (words::NOTHING_SENT) }
-            }
-        }
-    }
-}
-
-fn label(field: &str, word: &str, faults: &[Fault]) -> Markup {
-    let wrong = faults.iter().find(|fault| fault.field == field);
-    html! {
-        label for=(field) { (word) }
-        @if let Some(fault) = wrong { p .wrong { (fault.why) } }
-    }
-}
-
-fn invalid(field: &str, faults: &[Fault]) -> Option<&'static str> {
-    faults.iter().any(|f| f.field == field).then_some("true")
-}
-
 /// Everything is said: the command that signs it.
 fn ready(case: &UseCase, answers: &Answers, typed: &Typed) -> Markup {
     html! {
@@ -272,9 +194,7 @@ fn ready(case: &UseCase, answers: &Answers, typed: &Typed) -> Markup {
         p { (words::READY_THEN) }
         form method="get" action="/ask" {
             (kept(answers))
-            @for name in ["reason", "workspace", "account", "minutes", "ticket"] {
-                @if let Some(text) = typed.get(name) { input type="hidden" name=(name) value=(text); }
-            }
+            (kept_fields(typed))
             button type="submit" .quiet { (words::CHANGE) }
         }
     }
@@ -283,6 +203,8 @@ fn ready(case: &UseCase, answers: &Answers, typed: &Typed) -> Markup {
 /// The `open` line; every text that was typed is quoted for the shell.
 fn command(case: &UseCase, answers: &Answers, typed: &Typed) -> String {
     let text = |name: &str| typed.get(name).map_or("", |text| text.trim());
+    // Faults were looked for before: there is one.
+    let minutes = Minutes::of(case, typed).said().unwrap_or(case.max_minutes);
     let given: Vec<String> = answers
         .iter()
         .map(|(id, yes)| format!("{id}={}", if *yes { "yes" } else { "no" }))
@@ -291,7 +213,7 @@ fn command(case: &UseCase, answers: &Answers, typed: &Typed) -> String {
         "breakglass open --because {} --answers {} --for {}m",
         case.id,
         given.join(","),
-        text("minutes")
+        minutes
     );
     if !text("workspace").is_empty() {
         line.push_str(&format!(" --workspace {}", text("workspace")));
@@ -305,25 +227,6 @@ fn command(case: &UseCase, answers: &Answers, typed: &Typed) -> String {
     line.push(' ');
     line.push_str(&parts::quoted(text("reason")));
     line
-}
-
-/// Who would be asked, and what time it is there.
-async fn who_is_asked(app: &App, viewer: &Viewer) -> Result<Markup, crate::app::AppError> {
-    let readiness = app.readiness().await?;
-    let now = app.now();
-    Ok(html! {
-        h2 { (words::WHO_IS_ASKED) }
-        p { (words::needed(readiness.k)) }
-        ul .cards {
-            @for share in readiness.shares.iter().filter(|s| s.person != viewer.person) {
-                li {
-                    h3 { (share.name) }
-                    p .hint { (crate::web::words::incident::local_hour(
-                        &when::hour_there(now, &share.time_zone), &share.time_zone)) }
-                }
-            }
-        }
-    })
 }
 
 #[cfg(test)]
@@ -402,6 +305,93 @@ mod tests {
             "href=\"#reason\"",
         ] {
             assert!(page.contains(kept), "{kept}: {page}");
+        }
+    }
+
+    #[test]
+    fn minutes_are_chosen_or_typed_and_never_both() {
+        let policy = policy();
+        let answers = answers(&policy, &typed(&OUTAGE));
+        let Some(Leaf::UseCase(case)) = policy.walk(&answers) else {
+            panic!("the tree leads elsewhere");
+        };
+        let said = |pairs: &[(&str, &str)]| Minutes::of(case, &typed(pairs)).said().ok();
+        assert_eq!(said(&[]), Some(30), "what is chosen before anybody chose");
+        assert_eq!(said(&[("minutes", "15")]), Some(15));
+        assert_eq!(said(&[("minutes", "60"), ("minutes_other", "")]), Some(60));
+        let other = |text| said(&[("minutes", "other"), ("minutes_other", text)]);
+        assert_eq!(other(" 45 "), Some(45));
+        for odd in ["", "0", "61", "4.5", "-1"] {
+            assert_eq!(other(odd), None, "{odd}");
+        }
+        // The address of `open --page --for 45m`.
+        assert_eq!(said(&[("minutes", "45")]), Some(45));
+        let both = [("minutes", "30"), ("minutes_other", "45")];
+        assert_eq!(said(&both), None, "typed, but not chosen");
+        let mut typed = typed(&both);
+        typed.extend([
+            ("reason".to_owned(), "down".to_owned()),
+            ("account".to_owned(), "yes".to_owned()),
+        ]);
+        let faults = faults(case, &typed);
+        assert_eq!(faults.len(), 1);
+        let page = form(case, &answers, &typed, &faults, &html! {}).into_string();
+        for kept in ["value=\"30\" checked", "value=\"45\"", "choose one"] {
+            assert!(page.contains(kept), "{kept}: {page}");
+        }
+    }
+
+    #[test]
+    fn a_policy_with_a_short_limit_offers_only_what_it_allows() {
+        let mut policy = policy();
+        let answers = answers(&policy, &typed(&OUTAGE));
+        for (most, offered) in [(10, "10"), (20, "15"), (240, "60")] {
+            for case in &mut policy.use_cases {
+                case.max_minutes = most;
+            }
+            let Some(Leaf::UseCase(case)) = policy.walk(&answers) else {
+                panic!("the tree leads elsewhere");
+            };
+            let page = form(case, &answers, &Typed::new(), &[], &html! {}).into_string();
+            let radios: Vec<&str> = page.split("name=\"minutes\" value=\"").skip(1).collect();
+            let radios: Vec<&str> = radios
+                .iter()
+                .map(|r| r.split('"').next().unwrap())
+                .collect();
+            assert_eq!(radios[radios.len() - 2..], [offered, "other"], "{most}");
+        }
+    }
+
+    #[test]
+    fn every_page_of_the_tree_hands_on_what_was_typed_and_leads_back_to_each_answer() {
+        let policy = policy();
+        let typed = typed(&[
+            ("harm_within_hour", "yes"),
+            ("admin_can_sign_in", "no"),
+            ("reason", "it's \"down\""),
+            ("minutes", "45"),
+        ]);
+        let answers = answers(&policy, &typed);
+        let Some(Leaf::Unanswered(question)) = policy.walk(&answers) else {
+            panic!("the tree asks no more");
+        };
+        let page = asked(question, &answers, &typed).into_string();
+        assert!(
+            page.contains("name=\"reason\" value=\"it's &quot;down&quot;\""),
+            "{page}"
+        );
+        let beside = tree::beside(&policy, &answers, &typed).into_string();
+        let to_second = "/ask?harm_within_hour=yes&amp;reason=it%27s+%22down%22&amp;minutes=45";
+        assert!(beside.contains(to_second), "{beside}");
+        assert_eq!(beside.matches("aria-current=\"step\"").count(), 1);
+        for case in &policy.use_cases {
+            assert!(beside.contains(&case.title), "{beside}");
+        }
+        for question in &policy.tree {
+            assert!(
+                beside.contains(&html! { (question.text) }.into_string()),
+                "{beside}"
+            );
         }
     }
 

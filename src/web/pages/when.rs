@@ -1,10 +1,11 @@
 //! Moments as people read them: her own clock first, UTC always, with the UTC date when it is
 //! another day there. Zones come from the roster; nothing here asks the browser.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Timelike as _, Utc};
 use chrono_tz::Tz;
 use maud::{Markup, html};
 
+use crate::domain::paging::discomfort;
 use crate::domain::time::{HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use crate::web::words::when as words;
 
@@ -52,6 +53,12 @@ pub(super) fn hour_there(now: Timestamp, zone_name: &str) -> String {
         .with_timezone(&zone(zone_name))
         .format("%H:%M")
         .to_string()
+}
+
+/// Whether people sleep there now.
+pub(super) fn is_night(now: Timestamp, zone_name: &str) -> bool {
+    let hour = utc(now).with_timezone(&zone(zone_name)).hour();
+    discomfort(hour) > 1
 }
 
 /// How long until a moment, to be counted down by the script; whole minutes without it.

@@ -33,6 +33,14 @@
     }
   });
 
+  // Whoever types a number of her own has chosen it; whoever chooses another one means that.
+  document.addEventListener("input", ({ target }) => {
+    const choice = document.getElementById(target.dataset?.chooses ?? "");
+    if (choice) choice.checked = true;
+    const field = target.type === "radio" && target.closest("fieldset")?.querySelector("[data-chooses]");
+    if (field && field.dataset.chooses !== target.id) field.value = "";
+  });
+
   // Counting down. The server's clock decides; the difference to ours is measured once.
   const MINUTES_SAID = [10, 5, 1], COUNTED_MS = 120 * 60_000;
   const serverNow = Number(document.body.dataset.now) || Date.now();

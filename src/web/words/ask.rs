@@ -33,7 +33,17 @@ pub(in crate::web) const READY_LEAD: &str =
     "The opening is signed with your key. On the machine that has it, run:";
 pub(in crate::web) const READY_THEN: &str = "It shows three words to read on the bridge, waits for the shares, and claims the session. This console shows it at once on the board.";
 pub(in crate::web) const CHANGE: &str = "Change something";
-pub(in crate::web) const WHO_IS_ASKED: &str = "Who would be asked";
+pub(in crate::web) const WHO_IS_WOKEN: &str = "Who would be woken, and what time it is there";
+pub(in crate::web) const WHO_ELSE: &str =
+    "Custodians, security and auditors also read of it at once, by mail and chat.";
+pub(in crate::web) const BESIDE: &str = "Who would be woken, and the decision tree";
+pub(in crate::web) const REASONS: &str = "Reasons to break glass";
+pub(in crate::web) const TREE: &str = "The decision tree";
+pub(in crate::web) const YOU_ARE_HERE: &str = "you are here";
+pub(in crate::web) const YOU_SAID_YES: &str = "you said yes";
+pub(in crate::web) const YOU_SAID_NO: &str = "you said no";
+pub(in crate::web) const ANSWER_ANEW: &str = "answer anew";
+pub(in crate::web) const MINUTES: &str = "Minutes";
 
 pub(in crate::web) fn question(number: usize) -> String {
     format!("Question {number}")
@@ -43,8 +53,34 @@ pub(in crate::web) fn too_long(is: usize, most: usize) -> String {
     format!("The reason has {is} characters; {most} is the most.")
 }
 
-pub(in crate::web) fn minutes(most: u32) -> String {
-    format!("Minutes, at most {most}")
+pub(in crate::web) fn answer_anew(question: &str) -> String {
+    format!("{ANSWER_ANEW}: {question}")
+}
+
+pub(in crate::web) fn another_door(sentence: &str) -> String {
+    format!("{ANOTHER_DOOR}: {sentence}")
+}
+
+/// A reason in one line: how long, and what comes before.
+pub(in crate::web) fn reason(most: u32, delay: u32) -> String {
+    let before = match delay {
+        0 => "opens as soon as enough shares are in".to_owned(),
+        1..=119 => format!("veto window of {delay} minutes"),
+        _ => format!("opens {} hours after it was asked", delay / 60),
+    };
+    format!("At most {most} minutes; {before}")
+}
+
+pub(in crate::web) fn minutes_other(most: u32) -> String {
+    format!("Other, at most {most}")
+}
+
+pub(in crate::web) fn minutes_twice(chosen: &str, written: &str) -> String {
+    format!("{chosen} minutes are chosen and {written} are typed: choose one.")
+}
+
+pub(in crate::web) fn co_approver(role: &str) -> String {
+    format!("Besides the custodians, one {role} must agree.")
 }
 
 pub(in crate::web) fn minutes_odd(most: u32) -> String {
@@ -53,15 +89,19 @@ pub(in crate::web) fn minutes_odd(most: u32) -> String {
 
 pub(in crate::web) fn delay(minutes: u32) -> String {
     match minutes {
-        0..=119 => format!("There is a veto window of {minutes} minutes, at some hours or always."),
-        _ => format!("It opens {} hours after it was asked.", minutes / 60),
+        0..=15 => {
+            format!(
+                "Asked for now, there is a veto window of {minutes} minutes from the asking on."
+            )
+        }
+        16..=119 => {
+            format!("It opens {minutes} minutes after it was asked; nobody is paged before.")
+        }
+        _ => format!(
+            "It opens {} hours after it was asked; nobody is paged before.",
+            minutes / 60
+        ),
     }
-}
-
-pub(in crate::web) fn needed(k: u8) -> String {
-    format!(
-        "{k} of these people are needed; each closed gate, such as an overdue review, adds one."
-    )
 }
 
 pub(in crate::web) const TOUCH: &str = "Ask now, with your passkey";

@@ -85,7 +85,11 @@ const open = async (box) => {
   }
   const reason = value(form, "reason");
   if (!reason) throw missing(form.querySelector("[name=reason]"), text.reasonMissing);
-  const minutes = Number(value(form, "minutes"));
+  const chosen = form.querySelector("[name=minutes]:checked")?.value;
+  const minutes = Number(chosen === "other" ? value(form, "minutes_other") : chosen);
+  if (!Number.isInteger(minutes) || minutes < 1 || minutes > Number(box.dataset.most)) {
+    throw missing(form.querySelector("[name=minutes_other]"), text.minutesOdd(box.dataset.most));
+  }
   const target = { account: form.querySelector("[name=account]").checked, workspace: value(form, "workspace") || null };
   if (!target.account && !target.workspace) throw missing(form.querySelector("[name=workspace]"), text.targetMissing);
   const deed = {

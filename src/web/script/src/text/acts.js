@@ -17,6 +17,7 @@ export const noClaimKeyNow = "Run breakglass open --page, and open the address i
 export const claimWords = "The key that will claim the session, in four words:";
 export const claimNow = "Only go on if your terminal shows these four words. With others, somebody else could use your session.";
 export const reasonMissing = "The reason is missing.";
+export const minutesOdd = (most) => `Minutes are a number from 1 to ${most}.`;
 export const targetMissing = "The target is missing.";
 export const answerMissing = "An answer is missing.";
 export const recordChanged = "The record has changed since this page was loaded.";
