@@ -14,7 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{self, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::uri::PathAndQuery;
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -33,21 +33,21 @@ pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 pub type OutBody = UnsyncBoxBody<Bytes, BodyError>;
 
 /// Names that never pass from the caller: ours to set, or about the connection.
-const NEVER_FORWARDED: [&str; 14] = [
-    "authorization",
-    "connection",
-    "cookie",
-    "expect",
-    "forwarded",
-    "host",
-    "keep-alive",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "x-databricks-org-id",
+static NEVER_FORWARDED: [HeaderName; 14] = [
+    header::AUTHORIZATION,
+    header::CONNECTION,
+    header::COOKIE,
+    header::EXPECT,
+    header::FORWARDED,
+    header::HOST,
+    HeaderName::from_static("keep-alive"),
+    header::PROXY_AUTHORIZATION,
+    HeaderName::from_static("proxy-connection"),
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    HeaderName::from_static("x-databricks-org-id"),
 ];
 const WORKSPACE_ID: HeaderName = HeaderName::from_static("x-databricks-workspace-id");
 
@@ -221,7 +221,7 @@ fn outgoing(
     at: &Upstream,
     bearer: HeaderValue,
 ) -> Result<HeaderMap, ForwardError> {
-    for name in NEVER_FORWARDED {
+    for name in &NEVER_FORWARDED {
         headers.remove(name);
     }
     headers.remove(WORKSPACE_ID);

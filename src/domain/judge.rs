@@ -120,7 +120,10 @@ impl Denied {
 /// What the door must read of the body before it can ask [`judge`], and how much at most. A scope
 /// with conditions needs the body of uploads too only as unread: their conditions never hold.
 pub fn need(method: &str, target: &Target) -> (BodyNeed, usize) {
-    let classified = risk::classify(method, target);
+    need_of(method, &risk::classify(method, target))
+}
+
+fn need_of(method: &str, classified: &Classified) -> (BodyNeed, usize) {
     let need = risk::body_need(method, classified.route);
     let most = match need {
         BodyNeed::None => 0,
@@ -167,7 +170,7 @@ impl Held {
 }
 
 fn read(asked: &Asked<'_>, classified: &Classified) -> Result<Held, Denied> {
-    let (need, most_bytes) = need(asked.method, asked.target);
+    let (need, most_bytes) = need_of(asked.method, classified);
     if need == BodyNeed::None {
         return Ok(asked.body.map_or(Held::Unread, |_| Held::Empty));
     }

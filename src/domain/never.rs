@@ -8,6 +8,8 @@ mod identity;
 mod links;
 mod routes;
 
+use std::borrow::Cow;
+
 use super::ids::PersonId;
 use super::scope::CallFacts;
 
@@ -148,7 +150,23 @@ impl NeverReason {
     }
 }
 
-type Rule = fn(&CallFacts<'_>, &Principal) -> Option<NeverReason>;
+/// A call and how its path reads; every rule looks at the same readings.
+struct Seen<'a> {
+    call: &'a CallFacts<'a>,
+    /// The path in lower case: as sent, and where that differs as a server sees it that decodes
+    /// first. Never empty.
+    readings: Vec<Vec<Cow<'a, str>>>,
+}
+
+impl<'a> std::ops::Deref for Seen<'a> {
+    type Target = CallFacts<'a>;
+
+    fn deref(&self) -> &CallFacts<'a> {
+        self.call
+    }
+}
+
+type Rule = fn(&Seen<'_>, &Principal) -> Option<NeverReason>;
 
 /// In the order asked: what makes clients fall back first, then the rest.
 const RULES: [Rule; 9] = [
@@ -169,25 +187,34 @@ pub fn forbidden(call: &CallFacts<'_>, principal: &Principal) -> Option<NeverRea
         // Names people of `grants_to` and nobody else, in a shape read to its last member.
         return None;
     }
-    RULES.iter().find_map(|rule| rule(call, principal))
+    let seen = Seen {
+        call,
+        readings: readings(call),
+    };
+    RULES.iter().find_map(|rule| rule(&seen, principal))
 }
 
 /// Whether the call writes: everything but GET and HEAD.
-fn writes(call: &CallFacts<'_>) -> bool {
+fn writes(call: &Seen<'_>) -> bool {
     !matches!(call.method, "GET" | "HEAD")
 }
 
-/// The path in lower case, in both readings: as sent, and as a server sees it that decodes first.
-fn readings(call: &CallFacts<'_>) -> [Vec<String>; 2] {
-    let lower = |part: &str| part.to_ascii_lowercase();
-    [
-        call.target.segments().into_iter().map(lower).collect(),
-        call.target
-            .decoded_segments()
-            .iter()
-            .map(|part| lower(part))
-            .collect(),
-    ]
+/// The path in lower case, as sent and decoded; once where both are the same.
+fn readings<'a>(call: &CallFacts<'a>) -> Vec<Vec<Cow<'a, str>>> {
+    let sent = call.target.segments().into_iter().map(lower).collect();
+    if call.target.is_plain() {
+        return vec![sent];
+    }
+    let decoded = call.target.decoded_segments().into_iter();
+    let decoded = decoded.map(|part| Cow::Owned(part.to_ascii_lowercase()));
+    vec![sent, decoded.collect()]
+}
+
+fn lower(part: &str) -> Cow<'_, str> {
+    match part.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => Cow::Owned(part.to_ascii_lowercase()),
+        false => Cow::Borrowed(part),
+    }
 }
 
 #[cfg(test)]

@@ -118,11 +118,11 @@ pub fn classify(method: &str, target: &Target) -> Classified {
     let sent = target.segments();
     let found = routes::find(method, &sent)
         .filter(|route| routes::allows_encoded(route, &sent, &routes::encoded_indexes(&sent)));
-    let decoded = target.decoded_segments();
-    let decoded: Vec<&str> = decoded.iter().map(String::as_str).collect();
-    let other = if decoded == sent {
+    let other = if target.is_plain() {
         None
     } else {
+        let decoded = target.decoded_segments();
+        let decoded: Vec<&str> = decoded.iter().map(String::as_str).collect();
         routes::find(method, &decoded)
     };
     let graver = match (found, other) {

@@ -143,6 +143,14 @@ impl Target {
         path::decoded_segments(self.path())
     }
 
+    /// Whether the path reads the same decoded: nothing in it is encoded or splits a segment.
+    pub fn is_plain(&self) -> bool {
+        !self
+            .path()
+            .bytes()
+            .any(|byte| matches!(byte, b'%' | b';' | b'\\'))
+    }
+
     /// Which host the target belongs to.
     pub fn upstream(&self) -> Upstream {
         path::upstream(&self.segments())

@@ -1,57 +1,66 @@
 //! Headers pass by allow-list, both ways.
 
 use hyper::HeaderMap;
-use hyper::header::{CONNECTION, HeaderName, HeaderValue, LOCATION};
+use hyper::header::{
+    self, ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue,
+    LOCATION, USER_AGENT,
+};
 
 use crate::domain::target::Upstream;
 
 /// Request headers that pass as they are.
-const REQUEST: [&str; 15] = [
-    "content-type",
-    "content-length",
-    "content-encoding",
-    "accept",
-    "accept-language",
-    "range",
-    "if-match",
-    "if-none-match",
-    "if-modified-since",
-    "if-unmodified-since",
-    "if-range",
-    "user-agent",
-    "traceparent",
-    "x-mlflow-client-version",
-    "x-databricks-azure-workspace-resource-id",
+static REQUEST: [HeaderName; 15] = [
+    header::CONTENT_TYPE,
+    header::CONTENT_LENGTH,
+    header::CONTENT_ENCODING,
+    header::ACCEPT,
+    header::ACCEPT_LANGUAGE,
+    header::RANGE,
+    header::IF_MATCH,
+    header::IF_NONE_MATCH,
+    header::IF_MODIFIED_SINCE,
+    header::IF_UNMODIFIED_SINCE,
+    header::IF_RANGE,
+    header::USER_AGENT,
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("x-mlflow-client-version"),
+    HeaderName::from_static("x-databricks-azure-workspace-resource-id"),
 ];
 
 /// Reply headers that pass. `Strict-Transport-Security` and `Alt-Svc` speak of another host.
-const REPLY: [&str; 23] = [
-    "server",
-    "date",
-    "content-type",
-    "content-length",
-    "content-encoding",
-    "content-disposition",
-    "content-range",
-    "accept-ranges",
-    "etag",
-    "last-modified",
-    "vary",
-    "retry-after",
-    "www-authenticate",
-    "x-content-type-options",
-    "x-request-id",
-    "x-databricks-org-id",
-    "x-databricks-reason-phrase",
-    "x-databricks-error-or-redirect-message",
-    "x-databricks-unexpected-message",
-    "x-thriftserver-error-message",
-    "x-unmodified-since",
-    "server-timing",
-    "location",
+static REPLY: [HeaderName; 23] = [
+    header::SERVER,
+    header::DATE,
+    header::CONTENT_TYPE,
+    header::CONTENT_LENGTH,
+    header::CONTENT_ENCODING,
+    header::CONTENT_DISPOSITION,
+    header::CONTENT_RANGE,
+    header::ACCEPT_RANGES,
+    header::ETAG,
+    header::LAST_MODIFIED,
+    header::VARY,
+    header::RETRY_AFTER,
+    header::WWW_AUTHENTICATE,
+    header::X_CONTENT_TYPE_OPTIONS,
+    HeaderName::from_static("x-request-id"),
+    HeaderName::from_static("x-databricks-org-id"),
+    HeaderName::from_static("x-databricks-reason-phrase"),
+    HeaderName::from_static("x-databricks-error-or-redirect-message"),
+    HeaderName::from_static("x-databricks-unexpected-message"),
+    HeaderName::from_static("x-thriftserver-error-message"),
+    HeaderName::from_static("x-unmodified-since"),
+    HeaderName::from_static("server-timing"),
+    header::LOCATION,
 ];
 
-const WORKSPACE_HEADERS: [&str; 2] = ["x-databricks-workspace-id", "x-databricks-org-id"];
+static WORKSPACE_HEADERS: [HeaderName; 2] = [
+    HeaderName::from_static("x-databricks-workspace-id"),
+    HeaderName::from_static("x-databricks-org-id"),
+];
+
+/// Room for the headers of an ordinary message.
+const USUAL_HEADERS: usize = 12;
 
 /// Why the headers of a request were refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -76,7 +85,7 @@ pub fn request_headers(
     workspace_id: Option<&str>,
     agent_suffix: &str,
 ) -> Result<HeaderMap, HeaderRefusal> {
-    for name in WORKSPACE_HEADERS {
+    for name in &WORKSPACE_HEADERS {
         let foreign = received
             .get_all(name)
             .iter()
@@ -86,26 +95,26 @@ pub fn request_headers(
         }
     }
     let named = connection_names(received);
-    let mut sent = HeaderMap::new();
-    for name in REQUEST {
+    let mut sent = HeaderMap::with_capacity(USUAL_HEADERS);
+    for name in received.keys().filter(|name| REQUEST.contains(name)) {
         let mut values = received.get_all(name).iter();
         let Some(value) = values.next() else { continue };
-        if values.next().is_some() && !name.starts_with("accept") {
+        if values.next().is_some() && !name.as_str().starts_with("accept") {
             return Err(HeaderRefusal::Repeated);
         }
         // A framing header is never optional, whatever Connection says.
-        if name == "content-length" || !named.iter().any(|token| token == name) {
-            sent.append(HeaderName::from_static(name), value.clone());
+        if name == CONTENT_LENGTH || !is_named(&named, name) {
+            sent.append(name.clone(), value.clone());
         }
     }
-    sent.insert("accept-encoding", HeaderValue::from_static("identity"));
+    sent.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     set_agent(&mut sent, agent_suffix);
     if let (Upstream::Workspace, Some(id)) = (upstream, workspace_id)
         && let Ok(value) = HeaderValue::from_str(id)
     {
-        for name in WORKSPACE_HEADERS {
+        for name in &WORKSPACE_HEADERS {
             if received.contains_key(name) {
-                sent.insert(HeaderName::from_static(name), value.clone());
+                sent.insert(name.clone(), value.clone());
             }
         }
     }
@@ -115,13 +124,11 @@ pub fn request_headers(
 /// The reply's headers for the client. `Location` passes as a path on this host or not at all.
 pub fn reply_headers(received: &HeaderMap, upstream_authority: &str) -> HeaderMap {
     let named = connection_names(received);
-    let mut sent = HeaderMap::new();
-    for name in REPLY {
-        if name != "content-length" && named.iter().any(|token| token == name) {
-            continue;
-        }
-        for value in received.get_all(name) {
-            sent.append(HeaderName::from_static(name), value.clone());
+    let mut sent = HeaderMap::with_capacity(USUAL_HEADERS);
+    for (name, value) in received {
+        let passes = REPLY.contains(name) && (name == CONTENT_LENGTH || !is_named(&named, name));
+        if passes {
+            sent.append(name.clone(), value.clone());
         }
     }
     if let Some(location) = sent.remove(LOCATION)
@@ -129,8 +136,12 @@ pub fn reply_headers(received: &HeaderMap, upstream_authority: &str) -> HeaderMa
     {
         sent.insert(LOCATION, own);
     }
-    sent.insert("cache-control", HeaderValue::from_static("no-store"));
+    sent.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     sent
+}
+
+fn is_named(named: &[String], name: &HeaderName) -> bool {
+    named.iter().any(|token| token == name.as_str())
 }
 
 fn connection_names(headers: &HeaderMap) -> Vec<String> {
@@ -145,7 +156,7 @@ fn connection_names(headers: &HeaderMap) -> Vec<String> {
 
 fn set_agent(headers: &mut HeaderMap, suffix: &str) {
     let own = headers
-        .get("user-agent")
+        .get(USER_AGENT)
         .and_then(|value| value.to_str().ok());
     let text = match own {
         Some(agent) => format!("{agent} {suffix}"),
@@ -154,7 +165,7 @@ fn set_agent(headers: &mut HeaderMap, suffix: &str) {
     // The suffix is ours (version and incident id), so only a bad client agent can fail here.
     let value = HeaderValue::from_str(&text).or_else(|_| HeaderValue::from_str(suffix));
     if let Ok(value) = value {
-        headers.insert("user-agent", value);
+        headers.insert(USER_AGENT, value);
     }
 }
 

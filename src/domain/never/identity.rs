@@ -2,15 +2,11 @@
 
 use serde_json::Value;
 
-use super::{NeverReason, Principal, readings, writes};
+use super::{NeverReason, Principal, Seen, writes};
 use crate::domain::risk::{Body, Class};
-use crate::domain::scope::CallFacts;
 
 /// A write that names the principal or a protected group, in path, query, body or SQL text.
-pub(super) fn touches_principal(
-    call: &CallFacts<'_>,
-    principal: &Principal,
-) -> Option<NeverReason> {
+pub(super) fn touches_principal(call: &Seen<'_>, principal: &Principal) -> Option<NeverReason> {
     if !writes(call) {
         return None;
     }
@@ -28,7 +24,8 @@ pub(super) fn touches_principal(
         let group = principal.group_ids.iter().any(|id| contains_id(text, id));
         group.then_some(NeverReason::ProtectedGroup)
     };
-    let in_path = readings(call)
+    let in_path = call
+        .readings
         .iter()
         .flatten()
         .find_map(|part| mentions(part));
@@ -52,7 +49,7 @@ pub(super) fn touches_principal(
 }
 
 /// An admin role in the body of a write to people, groups, assignments or rule sets.
-pub(super) fn admin_role(call: &CallFacts<'_>, _: &Principal) -> Option<NeverReason> {
+pub(super) fn admin_role(call: &Seen<'_>, _: &Principal) -> Option<NeverReason> {
     if !writes(call) || !is_identity_family(call) {
         return None;
     }
@@ -66,7 +63,7 @@ pub(super) fn admin_role(call: &CallFacts<'_>, _: &Principal) -> Option<NeverRea
 }
 
 /// Paths whose numbers are people, service principals and groups. Unknown paths count as such.
-fn is_identity_family(call: &CallFacts<'_>) -> bool {
+fn is_identity_family(call: &Seen<'_>) -> bool {
     const WORDS: [&str; 8] = [
         "scim",
         "identity",
@@ -78,10 +75,11 @@ fn is_identity_family(call: &CallFacts<'_>) -> bool {
         "workspace-assignments",
     ];
     call.classified.route.is_none()
-        || readings(call)
+        || call
+            .readings
             .iter()
             .flatten()
-            .any(|part| WORDS.contains(&part.as_str()))
+            .any(|part| WORDS.contains(&part.as_ref()))
 }
 
 /// Whether the id stands in the text as a whole word, in any case.

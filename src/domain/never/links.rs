@@ -2,13 +2,12 @@
 
 use serde_json::Value;
 
-use super::{NeverReason, Principal};
+use super::{NeverReason, Principal, Seen};
 use crate::domain::risk::{Body, BodyRule};
-use crate::domain::scope::CallFacts;
 
 /// A statement whose result is asked for as anything but `INLINE`. Other spellings of the member
 /// and numbers for the enum are read by lenient servers, so only the plain form passes.
-pub(super) fn external_links(call: &CallFacts<'_>, _: &Principal) -> Option<NeverReason> {
+pub(super) fn external_links(call: &Seen<'_>, _: &Principal) -> Option<NeverReason> {
     if call.classified.body_rule != BodyRule::Sql {
         return None;
     }
@@ -26,7 +25,7 @@ pub(super) fn external_links(call: &CallFacts<'_>, _: &Principal) -> Option<Neve
 }
 
 /// A Thrift statement that says it can download results.
-pub(super) fn result_links(call: &CallFacts<'_>, _: &Principal) -> Option<NeverReason> {
+pub(super) fn result_links(call: &Seen<'_>, _: &Principal) -> Option<NeverReason> {
     match call.body {
         Body::Thrift(thrift) if thrift.wants_links => Some(NeverReason::ResultLinks),
         _ => None,

@@ -2,12 +2,11 @@
 
 use serde_json::Value;
 
-use super::{NeverReason, Principal, readings, writes};
+use super::{NeverReason, Principal, Seen, writes};
 use crate::domain::risk::{Body, Class, Flag};
-use crate::domain::scope::CallFacts;
 
 /// Routes the data file marks, and Thrift methods that hand out tokens.
-pub(super) fn by_flag(call: &CallFacts<'_>, _: &Principal) -> Option<NeverReason> {
+pub(super) fn by_flag(call: &Seen<'_>, _: &Principal) -> Option<NeverReason> {
     if call.class != Class::Never && call.classified.class != Class::Never {
         return None;
     }
@@ -24,13 +23,13 @@ pub(super) fn by_flag(call: &CallFacts<'_>, _: &Principal) -> Option<NeverReason
 }
 
 /// `Upgrade`, `CONNECT`, and gRPC, which Databricks Connect speaks.
-pub(super) fn other_protocol(call: &CallFacts<'_>, _: &Principal) -> Option<NeverReason> {
+pub(super) fn other_protocol(call: &Seen<'_>, _: &Principal) -> Option<NeverReason> {
     let grpc = call.content_type.is_some_and(|kind| {
         kind.trim()
             .to_ascii_lowercase()
             .starts_with("application/grpc")
     });
-    let spark = readings(call).iter().any(|path| {
+    let spark = call.readings.iter().any(|path| {
         path.first()
             .is_some_and(|part| part.starts_with("spark.connect"))
     });
@@ -44,20 +43,20 @@ pub(super) fn other_protocol(call: &CallFacts<'_>, _: &Principal) -> Option<Neve
 }
 
 /// Paths that hand the request to code of users on a cluster or in an app.
-pub(super) fn forwards_to_code(call: &CallFacts<'_>, _: &Principal) -> Option<NeverReason> {
+pub(super) fn forwards_to_code(call: &Seen<'_>, _: &Principal) -> Option<NeverReason> {
     const FORWARDING: [&str; 3] = ["driver-proxy", "driver-proxy-api", "apps"];
-    readings(call)
+    call.readings
         .iter()
         .any(|path| {
             path.first()
-                .is_some_and(|part| FORWARDING.contains(&part.as_str()))
+                .is_some_and(|part| FORWARDING.contains(&part.as_ref()))
         })
         .then_some(NeverReason::CodeForwarding)
 }
 
 /// Paths that hand out or federate credentials by their name: the token endpoints, database
 /// passwords under any resource name, and every path we do not know that sounds like it.
-pub(super) fn vends_by_name(call: &CallFacts<'_>, _: &Principal) -> Option<NeverReason> {
+pub(super) fn vends_by_name(call: &Seen<'_>, _: &Principal) -> Option<NeverReason> {
     const SOUNDS_LIKE_IT: [&str; 6] = [
         "credential",
         "token",
@@ -67,8 +66,8 @@ pub(super) fn vends_by_name(call: &CallFacts<'_>, _: &Principal) -> Option<Never
         "presigned",
     ];
     let unknown = call.classified.route.is_none();
-    let vends = readings(call).iter().any(|path| {
-        let first = path.first().map(String::as_str);
+    let vends = call.readings.iter().any(|path| {
+        let first = path.first().map(AsRef::as_ref);
         let database = writes(call)
             && path
                 .iter()
@@ -86,19 +85,20 @@ pub(super) fn vends_by_name(call: &CallFacts<'_>, _: &Principal) -> Option<Never
 }
 
 /// Audit settings under general settings routes, by the name in the path or in the body.
-pub(super) fn audit_setting(call: &CallFacts<'_>, _: &Principal) -> Option<NeverReason> {
+pub(super) fn audit_setting(call: &Seen<'_>, _: &Principal) -> Option<NeverReason> {
     if !writes(call) {
         return None;
     }
-    let [sent, decoded] = readings(call);
-    let named = [&sent, &decoded].into_iter().any(|path| {
+    let named = call.readings.iter().any(|path| {
         let settings = path
             .iter()
             .any(|part| part == "settings" || part == "workspace-conf");
         let unknown = call.classified.route.is_none();
         (settings || unknown) && path.iter().any(|part| is_audit_word(part))
     });
-    let conf = sent.last().is_some_and(|part| part == "workspace-conf");
+    let conf = call.readings[0]
+        .last()
+        .is_some_and(|part| part == "workspace-conf");
     let inside = conf
         && match call.body {
             Body::Json(Value::Object(members)) => members.keys().any(|name| is_audit_word(name)),

@@ -126,9 +126,13 @@ fn denies(pattern: &Pattern, call: &CallFacts<'_>) -> bool {
     if pattern.upstream != call.target.upstream() || !pattern.may_hold(call.body) {
         return false;
     }
-    let decoded = call.target.decoded_segments();
-    let decoded: Vec<&str> = decoded.iter().map(String::as_str).collect();
-    let path = pattern.path_matches(&call.target.segments()) || pattern.path_matches(&decoded);
+    let decoded_matches = || {
+        let decoded = call.target.decoded_segments();
+        let decoded: Vec<&str> = decoded.iter().map(String::as_str).collect();
+        pattern.path_matches(&decoded)
+    };
+    let path = pattern.path_matches(&call.target.segments())
+        || !call.target.is_plain() && decoded_matches();
     path && match &pattern.what {
         // The class may have moved with the body: both are denied.
         What::Class { class, .. } => *class == call.class || *class == call.classified.class,
