@@ -17,6 +17,9 @@ use super::leak::Needles;
 use super::upstream::Upstream;
 use crate::sealed::secret::Credential;
 
+/// How long after its end a token is still looked for in replies.
+const DEAD_AFTER_MS: i64 = 5 * 60_000;
+
 /// An access token and when Databricks said it ends.
 pub struct Minted {
     bearer: SecretString,
@@ -268,7 +271,10 @@ impl SessionCredential {
             .fetch_max(token.expires_at_ms, Ordering::SeqCst);
         {
             let mut needles = self.needles.write().unwrap_or_else(PoisonError::into_inner);
-            *needles = Arc::new(needles.with(token.bearer.expose_secret()));
+            // Its end by the service's word, and a little more for clocks that differ.
+            let until_ms = token.expires_at_ms + DEAD_AFTER_MS;
+            let bearer = token.bearer.expose_secret();
+            *needles = Arc::new(needles.with_token(bearer, until_ms, now_at_ms));
         }
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         let number = current.get(at).map_or(1, |slot| slot.number + 1);
