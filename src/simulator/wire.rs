@@ -21,7 +21,7 @@ use super::reply::Reply;
 use super::state::State;
 
 /// Largest body taken: the simulator keeps files in memory.
-const MAX_BODY_BYTES: u64 = 512 << 20;
+const MAX_BODY_BYTES: u64 = 1 << 30;
 
 /// Reads the whole body in its pieces; the digest is `None` for an empty one.
 pub async fn read_body(
