@@ -1,5 +1,7 @@
 //! Random values for ids, nonces and tokens, from the operating system and nowhere else.
 
+use std::cell::RefCell;
+
 use super::error::AppError;
 use crate::domain::ids::SessionId;
 
@@ -9,6 +11,23 @@ const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 const BASE32: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 /// Length of a token behind its prefix.
 const TOKEN_CHARS: usize = 43;
+
+/// Length of a short id.
+const ID_CHARS: usize = 16;
+/// Random bytes asked for at once, for short ids only: every call gets one, and the system is asked
+/// for 64 of them at a time.
+const POOL_BYTES: usize = 64 * ID_CHARS;
+
+struct Pool {
+    bytes: [u8; POOL_BYTES],
+    used: usize,
+}
+
+thread_local! {
+    static POOL: RefCell<Pool> = const {
+        RefCell::new(Pool { bytes: [0; POOL_BYTES], used: POOL_BYTES })
+    };
+}
 
 /// Random bytes.
 ///
@@ -52,11 +71,21 @@ pub fn token(prefix: &str) -> Result<String, AppError> {
 /// # Errors
 /// As [`bytes`].
 pub fn short_id() -> Result<String, AppError> {
-    let id = bytes::<16>()?;
-    Ok(id
-        .iter()
-        .map(|b| char::from(BASE32[usize::from(b % 32)]))
-        .collect())
+    let mut id = String::with_capacity(ID_CHARS);
+    POOL.with_borrow_mut(|pool| {
+        if pool.used + ID_CHARS > POOL_BYTES {
+            *pool = Pool {
+                bytes: bytes()?,
+                used: 0,
+            };
+        }
+        for byte in &mut pool.bytes[pool.used..pool.used + ID_CHARS] {
+            id.push(char::from(BASE32[usize::from(*byte % 32)]));
+            *byte = 0;
+        }
+        pool.used += ID_CHARS;
+        Ok(id)
+    })
 }
 
 /// A new session's id.

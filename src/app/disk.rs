@@ -11,7 +11,7 @@ use super::step::draft;
 use crate::domain::alert::{Attempt, Fault};
 use crate::domain::incident::CloseCause;
 use crate::domain::time::{DAY_MS, MINUTE_MS};
-use crate::store::{Ballast, Commit, CommitError, Committed, Lane};
+use crate::store::{Ballast, CallLine, Commit, CommitError, Committed, Lane};
 
 /// Less free room than this is told: 1 GiB.
 const LOW_BYTES: u64 = 1 << 30;
@@ -49,6 +49,16 @@ impl App {
                 }
                 done => return done,
             }
+        }
+    }
+
+    /// The same for an entry about a call.
+    pub(super) async fn commit_line(&self, call: &CallLine<'_>) -> Result<Committed, CommitError> {
+        match self.inner.store.commit_line(call).await {
+            Err(CommitError::Full) if self.disk_is_full() => {
+                self.inner.store.commit_line(call).await
+            }
+            done => done,
         }
     }
 

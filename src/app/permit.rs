@@ -9,14 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::Method;
-use serde_json::{Map, Value};
-use tokio::task::JoinHandle;
 
 use super::error::AppError;
-use super::step::{With, draft};
+use super::step::With;
 use super::undo::{Plan, Tokens};
 use super::{App, chance};
-use crate::audit::entry::Draft;
+use crate::audit::entry::{Field, Line};
 use crate::databricks::Upstream;
 use crate::domain::ids::Digest;
 use crate::domain::incident::DRILL;
@@ -24,9 +22,10 @@ use crate::domain::judge::Judged;
 use crate::domain::risk::Class;
 use crate::domain::target::{Target, Upstream as Host};
 use crate::store::change::UndoOrigin;
-use crate::store::{Commit, CommitError};
+use crate::store::{CallLine, CommitError, Lane};
 
 mod burst;
+mod carried;
 mod deny;
 mod desk;
 mod flight;
@@ -34,6 +33,7 @@ mod lookup;
 
 pub use super::memory::LiveSession;
 pub use crate::databricks::{BodyError, ForwardError, OutBody, Reply, token_refused};
+pub use carried::{BrokeOff, Carried};
 pub use deny::Denial;
 pub use flight::{InFlight, Permit};
 pub use lookup::{ReplyScanner, SessionLookup};
@@ -73,15 +73,8 @@ impl BodyFacts {
         }
     }
 
-    fn to_value(self) -> Value {
-        let mut members = Map::new();
-        if let Some(bytes) = self.bytes {
-            members.insert("len".to_owned(), Value::from(bytes));
-        }
-        if let Some(sha256) = self.sha256 {
-            members.insert("sha256".to_owned(), Value::from(hex::encode(sha256)));
-        }
-        Value::Object(members)
+    fn field(self) -> Field<'static> {
+        Field::Body(self.bytes, self.sha256)
     }
 }
 
@@ -204,8 +197,8 @@ impl App {
     pub fn carry<T: Send + 'static>(
         &self,
         call: impl Future<Output = T> + Send + 'static,
-    ) -> JoinHandle<T> {
-        self.inner.tasks.spawn(call)
+    ) -> Carried<T> {
+        Carried::new(&self.inner.tasks, call)
     }
 
     /// Begins a call: `call.begin` is durable when this returns. Run it inside [`App::carry`].
@@ -228,8 +221,7 @@ impl App {
         let cid = chance::short_id().map_err(|_| PermitRefusal::NotLogged)?;
         self.after_the_survey(session, call.judged.class).await?;
         let undo = self.rows_before(session, &call, &cid).await?;
-        let entry = begin_draft(session, &call, &at, &cid);
-        let begun = self.begin_call(session, entry).await;
+        let begun = self.begin_call(session, &call, &at, &cid).await;
         if begun.is_err() && !undo.is_empty() {
             // Nothing was sent: there is nothing to take away.
             self.void_undo(&undo, &session.incident).await;
@@ -312,16 +304,30 @@ impl App {
     }
 
     /// The last look at the session and the commit, with the gate held over both.
-    async fn begin_call(&self, session: &LiveSession, entry: Draft) -> Result<u64, PermitRefusal> {
+    async fn begin_call(
+        &self,
+        session: &LiveSession,
+        call: &Call<'_>,
+        at: &Upstream,
+        cid: &str,
+    ) -> Result<u64, PermitRefusal> {
+        let host = host_word(at);
+        let members = begin_members(session, call, &host, cid);
+        let begin = CallLine {
+            line: Line {
+                kind: "call.begin",
+                members: &members,
+            },
+            incident: session.incident.as_str(),
+            lane: Lane::Data,
+            not_after: Some(session.exp),
+        };
         let committed = {
             let _gate = self.inner.memory.beginning().await;
             if self.is_over(session) {
                 return Err(PermitRefusal::Ended);
             }
-            self.inner
-                .store
-                .commit(Commit::call_until(entry, session.exp))
-                .await
+            self.inner.store.commit_line(&begin).await
         };
         match committed {
             // A crash from here on leaves a begun call, which the restart turns into `call.lost`.
@@ -368,13 +374,6 @@ fn upstream(session: &LiveSession, target: &Target) -> Option<Upstream> {
     }
 }
 
-/// Marks an entry that is committed past [`App::commit`], which marks all others.
-fn mark(session: &LiveSession, entry: &mut Draft) {
-    if session.is_drill() {
-        entry.members.insert(DRILL.to_owned(), Value::from(true));
-    }
-}
-
 /// The host as the log names it.
 fn host_word(at: &Upstream) -> String {
     match at {
@@ -383,31 +382,33 @@ fn host_word(at: &Upstream) -> String {
     }
 }
 
-fn begin_draft(session: &LiveSession, call: &Call<'_>, at: &Upstream, cid: &str) -> Draft {
-    let mut entry = draft(
-        "call.begin",
-        [
-            ("actor", Value::from(session.actor.as_str())),
-            ("cid", Value::from(cid)),
-            ("cls", Value::from(call.judged.class.word())),
-            ("host", Value::from(host_word(at))),
-            ("inc", Value::from(session.incident.as_str())),
-            ("method", Value::from(call.method.as_str())),
-            (
-                "path_sha256",
-                Value::from(Digest::of(call.target.as_str().as_bytes()).hex()),
-            ),
-            ("pol", Value::from(session.policy_sha256.hex())),
-            ("req", call.request.to_value()),
-            ("route", Value::from(call.judged.template.unwrap_or("-"))),
-            ("sid", Value::from(session.id.as_str())),
-        ],
-    );
-    mark(session, &mut entry);
+fn begin_members<'a>(
+    session: &'a LiveSession,
+    call: &Call<'a>,
+    host: &'a str,
+    cid: &'a str,
+) -> Vec<(&'static str, Field<'a>)> {
+    let path_sha256 = Digest::of(call.target.as_str().as_bytes());
+    let mut members = Vec::with_capacity(13);
+    members.extend([
+        ("actor", Field::Text(session.actor.as_str())),
+        ("cid", Field::Text(cid)),
+        ("cls", Field::Text(call.judged.class.word())),
+    ]);
+    // Past `App::commit`, which marks what it commits.
+    members.extend(session.is_drill().then_some((DRILL, Field::True)));
+    members.extend([
+        ("host", Field::Text(host)),
+        ("inc", Field::Text(session.incident.as_str())),
+        ("method", Field::Text(call.method.as_str())),
+        ("path_sha256", Field::Hex(*path_sha256.bytes())),
+        ("pol", Field::Hex(*session.policy_sha256.bytes())),
+        ("req", call.request.field()),
+        ("route", Field::Text(call.judged.template.unwrap_or("-"))),
+        ("sid", Field::Text(session.id.as_str())),
+    ]);
     if let Some(method) = &call.judged.thrift_method {
-        entry
-            .members
-            .insert("thrift".to_owned(), Value::from(method.as_str()));
+        members.push(("thrift", Field::Text(method)));
     }
-    entry
+    members
 }

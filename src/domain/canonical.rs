@@ -72,13 +72,27 @@ pub fn value_to_bytes(value: &Value) -> Result<Vec<u8>, CanonicalError> {
 /// # Errors
 /// As [`to_bytes`]; what was appended is then of no use.
 pub fn push_member(bytes: &mut Vec<u8>, name: &str, value: &Value) -> Result<(), CanonicalError> {
-    check_name(name)?;
+    push_name(bytes, name)?;
     check(value, 1)?;
+    serde_json::to_writer(bytes, value).map_err(|e| CanonicalError::Shape(e.to_string()))
+}
+
+/// Appends `"name":`; its caller appends the value.
+///
+/// # Errors
+/// [`CanonicalError::MemberName`].
+pub fn push_name(bytes: &mut Vec<u8>, name: &str) -> Result<(), CanonicalError> {
+    check_name(name)?;
     // Such a name needs no escapes.
     bytes.push(b'"');
     bytes.extend_from_slice(name.as_bytes());
     bytes.extend_from_slice(b"\":");
-    serde_json::to_writer(bytes, value).map_err(|e| CanonicalError::Shape(e.to_string()))
+    Ok(())
+}
+
+/// Appends a text as a value.
+pub fn push_text(bytes: &mut Vec<u8>, text: &str) {
+    serde_json::to_writer(bytes, text).expect("a text in memory always has a json form");
 }
 
 /// Parses a document whose bytes must already be canonical: what a signature covers.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::change::RowChange;
-use crate::audit::entry::Draft;
+use crate::audit::entry::{Draft, Line};
 use crate::audit::merkle::Hash;
 use crate::audit::note::{NoteError, NoteSigner, VerifierKey};
 use crate::domain::time::Timestamp;
@@ -33,9 +33,6 @@ pub struct Commit {
     pub rows: Vec<RowChange>,
     /// Queue.
     pub lane: Lane,
-    /// Refused as [`super::CommitError::Late`] when its `ts` would be later; for commits
-    /// without rows only.
-    pub not_after: Option<Timestamp>,
 }
 
 impl Commit {
@@ -46,7 +43,6 @@ impl Commit {
             drafts,
             rows,
             lane: Lane::Control,
-            not_after: None,
         }
     }
 
@@ -57,28 +53,22 @@ impl Commit {
             drafts: vec![draft],
             rows: Vec::new(),
             lane: Lane::Data,
-            not_after: None,
         }
     }
+}
 
-    /// The entry that a call which was sent owes the log.
-    #[must_use]
-    pub fn call_end(draft: Draft) -> Self {
-        Self {
-            lane: Lane::Owed,
-            ..Self::call(draft)
-        }
-    }
-
-    /// One entry about a call that must not be stamped after a moment: the end of its session,
-    /// which verifiers hold `call.begin` to. Only the writer knows the stamp.
-    #[must_use]
-    pub fn call_until(draft: Draft, not_after: Timestamp) -> Self {
-        Self {
-            not_after: Some(not_after),
-            ..Self::call(draft)
-        }
-    }
+/// One entry about a call, without rows, borrowed.
+#[derive(Debug, Clone, Copy)]
+pub struct CallLine<'a> {
+    /// The entry.
+    pub line: Line<'a>,
+    /// The incident that its member `inc` names.
+    pub incident: &'a str,
+    /// Queue.
+    pub lane: Lane,
+    /// Refused as [`super::CommitError::Late`] when its `ts` would be later: the end of its
+    /// session, which verifiers hold `call.begin` to. Only the writer knows the stamp.
+    pub not_after: Option<Timestamp>,
 }
 
 /// Where and when a commit became durable.

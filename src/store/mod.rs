@@ -45,7 +45,7 @@ mod writer;
 pub use backup::{Backup, back_up};
 pub use backup_stamp::BackupStamp;
 pub use ballast::Ballast;
-pub use commit::{Commit, Committed, Genesis, Head, Lane, LogIdentity, SecretLogSeed};
+pub use commit::{CallLine, Commit, Committed, Genesis, Head, Lane, LogIdentity, SecretLogSeed};
 pub use emergency::{Cut, EmergencyLog};
 pub use error::{CommitError, Conflict, StoreError};
 pub use open::{POSTGRES, SQLITE, put_back, remembered};
@@ -53,6 +53,8 @@ pub use proposals::Proposal;
 pub use rows::{AlertRow, ChannelRow, EpochRow, LoginRow, SessionRow};
 
 use crate::audit::entry::{Draft, PreparedDraft};
+use crate::domain::time::Timestamp;
+use change::RowChange;
 use query::Pool;
 use sequencer::{DATA_SLOTS, Job, Message, Prepared};
 
@@ -160,13 +162,37 @@ impl Store {
             .iter()
             .map(|draft| self.prepare(draft))
             .collect::<Result<_, _>>()?;
-        let lane = commit.lane;
+        self.queued(entries, commit.rows.clone(), commit.lane, None)
+            .await
+    }
+
+    /// Makes one entry about a call durable; the answer comes after the disk's.
+    ///
+    /// # Errors
+    /// [`CommitError`], as [`Store::commit`].
+    pub async fn commit_line(&self, call: &CallLine<'_>) -> Result<Committed, CommitError> {
+        let entry = Prepared {
+            draft: PreparedDraft::of_line(&call.line, &self.inner.node, &self.inner.boot)?,
+            kind: call.line.kind.into(),
+            incident: Some(call.incident.to_owned()),
+        };
+        self.queued(vec![entry], Vec::new(), call.lane, call.not_after)
+            .await
+    }
+
+    async fn queued(
+        &self,
+        entries: Vec<Prepared>,
+        rows: Vec<RowChange>,
+        lane: Lane,
+        not_after: Option<Timestamp>,
+    ) -> Result<Committed, CommitError> {
         let (answer, answered) = oneshot::channel();
         let job = Job {
             entries,
-            rows: commit.rows.clone(),
+            rows,
             lane,
-            not_after: commit.not_after,
+            not_after,
             answer,
         };
         match lane {
@@ -190,7 +216,7 @@ impl Store {
             .map(str::to_owned);
         Ok(Prepared {
             draft: ready,
-            kind: draft.kind.clone(),
+            kind: draft.kind.clone().into(),
             incident,
         })
     }

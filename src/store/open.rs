@@ -21,7 +21,7 @@ use super::durable::at;
 use super::error::StoreError;
 use super::page::{Author, Log};
 use super::query::{Pool, query_scalar};
-use super::sequencer::{CONTROL_SLOTS, DATA_SLOTS, Fold, Sequencer};
+use super::sequencer::{CONTROL_SLOTS, DATA_SLOTS, Fold, Sequencer, hand_out};
 use super::writer::{Writer, open_sqlite};
 use super::{Config, Store, UrlFile, check, high_water, owner, sql};
 use crate::audit::checkpoint::Checkpoint;
@@ -289,6 +289,8 @@ async fn start(
     let high_water = tokio::spawn(high_water::follow(mark, head.clone()));
     let (ended, end) = oneshot::channel();
     let lost = lock.lost();
+    let (answers, to_hand_out) = mpsc::unbounded_channel();
+    drop(tokio::spawn(hand_out(to_hand_out)));
     let sequencer = Sequencer {
         writer,
         log,
@@ -306,6 +308,7 @@ async fn start(
         lock,
         fold: Fold::default(),
         lost: lost.clone(),
+        answers,
         runtime: Handle::current(),
         ended,
     };

@@ -3,6 +3,8 @@
 //! Pure: the log as it is, the clock as read and the accepted commits go in; the log as it will be
 //! and a list of statements come out. Executes nothing and knows no database.
 
+use std::borrow::Cow;
+
 use super::commit::{Committed, Head, Lane};
 use super::error::CommitError;
 use super::sequencer::{Job, Prepared};
@@ -97,7 +99,7 @@ fn accepted_control(batch: &[Job], outcomes: &Outcomes) -> bool {
 /// An entry ready to insert.
 struct NewEntry<'b> {
     seq: u64,
-    kind: &'b str,
+    kind: Cow<'static, str>,
     incident: Option<&'b str>,
     leaf: Vec<u8>,
     hash: Hash,
@@ -128,7 +130,7 @@ impl<'b> Page<'b> {
             ts: if fell { wall } else { wall.max(last) },
         };
         if fell && any_entry {
-            page.push(&jump(author, last, wall)?, CLOCK_JUMP, None)?;
+            page.push(&jump(author, last, wall)?, CLOCK_JUMP.into(), None)?;
         }
         Ok(page)
     }
@@ -141,7 +143,7 @@ impl<'b> Page<'b> {
             incident,
         } in &job.entries
         {
-            self.push(draft, kind, incident.as_deref())?;
+            self.push(draft, kind.clone(), incident.as_deref())?;
         }
         Ok(Committed {
             first_seq,
@@ -157,7 +159,7 @@ impl<'b> Page<'b> {
     fn push(
         &mut self,
         draft: &PreparedDraft,
-        kind: &'b str,
+        kind: Cow<'static, str>,
         incident: Option<&'b str>,
     ) -> Result<(), CommitError> {
         let seq = self.edge.size();
@@ -247,11 +249,12 @@ fn insert_entries(entries: Vec<NewEntry<'_>>) -> Vec<Step> {
             let mut insert = step(text.as_str());
             insert.values.reserve(rows * sql::ENTRY_COLUMNS);
             let insert = entries.by_ref().take(*rows).fold(insert, |insert, entry| {
+                let control = i64::from(is_control(&entry.kind));
                 insert
                     .with(entry.seq.cast_signed())
                     .with(entry.kind)
                     .with(entry.incident)
-                    .with(i64::from(is_control(entry.kind)))
+                    .with(control)
                     .with(entry.leaf)
                     .with(entry.hash.to_vec())
             });

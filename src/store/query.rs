@@ -15,6 +15,7 @@ macro_rules! bound {
             .into_iter()
             .fold(sqlx::query($text), |query, value| match value {
                 Bound::Text(text) => query.bind(text),
+                Bound::Word(word) => query.bind(word),
                 Bound::Number(number) => query.bind(number),
                 Bound::Bytes(bytes) => query.bind(bytes),
             })

@@ -5,6 +5,7 @@
 //! it and a hop between threads costs more than most statements. After an error whose outcome is unknown it stops for good, because a
 //! second fsync after a failed one may lie (facts §1.3).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -18,7 +19,7 @@ use super::change::RowChange;
 use super::commit::{Committed, Head, Lane};
 use super::error::CommitError;
 use super::open::Lock;
-use super::page::{Author, Log};
+use super::page::{Author, Log, Outcomes};
 use super::writer::Writer;
 use crate::audit::entry::PreparedDraft;
 use crate::domain::time::{Clock, Timestamp};
@@ -36,7 +37,7 @@ const FOLD_PAUSE_MS: i64 = 5_000;
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub draft: PreparedDraft,
-    pub kind: String,
+    pub kind: Cow<'static, str>,
     pub incident: Option<String>,
 }
 
@@ -48,6 +49,23 @@ pub(super) struct Job {
     pub lane: Lane,
     pub not_after: Option<Timestamp>,
     pub answer: oneshot::Sender<Result<Committed, CommitError>>,
+}
+
+/// One caller and what it is told.
+pub(super) type Answer = (
+    oneshot::Sender<Result<Committed, CommitError>>,
+    Result<Committed, CommitError>,
+);
+
+/// Tells callers on the runtime's own threads. Waking a task from outside costs a lock and often a
+/// system call; so it is one for a batch, and the writer is free for the next one.
+pub(super) async fn hand_out(mut answers: mpsc::UnboundedReceiver<Vec<Answer>>) {
+    while let Some(batch) = answers.recv().await {
+        for (caller, outcome) in batch {
+            // The caller may be gone; its commit stands all the same.
+            let _gone = caller.send(outcome);
+        }
+    }
 }
 
 /// What comes through the control channel.
@@ -75,6 +93,8 @@ pub(super) struct Sequencer {
     pub fold: Fold,
     /// The lock is somebody else's.
     pub lost: CancellationToken,
+    /// Takes the answers of a batch to their callers.
+    pub answers: mpsc::UnboundedSender<Vec<Answer>>,
     /// Lets the thread wait for the queues, which belong to the callers' runtime.
     pub runtime: Handle,
     /// Told when everything else is done.
@@ -166,10 +186,7 @@ impl Sequencer {
                 self.writable.store(true, Ordering::Release);
                 self.heads.send_replace(self.log.head.clone());
                 self.fold.is_owed |= batch.iter().flat_map(|job| &job.rows).any(erases);
-                for (job, outcome) in batch.into_iter().zip(outcomes) {
-                    // The caller may be gone; its commit stands all the same.
-                    let _gone = job.answer.send(outcome);
-                }
+                self.answer(batch, outcomes);
                 self.fold();
                 true
             }
@@ -186,6 +203,22 @@ impl Sequencer {
                 answer_all(batch, &CommitError::Unknown(why));
                 false
             }
+        }
+    }
+
+    /// A caller alone is told at once.
+    fn answer(&self, batch: Vec<Job>, outcomes: Outcomes) {
+        let callers = batch.into_iter().map(|job| job.answer);
+        let told: Vec<Answer> = callers.zip(outcomes).collect();
+        let left = match told.len() {
+            0 | 1 => told,
+            _ => match self.answers.send(told) {
+                Ok(()) => return,
+                Err(ending) => ending.0,
+            },
+        };
+        for (caller, outcome) in left {
+            let _gone = caller.send(outcome);
         }
     }
 

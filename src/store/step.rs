@@ -2,6 +2,8 @@
 //!
 //! Both databases execute the same list; how is the business of [`super::writer`].
 
+use std::borrow::Cow;
+
 use super::error::Conflict;
 
 /// A value to bind. Empty ones keep their type, because PostgreSQL wants it.
@@ -9,10 +11,21 @@ use super::error::Conflict;
 pub(super) enum Bound {
     /// TEXT
     Text(Option<String>),
+    /// TEXT that is part of the program.
+    Word(&'static str),
     /// BIGINT
     Number(i64),
     /// BLOB or BYTEA
     Bytes(Vec<u8>),
+}
+
+impl From<Cow<'static, str>> for Bound {
+    fn from(text: Cow<'static, str>) -> Self {
+        match text {
+            Cow::Borrowed(word) => Self::Word(word),
+            Cow::Owned(text) => Self::Text(Some(text)),
+        }
+    }
 }
 
 impl From<&str> for Bound {

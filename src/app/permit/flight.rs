@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use hyper::{HeaderMap, Method};
-use serde_json::Value;
 
 use super::desk::Seat;
 use super::{LiveSession, NotLogged, OutBody, Outcome, Reply, SendError, is_definite_no};
 use crate::app::App;
 use crate::app::error::AppError;
-use crate::app::step::draft;
-use crate::audit::entry::Draft;
+use crate::audit::entry::{Field, Line};
 use crate::databricks::Upstream;
-use crate::store::{Commit, CommitError};
+use crate::domain::incident::DRILL;
+use crate::store::{CallLine, CommitError, Lane};
+
+/// Members of an entry, in any order.
+type Members<'a> = Vec<(&'static str, Field<'a>)>;
 
 /// The right to send one request; its `call.begin` is durable.
 pub struct Permit {
@@ -75,7 +77,7 @@ impl Permit {
         // A failed append is dealt with inside: the log is lost, and with it the session.
         let _lost = self
             .open
-            .finish("call.abort", [("why", Value::from(why))])
+            .finish("call.abort", ("why", Field::Text(why)))
             .await;
     }
 }
@@ -119,10 +121,8 @@ impl InFlight {
     /// # Errors
     /// [`NotLogged`]: the client must not see this status.
     pub async fn head(&self, status: u16) -> Result<(), NotLogged> {
-        let members = [("status", Value::from(status))];
-        self.open
-            .commit(self.open.draft("call.head", members))
-            .await
+        let status = ("status", Field::Number(u64::from(status)));
+        self.open.log("call.head", vec![status]).await
     }
 
     /// Makes the end durable; only then may the client have the rest of the reply.
@@ -131,23 +131,21 @@ impl InFlight {
     /// [`NotLogged`]: the client must not learn what came of the call.
     pub async fn end(mut self, outcome: Outcome) -> Result<(), NotLogged> {
         let ms = self.open.app.inner.clock.boot_ms() - self.open.begun_boot_ms;
-        let mut entry = self.open.draft(
-            "call.end",
-            [
-                ("ended", Value::from(outcome.ending.word())),
-                ("ms", Value::from(ms.max(0))),
-                ("res", outcome.reply.to_value()),
-                ("status", Value::from(outcome.status)),
-            ],
-        );
+        let mut members = Vec::with_capacity(10);
+        members.extend([
+            ("ended", Field::Text(outcome.ending.word())),
+            ("ms", Field::Number(u64::try_from(ms).unwrap_or(0))),
+            ("res", outcome.reply.field()),
+            ("status", Field::Number(u64::from(outcome.status))),
+        ]);
         if let Some(request) = outcome.request {
-            entry.members.insert("req".to_owned(), request.to_value());
+            members.push(("req", request.field()));
         }
         if outcome.leaked {
-            entry.members.insert("leak".to_owned(), Value::from(true));
+            members.push(("leak", Field::True));
         }
         self.open.is_over = true;
-        self.open.commit(entry).await?;
+        self.open.log("call.end", members).await?;
         // A definite no added nothing; any other status is looked at on the way back.
         if is_definite_no(i64::from(outcome.status)) {
             self.open.void().await;
@@ -161,7 +159,7 @@ impl InFlight {
     /// [`NotLogged`].
     pub async fn abort(mut self, why: &'static str) -> Result<(), NotLogged> {
         self.open
-            .finish("call.abort", [("why", Value::from(why))])
+            .finish("call.abort", ("why", Field::Text(why)))
             .await
     }
 }
@@ -182,27 +180,23 @@ pub(super) struct OpenCall {
 }
 
 impl OpenCall {
-    fn draft<const N: usize>(&self, kind: &str, members: [(&str, Value); N]) -> Draft {
-        let mut entry = draft(kind, members);
-        let own = [
-            ("begin", Value::from(self.begin_seq)),
-            ("cid", Value::from(self.cid.as_str())),
-            ("inc", Value::from(self.session.incident.as_str())),
-            ("sid", Value::from(self.session.id.as_str())),
-        ];
-        entry
-            .members
-            .extend(own.map(|(name, value)| (name.to_owned(), value)));
-        entry
+    /// Makes an entry about this call durable.
+    async fn log(&self, kind: &'static str, members: Members<'_>) -> Result<(), NotLogged> {
+        let about = About {
+            begin_seq: self.begin_seq,
+            cid: &self.cid,
+            session: &self.session,
+        };
+        commit_end(&self.app, kind, members, about).await
     }
 
-    async fn finish<const N: usize>(
+    async fn finish(
         &mut self,
-        kind: &str,
-        members: [(&str, Value); N],
+        kind: &'static str,
+        member: (&'static str, Field<'_>),
     ) -> Result<(), NotLogged> {
         self.is_over = true;
-        let logged = self.commit(self.draft(kind, members)).await;
+        let logged = self.log(kind, vec![member]).await;
         if kind == "call.abort" {
             self.void().await;
         }
@@ -216,15 +210,44 @@ impl OpenCall {
             self.app.void_undo(&rows, &self.session.incident).await;
         }
     }
+}
 
-    async fn commit(&self, entry: Draft) -> Result<(), NotLogged> {
-        commit_end(&self.app, entry).await
-    }
+/// Which call an entry is about.
+#[derive(Clone, Copy)]
+struct About<'a> {
+    begin_seq: u64,
+    cid: &'a str,
+    session: &'a LiveSession,
 }
 
 /// Heads and ends are never shed: the call has happened.
-async fn commit_end(app: &App, entry: Draft) -> Result<(), NotLogged> {
-    let committed = app.commit(Commit::call_end(entry)).await;
+async fn commit_end(
+    app: &App,
+    kind: &'static str,
+    mut members: Members<'_>,
+    about: About<'_>,
+) -> Result<(), NotLogged> {
+    let incident = about.session.incident.as_str();
+    members.extend([
+        ("begin", Field::Number(about.begin_seq)),
+        ("cid", Field::Text(about.cid)),
+        ("inc", Field::Text(incident)),
+        ("sid", Field::Text(about.session.id.as_str())),
+    ]);
+    // Past `App::commit`, which marks what it commits.
+    members.extend(about.session.is_drill().then_some((DRILL, Field::True)));
+    members.sort_unstable_by_key(|(name, _)| *name);
+    let line = Line {
+        kind,
+        members: &members,
+    };
+    let owed = CallLine {
+        line,
+        incident,
+        lane: Lane::Owed,
+        not_after: None,
+    };
+    let committed = app.commit_line(&owed).await;
     committed.map(drop).map_err(|error| {
         let error = match error {
             // An end that has no form is never written: the log misses what happened.
@@ -251,11 +274,17 @@ impl Drop for OpenCall {
         } else {
             "call.abort"
         };
-        let entry = self.draft(kind, [("why", Value::from("dropped"))]);
-        let app = self.app.clone();
+        let (app, session) = (self.app.clone(), Arc::clone(&self.session));
+        let (begin_seq, cid) = (self.begin_seq, std::mem::take(&mut self.cid));
         self.app.spawn(async move {
+            let why = vec![("why", Field::Text("dropped"))];
+            let about = About {
+                begin_seq,
+                cid: &cid,
+                session: &session,
+            };
             // A failed append is dealt with inside; nobody waits for this call any more.
-            let _nobody_waits = commit_end(&app, entry).await;
+            let _nobody_waits = commit_end(&app, kind, why, about).await;
         });
     }
 }

@@ -22,6 +22,7 @@ use super::*;
 use crate::app::Settings;
 use crate::app::clock::MovedClock;
 use crate::app::genesis::first_commit;
+use crate::app::step::draft;
 use crate::audit::entry::Entry;
 use crate::audit::verify::RuleCheck;
 use crate::databricks::{Client, Config, Forwarder, SessionCredential, Waits};

@@ -36,6 +36,7 @@ impl ToSql for Bound {
         Ok(ToSqlOutput::Borrowed(match self {
             Self::Text(Some(text)) => ValueRef::Text(text.as_bytes()),
             Self::Text(None) => ValueRef::Null,
+            Self::Word(word) => ValueRef::Text(word.as_bytes()),
             Self::Number(number) => ValueRef::Integer(*number),
             Self::Bytes(bytes) => ValueRef::Blob(bytes),
         }))
