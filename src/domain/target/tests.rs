@@ -190,6 +190,15 @@ proptest! {
     }
 
     #[test]
+    fn a_plain_path_reads_the_same_decoded(raw in hostile()) {
+        if let Ok(target) = canonicalise(&raw)
+            && target.is_plain()
+        {
+            prop_assert_eq!(target.decoded_segments(), target.segments());
+        }
+    }
+
+    #[test]
     fn a_server_that_decodes_twice_never_walks_up(raw in hostile()) {
         if let Ok(target) = canonicalise(&raw) {
             let mut path = target.path().to_owned();
