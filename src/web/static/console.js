@@ -3,6 +3,10 @@
 // never markup: the content security policy allows no other way.
 (() => {
   "use strict";
+  // An enrol line that is opened in a browser: its part after the #, which no server sees, is for the
+  // custodian's page.
+  if (location.hash.startsWith("#vault=")) location.replace(`/custodian/${location.hash}`);
+
   const say = (text) => {
     const voice = document.getElementById("say");
     if (voice && text && voice.textContent !== text) voice.textContent = text;

@@ -1,6 +1,7 @@
 // Between incidents: making keys, enrolling them on this device, proving one's share.
 import { button, facts, h, list, say, show } from "./dom.js";
 import { make, unlock } from "./newkey.js";
+import { host } from "./passkey.js";
 import { openShare, openTest, opensOwn, proof } from "./share.js";
 import { Stop } from "./stop.js";
 import * as text from "./text/custody.js";
@@ -64,13 +65,15 @@ export const enrolPage = async (person, run) => {
   };
   const render = async () => {
     const open = new Set(Object.values(known));
-    const missing = found.person.unlockers.filter((each) => each.startsWith("age1") && !open.has(each));
+    // Her sheet of paper has an age1 recipient too, which no touch opens: passkeys of this page count.
+    const missing = found.person.login_keys.filter((key) => key.startsWith(`passkey ${host()}/`) && !known[key.split("/")[1]]);
+    const shut = found.person.unlockers.some((each) => each.startsWith("age1") && !open.has(each));
     const own = found.person.unlockers[0] ?? found.person.login_keys[0];
     const words = await fingerprint(`${person.pins.vault}${person.pins.log_vkey}${own}`);
     show(text.enrol,
       facts([[text.factVault, person.pins.vault], [text.factYou, found.person.name], [text.factOpened, String(open.size)]]),
-      h("p", null, missing.length ? text.touchEach : text.allOpened),
-      missing.length ? button(text.testKey, () => run(() => test(null)), true) : null,
+      h("p", null, missing.length && shut ? text.touchEach : text.allOpened),
+      missing.length && shut ? button(text.testKey, () => run(() => test(null)), true) : null,
       open.size ? [
         h("p", null, text.readToOperator),
         h("p", { class: "large", id: "words" }, words),

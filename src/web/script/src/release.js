@@ -16,12 +16,18 @@ const marked = ({ terms }, words) => (terms.purpose === "drill" ? text.drill(wor
 const needed = (view) => text.shares(view.shares_in, view.needed);
 
 export const releasePage = async (person, id, run) => {
+  const own = await look(person, id, run);
+  return own.mine?.state === "in" ? alreadyIn(own) : form(own);
+};
+
+// The incident as it is now, with everything this device checks before it signs.
+const look = async (person, id, run) => {
   say(text.checking);
   const found = await person.documents();
   const told = await changes(person.api, person.pins, found);
   const own = { person, id, run, found, told, ...(await checkedTerms(person.api, person.pins, found, id)) };
   const mine = own.view.custodians.find((each) => each.person === person.pins.person);
-  if (mine?.state === "in") return alreadyIn(own);
+  if (mine?.state === "in") return { ...own, mine };
   if (!mine || mine.state === "excluded") {
     throw new Stop("not_yours", text.notYours, text.nothingToDo);
   }
@@ -31,7 +37,19 @@ export const releasePage = async (person, id, run) => {
   const { kind, epoch } = own.terms;
   own.sealed = await person.api.get(`/shares/${kind}/${epoch}`);
   own.others = (await otherTerms(person.api, id)).map(phrase);
-  form(own);
+  return { ...own, mine };
+};
+
+// Sends what was signed. Where the vault has asked again meanwhile, as it does after a restart, what
+// was signed is void: the new terms are fetched, and `anew` shows them.
+const post = async (own, word, body, anew = form) => {
+  try {
+    return await own.person.api.post(`/incidents/${own.id}/${word}`, body);
+  } catch (error) {
+    if (error.code !== "other_terms") throw error;
+    Object.assign(own, await look(own.person, own.id, own.run));
+    throw new Stop(error.code, text.askedAgain, anew(own) ?? text.askedAgainNow);
+  }
 };
 
 const form = (own) => {
@@ -108,7 +126,7 @@ const answer = async (own, words) =>
 
 // One touch: signs the act and opens the share; the rest happens here.
 const approve = async (own) => {
-  const { person, terms, termsSha256, manifest, index, head, id } = own;
+  const { person, terms, termsSha256, manifest, index, head } = own;
   const deed = {
     index, manifest_sha256: terms.manifest_sha256, overrides: [], phrase: "matched",
     unlocker: person.recipient(),
@@ -120,7 +138,7 @@ const approve = async (own) => {
   }
   const share = await openShare(own.sealed.share, unlocker, manifest, terms.manifest_sha256, index);
   const sealed = await release(share, terms, termsSha256, index, signed.document);
-  const view = await person.api.post(`/incidents/${id}/approve`, { act: signed, ...sealed });
+  const view = await post(own, "approve", { act: signed, ...sealed });
   await person.keep({
     roster_sha256: terms.roster_sha256, policy_sha256: terms.policy_sha256,
     ...(terms.kind === "live" && { epoch: terms.epoch, manifest_sha256: terms.manifest_sha256 }),
@@ -138,7 +156,7 @@ const alreadyIn = (own) =>
 const mismatch = async (own, pick) => {
   say(text.touchToSay);
   const { signed } = await own.person.act("mismatch", own, { pick }, own.head);
-  await own.person.api.post(`/incidents/${own.id}/mismatch`, signed);
+  await post(own, "mismatch", signed);
   form(own);
   trouble(pick === "wrong"
     ? new Stop("wrong_phrase", text.wrongPhrase, text.wrongPhraseNow)
@@ -151,7 +169,9 @@ const refuseForm = (own) => {
   const ownWords = h("input", { type: "text", id: "more", maxlength: "300" });
   const send = () => {
     const chosen = document.querySelector("input[name=reason]:checked").value;
-    return said(own, "refuse", { reason: [chosen, ownWords.value.trim()].filter(Boolean).join(": ") }, text.refused);
+    const reason = [chosen, ownWords.value.trim()].filter(Boolean).join(": ");
+    // A no needs no words heard: what was typed stays, and the next press signs under the new terms.
+    return said(own, "refuse", { reason }, text.refused, () => text.pressAgain);
   };
   show(marked(own, text.refuse(own.id)),
     h("p", null, text.refuseNow),
@@ -162,9 +182,9 @@ const refuseForm = (own) => {
     button(text.back, () => form(own)));
 };
 
-const said = async (own, word, deed, done) => {
+const said = async (own, word, deed, done, anew) => {
   say(text.touchToSign);
   const { signed } = await own.person.act(word, own, deed, own.head);
-  await own.person.api.post(`/incidents/${own.id}/${word}`, signed);
+  await post(own, word, signed, anew);
   show(marked(own, done), h("p", null, text.nothingOfYours), h("p", null, text.mayClose));
 };
