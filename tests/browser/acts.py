@@ -65,11 +65,13 @@ def begin(browser):
     browser.traffic(), browser.complaints()
 
 
-def enrol(browser, vault, page):
+def enrol(browser, vault, page, looks=None):
     """Somebody who keeps no share: her device learns the vault by her link."""
     browser.take(0)
     browser.open(f"{page}#{vault.lines()[browser.name].split('#', 1)[1]}")
     browser.until_title("Enrolled")
+    if looks:
+        looks.inspect(browser, "custodian-enrolled")
 
 
 def signs_in(checks, vault, browser, looks=None):
@@ -202,12 +204,13 @@ def people_change(checks, vault, rio, ada, page, incident):
 
 
 def closes(checks, vault, rio, incident):
-    """One button and a touch."""
+    """One button, by keyboard, and a touch."""
     rio.open(f"{vault.console_url}/i/{incident}")
+    at_console(rio, "[data-act=close] [data-sign]")
     begin(rio)
-    press(rio, "[data-act=close] [data-sign]")
+    keyboard.enter(rio, "[data-act=close] [data-sign]")
     until("the review", lambda: vault.phase(incident) == "in_review")
-    checks.hold("rio closed with one button and a touch", count(rio) == 2, rio.acts)
+    checks.hold("rio closed by keyboard with one button and a touch", count(rio) == 2, rio.acts)
 
 
 def is_led_to_the_stop(checks, vault, browser, incident, details):

@@ -1,8 +1,9 @@
 """The custodian's page in a real browser: keys made, proved and used by three custodians in three
 browsers, while a Databricks client works through the session; then everything that must fail.
 
-The page that makes the keys is served from a second origin, as another machine would; the vault
-serves the one that releases. Prints one line per check and the counts.
+The page is served from a second origin besides, as another machine would, under a host name of its
+own: cleo's keys belong to that name, the others' to the console's. Prints one line per check and the
+counts.
 """
 
 import functools
@@ -21,6 +22,7 @@ sys.path[:0] = [str(ROOT / "tests" / "e2e"), str(ROOT / "tests" / "clients")]
 from children import Failed, Process, until  # noqa: E402
 import acts  # noqa: E402
 import keyboard  # noqa: E402
+import origins  # noqa: E402
 from looks import Looks  # noqa: E402
 from passkey_browser import Browser  # noqa: E402
 from vault import SECRETS, Checks, Vault, arguments, call, free_port, quiet_environment  # noqa: E402
@@ -53,7 +55,10 @@ class PageApart:
                 pass
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.origin = f"http://localhost:{self.server.server_port}"
+        # A name of its own: passkeys made here work nowhere else. The console's name leads here too,
+        # for the keys that are made before there is a vault.
+        self.origin = f"http://custodian.localhost:{self.server.server_port}"
+        self.console_name = f"http://localhost:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def allow(self, vault):
@@ -248,13 +253,14 @@ SECOND_PRF_DIFFERS = """
   };"""
 
 
-def keys_that_cannot(checks, page):
+def keys_that_cannot(checks, page, looks):
     """No PRF; nobody verified; a page that is not where keys belong."""
     with Browser("stranger") as browser:
         key = browser.plug_in(prf=False)
         browser.open(f"{page}#new")
         browser.click("Make the key")
         said = browser.until_trouble("no_prf")
+        looks.inspect(browser, "custodian-no-prf")
         checks.hold("a key without PRF is refused, with what works instead", "Use another browser" in said, said)
         browser.unplug(key)
         key = browser.plug_in(verified=False)
@@ -270,6 +276,7 @@ def keys_that_cannot(checks, page):
         checks.hold("a key whose two evaluations differ is not taken", "Use another key" in said, said)
         browser.open(f"{page}#INC-1")
         browser.until_title("This device is not enrolled")
+        looks.inspect(browser, "custodian-not-enrolled")
         checks.hold("a device without pins is sent to its enrol link", True)
 
 
@@ -310,7 +317,7 @@ def refusing(checks, vault, browsers, page, looks):
     ben.until_title("Your share was taken back.")
     checks.hold("and she may take it back", vault.view(incident)["shares_in"] == 0)
 
-    evil = vault.apart.origin.replace("localhost", "vau1t.localhost")
+    evil = vault.apart.origin.replace("custodian.localhost", "vau1t.localhost")
     fragment = vault.lines()["ada"].split("#", 1)[1]
     ada.open(f"{evil}/custodian/#{fragment}&server={vault.console_url}")
     ada.until_trouble("unreachable")
@@ -397,7 +404,7 @@ def emergency(checks, vault, browsers, page):
         if name != "cleo":  # her page comes from elsewhere, uncompressed
             checks.hold(f"{name}: the page weighed {wire} bytes on the wire, at most 30,000",
                         0 < wire <= 30_000, wire)
-        allowed = (vault.console_url, vault.apart.origin, "about:", "data:")
+        allowed = (vault.console_url, "about:", "data:", *([vault.apart.origin] if name == "cleo" else []))
         foreign = [url for _, url, _, _ in sent if not url.startswith(allowed)]
         checks.equal(f"{name}: no request left the origin", foreign, [])
         bodies = [body for method, _, body, _ in sent if method == "POST"]
@@ -494,7 +501,7 @@ def by_passkey(checks, vault, browsers, page, looks):
     """A whole incident by touches: asked, released, closed, reviewed."""
     rio, tess = browsers["rio"], browsers["tess"]
     for browser in (rio, tess):
-        acts.enrol(browser, vault, page)
+        acts.enrol(browser, vault, page, looks if browser is rio else None)
         acts.signs_in(checks, vault, browser, looks if browser is rio else None)
     incident, words = acts.asks(checks, vault, rio, looks)
     words = acts.people_change(checks, vault, rio, browsers["ada"], page, incident)
@@ -527,11 +534,11 @@ def main():
     browsers = {name: Browser(name) for name in CUSTODIANS}
     others = {name: Browser(name) for name in acts.PEOPLE}
     try:
-        there = f"{apart.origin}/custodian/"
-        keys = {name: make_keys(checks, browser, there) for name, browser in browsers.items()}
-        keys.update({name: make_keys(checks, browser, there) for name, browser in others.items()})
+        there, early = f"{apart.origin}/custodian/", f"{apart.console_name}/custodian/"
+        keys = {name: make_keys(checks, browser, there if name == "cleo" else early)
+                for name, browser in (browsers | others).items()}
         looks.inspect(browsers["ada"], "custodian-new-keys")
-        keys_that_cannot(checks, there)
+        keys_that_cannot(checks, there, looks)
         with PasskeyVault(given.binary, given.keep, keys, apart) as vault:
             apart.policy = POLICY.format(vault.console_url)
             page = f"{vault.console_url}/custodian/"
@@ -543,12 +550,14 @@ def main():
             checks.equal("status shows the page's hash", listed, hashlib.sha256(sums).hexdigest())
             for name, browser in browsers.items():
                 if name == "cleo":
+                    origins.bound_to_its_name(checks, vault, browser, page, keys["cleo"])
                     enrol(checks, vault, browser, there, f"&server={vault.console_url}")
                     prove(checks, browser, there, 1)
                 else:
                     enrol(checks, vault, browser, page)
                     looks.inspect(browser, "custodian-enrol")
                     prove(checks, browser, page, 1, looks if name == "ben" else None)
+            origins.anothers_passkey(checks, browsers["ada"], browsers["ben"], page)
             refusing(checks, vault, browsers, page, looks)
             bad_shares(checks, vault, browsers["ada"], page)
             emergency(checks, vault, browsers, page)
@@ -556,6 +565,7 @@ def main():
             drilled(checks, vault, browsers["ada"], page, looks)
             changed_people(checks, vault, browsers, page, looks)
             by_passkey(checks, vault, browsers | others, page, looks)
+            origins.prf_is_for_opening(checks, [*browsers.values(), *others.values()])
             _, entries = vault.exported()
             recovered = [entry for entry in entries if entry["t"] == "log.recover"]
             checks.hold("every act by passkey verifies offline, and the page's hash is in the log",

@@ -14,11 +14,19 @@ from selenium.webdriver.common.by import By
 
 PATIENCE_S = 90
 
-# Keeps what the authenticator's PRF gives the page, as the texts in which it could be sent.
+ASKED = "breakglass-test asked "
+
+# Keeps what the authenticator's PRF gives the page, as the texts in which it could be sent; says on
+# the console, which outlives the page, which extensions each touch was asked for.
 REMEMBER_PRF = """if (window.CredentialsContainer) {
   const get = CredentialsContainer.prototype.get;
   window.prfSeen = [];
   CredentialsContainer.prototype.get = async function (...given) {
+    const {challenge, extensions} = given[0]?.publicKey ?? {};
+    const bytes = [...new Uint8Array(challenge?.buffer ?? challenge ?? [])];
+    console.debug("breakglass-test asked " + JSON.stringify({
+      challenge: btoa(String.fromCharCode(...bytes)).replace(/=+$/, '').replaceAll('+', '-').replaceAll('/', '_'),
+      extensions: Object.keys(extensions ?? {})}));
     const credential = await get.apply(this, given);
     const {first, second} = credential?.getClientExtensionResults?.().prf?.results ?? {};
     for (const result of [first, second]) {
@@ -51,7 +59,7 @@ class Browser:
         self.cdp("WebAuthn.enable", enableUI=False)
         self.cdp("Page.enable")
         self.cdp("Page.addScriptToEvaluateOnNewDocument", source=REMEMBER_PRF)
-        self.requests, self.logged = [], []
+        self.requests, self.severe, self.asked = [], [], []
 
     def __enter__(self):
         return self
@@ -185,6 +193,23 @@ class Browser:
 
     def complaints(self):
         """What the console says: violations of the content policy are there."""
-        lines = [line["message"] for line in self.driver.get_log("browser") if line["level"] == "SEVERE"]
+        self.listen()
+        lines, self.severe = self.severe, []
         # The page has no icon; who serves it apart need not have one either.
         return [line for line in lines if "/favicon.ico" not in line]
+
+    def touches_asked(self):
+        """Challenge and extensions of every touch that any page asked for since the beginning."""
+        self.listen()
+        return self.asked
+
+    def listen(self):
+        """Reads what the console said since the last time."""
+        for line in self.driver.get_log("browser"):
+            message = line["message"]
+            if line["level"] == "SEVERE":
+                self.severe.append(message)
+            elif ASKED in message:
+                # The driver writes where it was said, then the text as a JSON string.
+                said = json.loads(message[message.index('"'):])
+                self.asked.append(json.loads(said.removeprefix(ASKED)))
