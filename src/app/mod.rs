@@ -66,6 +66,7 @@ mod log_epochs;
 pub mod log_files;
 pub mod look;
 pub mod metrics;
+mod overdue;
 pub mod page_login;
 pub mod recover;
 mod remind;

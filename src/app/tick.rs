@@ -33,6 +33,7 @@ impl App {
         self.ask_if_owed(&live).await?;
         self.note_backup().await?;
         self.tell_what_is_due().await?;
+        self.tell_overdue_reviews(&live).await?;
         self.look_at_disk().await?;
         let live = self.inner.store.live_incidents().await?;
         self.ask_epoch_if_owed(&live).await?;

@@ -15,6 +15,7 @@ mod consent;
 mod drill;
 mod fault;
 mod incident;
+mod overdue;
 mod page;
 mod rotation;
 mod session;
@@ -25,6 +26,7 @@ pub mod version;
 pub use attempt::{Attempt, for_attempt};
 pub use fault::Fault;
 pub use incident::for_event;
+pub use overdue::for_overdue_review;
 pub use page::for_page;
 pub use rotation::for_rotation;
 

@@ -32,6 +32,18 @@ pub fn is_weekly_due(told: Timestamp, now: Timestamp) -> bool {
     now.since_ms(told) >= 7 * DAY_MS
 }
 
+/// How often an overdue review was due to be told by now: 0 at its date, 1 a day later, one more
+/// each week from then on; `None` before its date.
+#[must_use]
+pub fn overdue_step(due: Timestamp, now: Timestamp) -> Option<i64> {
+    let late_ms = now.since_ms(due);
+    match late_ms {
+        ..0 => None,
+        0..DAY_MS => Some(0),
+        _ => Some(1 + (late_ms - DAY_MS) / (7 * DAY_MS)),
+    }
+}
+
 /// What the newest backup lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BackupLack {
@@ -118,6 +130,17 @@ mod tests {
         assert_eq!(lack(Some((at(-1), 2)), 1), Some(BackupLack::Epoch));
         assert_eq!(lack(Some((at(0), 3)), 6), None);
         assert_eq!(lack(Some((at(0), 3)), 7), Some(BackupLack::Old { days: 7 }));
+    }
+
+    #[test]
+    fn an_overdue_review_is_told_at_once_after_a_day_and_then_weekly() {
+        let due = Timestamp(1_000 * DAY_MS);
+        let at = |days: i64| overdue_step(due, due.plus_ms(days * DAY_MS));
+        assert_eq!(overdue_step(due, due.plus_ms(-1)), None);
+        for (days, step) in [(0, 0), (1, 1), (7, 1), (8, 2), (14, 2), (15, 3), (22, 4)] {
+            assert_eq!(at(days), Some(step), "{days} days after");
+        }
+        assert_eq!(overdue_step(due, due.plus_ms(DAY_MS - 1)), Some(0));
     }
 
     #[test]

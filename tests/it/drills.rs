@@ -250,7 +250,12 @@ fn what_people_do_in_a_drill_does_not_count_against_them_in_an_emergency() {
     vault.wait_for(&rehearsal.id, is_in_review);
     vault.pass_ms(4 * DAY_MS);
     vault.tick();
-    // Its review is overdue by now, and closes no gate.
+    // Its review is overdue by now: who may sign it is told, nobody else, and it closes no gate.
+    vault.deliver();
+    let all = vault.mail.messages().into_iter();
+    let overdue: Vec<_> = all.filter(|m| m.kind == "review.overdue").collect();
+    assert_eq!(overdue.len(), 1);
+    assert!(overdue[0].drill && overdue[0].to == ["tess@example.com", "vera@example.com"]);
     let (emergency, _) = vault.opened();
     assert!(
         emergency.terms.gates.is_empty(),

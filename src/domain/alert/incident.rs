@@ -13,7 +13,7 @@ use crate::domain::time::Timestamp;
 pub(super) struct Case<'a> {
     pub(super) incident: &'a Incident,
     pub(super) roster: &'a Roster,
-    console_url: &'a str,
+    pub(super) console_url: &'a str,
 }
 
 /// The messages an event causes; `incident` is the incident after the event, `console_url` where

@@ -180,13 +180,7 @@ impl Case<'_> {
 
     pub(super) fn review_due(&self, due: Timestamp) -> AlertDraft {
         let id = &self.incident.id;
-        let people = self
-            .roster
-            .people
-            .iter()
-            .filter(|p| p.is(Role::Auditor) && !self.incident.participants.contains(&p.id))
-            .map(|p| p.id.clone())
-            .collect();
+        let people = self.reviewers();
         let overdue = match self.incident.purpose {
             Purpose::Drill => "a drill's review closes no gate, and shows what to mend",
             Purpose::Incident | Purpose::Rotate => {

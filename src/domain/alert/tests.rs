@@ -387,6 +387,47 @@ fn only_auditors_who_took_no_part_are_asked_to_review() {
 }
 
 #[test]
+fn an_overdue_review_names_who_may_sign_and_where_nobody_may_asks_for_another_auditor() {
+    let mut roster = roster();
+    let mut incident = Incident::from_opened(&story()[0]).unwrap();
+    incident.participants.insert(id("tess"));
+    let told = |incident: &Incident, roster: &Roster, step| {
+        let draft = for_overdue_review(incident, START, step, roster, CONSOLE);
+        let mails = draft.audience.mails(roster);
+        (draft, mails)
+    };
+    let (draft, mails) = told(&incident, &roster, 0);
+    assert_eq!(mails, BTreeSet::from(["vera@example.org".to_owned()]));
+    let subject =
+        "[OVERDUE since 2026-11-21 02:07 UTC] Break glass INC-2 prod-eu review not signed";
+    assert_eq!(draft.subject, subject);
+    for words in [
+        "Who may sign it: Vera.",
+        "Operators and security hear of it in a day.",
+        "https://bg.example.org/reviews/INC-2",
+    ] {
+        assert!(draft.body.contains(words), "{words}: {}", draft.body);
+    }
+    let (draft, mails) = told(&incident, &roster, 1);
+    let expected = ["vera", "otto", "sam"].map(|name| format!("{name}@example.org"));
+    assert_eq!(mails, BTreeSet::from(expected));
+    assert!(
+        draft.body.contains("You hear this weekly"),
+        "{}",
+        draft.body
+    );
+    roster.people.retain(|p| p.id.as_str() != "vera");
+    let (draft, mails) = told(&incident, &roster, 0);
+    assert!(mails.contains("ada@example.org") && mails.contains("otto@example.org"));
+    assert!(!mails.contains("tess@example.org"));
+    assert!(
+        draft.body.contains("name a further auditor"),
+        "{}",
+        draft.body
+    );
+}
+
+#[test]
 fn every_failed_attempt_reaches_security_and_the_person_it_names() {
     let incident = IncidentId::numbered(2);
     let (person, why) = (id("ada"), "possession key does not match".to_owned());

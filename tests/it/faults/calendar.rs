@@ -2,9 +2,11 @@
 
 use std::net::IpAddr;
 
+use breakglass::domain::incident::Phase;
 use breakglass::domain::time::DAY_MS;
 
 use crate::restart::all_is_well;
+use crate::story::review as review_of;
 use crate::support::TestVault;
 
 #[test]
@@ -71,6 +73,72 @@ fn the_end_of_the_credential_is_told_at_each_step_once() {
             assert_eq!(entry.integer("days"), Some(step));
         }
     }
+    vault.verify_log();
+}
+
+/// Mails about overdue reviews: subject and whom they went to, oldest first.
+fn overdue(vault: &TestVault) -> Vec<(String, Vec<String>)> {
+    vault.deliver();
+    let all = vault.mail.messages().into_iter();
+    let mails = all.filter(|m| m.kind == "review.overdue");
+    let name = |to: String| to.replace("@example.com", "");
+    mails
+        .map(|m| (m.subject, m.to.into_iter().map(name).collect()))
+        .collect()
+}
+
+#[test]
+fn an_overdue_review_is_told_to_those_who_may_sign_then_to_operators_and_security_then_weekly() {
+    let mut vault = TestVault::new();
+    let (incident, _) = vault.opened();
+    vault.stop(&vault.people.tess, &incident).unwrap();
+    vault.settle();
+    let Phase::InReview(review) = vault.incident(&incident.id).phase else {
+        panic!("{} is not in review", incident.id);
+    };
+    let look = |vault: &mut TestVault| {
+        vault.tick();
+        vault.restart();
+        vault.tick();
+        vault.tick();
+        overdue(vault)
+    };
+    vault.pass_ms(review.due_ms.since_ms(vault.now()) - 1);
+    assert_eq!(look(&mut vault), []);
+    vault.pass_ms(review.due_ms.since_ms(vault.now()).max(0));
+    let mails = look(&mut vault);
+    // Tess stopped the session: she took part and cannot sign.
+    assert_eq!(mails.len(), 1, "{mails:?}");
+    assert_eq!(mails[0].1, ["vera"]);
+    let since = review.due_ms.date_clock_utc();
+    let about = format!("[OVERDUE since {since}] Break glass {} ", incident.id);
+    assert!(mails[0].0.starts_with(&about), "{mails:?}");
+    vault.pass_ms(DAY_MS);
+    let mails = look(&mut vault);
+    assert_eq!(mails.len(), 2, "{mails:?}");
+    assert_eq!(mails[1].1, ["olga", "otto", "sam", "vera"]);
+    vault.pass_ms(6 * DAY_MS);
+    assert_eq!(look(&mut vault).len(), 2, "not before a week");
+    vault.pass_ms(DAY_MS);
+    assert_eq!(look(&mut vault).len(), 3);
+    // Away for three weeks: told once for the time it was away.
+    vault.pass_ms(21 * DAY_MS);
+    assert_eq!(look(&mut vault).len(), 4);
+    let entry = vault.last_entry("review.overdue").unwrap();
+    assert_eq!(entry.integer("step"), Some(5));
+    // Whoever signs silences it.
+    let signed = review_of(
+        &vault,
+        &vault.people.vera,
+        &vault.incident(&incident.id),
+        |_| {},
+    );
+    let vera = vault.people.vera.caller(&vault);
+    vault
+        .block(vault.app().review_sign(&incident.id, &signed, &vera))
+        .unwrap();
+    vault.pass_ms(30 * DAY_MS);
+    assert_eq!(look(&mut vault).len(), 4);
     vault.verify_log();
 }
 
