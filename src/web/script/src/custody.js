@@ -1,7 +1,6 @@
 // Between incidents: making keys, enrolling them on this device, proving one's share.
 import { button, facts, h, list, say, show } from "./dom.js";
 import { make, unlock } from "./newkey.js";
-import { host } from "./passkey.js";
 import { openShare, openTest, opensOwn, proof } from "./share.js";
 import { Stop } from "./stop.js";
 import * as text from "./text/custody.js";
@@ -66,7 +65,7 @@ export const enrolPage = async (person, run) => {
   const render = async () => {
     const open = new Set(Object.values(known));
     // Her sheet of paper has an age1 recipient too, which no touch opens: passkeys of this page count.
-    const missing = found.person.login_keys.filter((key) => key.startsWith(`passkey ${host()}/`) && !known[key.split("/")[1]]);
+    const missing = found.person.login_keys.filter((key) => key.startsWith(`passkey ${location.hostname}/`) && !known[key.split("/")[1]]);
     const shut = found.person.unlockers.some((each) => each.startsWith("age1") && !open.has(each));
     const own = found.person.unlockers[0] ?? found.person.login_keys[0];
     const words = await fingerprint(`${person.pins.vault}${person.pins.log_vkey}${own}`);
@@ -82,7 +81,8 @@ export const enrolPage = async (person, run) => {
   };
   if (!found.person.roles.includes("custodian") || !found.person.unlockers.length) {
     await person.keep({});
-    return show(text.enrolled, h("p", null, text.maySignIn(found.person.name)));
+    return show(text.enrolled, h("p", null, text.maySignIn(found.person.name)),
+      h("p", null, h("a", { class: "main", href: `${person.api.origin}/sign-in` }, text.toSignIn)));
   }
   await render();
 };
@@ -123,5 +123,5 @@ const prove = async (person, found, sealed) => {
     roster_sha256: found.roster_sha256, policy_sha256: found.policy_sha256,
     epoch: manifest.epoch, manifest_sha256: found.manifest_sha256,
   });
-  show(text.proved, h("p", null, text.provedNow(found.index, manifest.epoch)));
+  show(text.proved, h("p", null, text.provedNow(found.index, manifest.epoch)), h("p", null, text.mayClose));
 };

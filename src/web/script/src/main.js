@@ -5,7 +5,7 @@
 //   #INC-7                                 release your share, or refuse
 //   #prove                                 show that your share opens
 //   #versions                              sign a new roster or policy
-import { button, h, list, say, show, trouble } from "./dom.js";
+import { button, h, say, show, trouble } from "./dom.js";
 import { Person } from "./person.js";
 import * as pins from "./pins.js";
 import { parseVkey } from "./log.js";
@@ -76,6 +76,8 @@ const views = async (fragment) => {
 
 const signedIn = async (fragment) => {
   await person.signIn();
+  // What follows may end in a box: below it stands where to go from there, and no more "sign in".
+  show(text.yourShare, ways());
   if (fragment.startsWith("vault=")) {
     history.replaceState(null, "", "#enrol");
     return (await custody()).enrolPage(person, run);
@@ -87,15 +89,17 @@ const signedIn = async (fragment) => {
   return home();
 };
 
+const way = (fragment, words) => h("a", { href: `#${fragment}` }, words);
+const ways = () => [way("prove", text.toProve), way("enrol", text.toEnrol), way("versions", text.toVersions)];
+
 const home = async () => {
   const { incidents } = await person.api.get("/incidents");
   const collecting = incidents.filter(takesShares);
   show(text.yourShare,
     collecting.length
-      ? list(collecting.map((view) => h("a", { href: `#${view.id}` }, text.asks(view.id, view.requester_name))))
+      ? collecting.map((view) => h("p", null, h("a", { class: "main", href: `#${view.id}` }, text.asks(view.id, view.requester_name))))
       : h("p", null, text.nobodyAsks),
-    h("p", null, h("a", { href: "#prove" }, text.toProve), " \u00b7 ", h("a", { href: "#enrol" }, text.toEnrol),
-      " \u00b7 ", h("a", { href: "#versions" }, text.toVersions)));
+    ways());
 };
 
 const go = () => run(() => views(decodeURI(location.hash.slice(1))));

@@ -16,18 +16,19 @@ const marked = ({ terms }, words) => (terms.purpose === "drill" ? text.drill(wor
 const needed = (view) => text.shares(view.shares_in, view.needed);
 
 export const releasePage = async (person, id, run) => {
-  const own = await look(person, id, run);
-  return own.mine?.state === "in" ? alreadyIn(own) : form(own);
+  const own = await look({ person, id, run });
+  return own.isIn ? alreadyIn(own) : form(own);
 };
 
 // The incident as it is now, with everything this device checks before it signs.
-const look = async (person, id, run) => {
+const look = async ({ person, id, run }) => {
   say(text.checking);
   const found = await person.documents();
   const told = await changes(person.api, person.pins, found);
   const own = { person, id, run, found, told, ...(await checkedTerms(person.api, person.pins, found, id)) };
   const mine = own.view.custodians.find((each) => each.person === person.pins.person);
-  if (mine?.state === "in") return { ...own, mine };
+  own.isIn = mine?.state === "in";
+  if (own.isIn) return own;
   if (!mine || mine.state === "excluded") {
     throw new Stop("not_yours", text.notYours, text.nothingToDo);
   }
@@ -37,7 +38,7 @@ const look = async (person, id, run) => {
   const { kind, epoch } = own.terms;
   own.sealed = await person.api.get(`/shares/${kind}/${epoch}`);
   own.others = (await otherTerms(person.api, id)).map(phrase);
-  return { ...own, mine };
+  return own;
 };
 
 // Sends what was signed. Where the vault has asked again meanwhile, as it does after a restart, what
@@ -47,7 +48,7 @@ const post = async (own, word, body, anew = form) => {
     return await own.person.api.post(`/incidents/${own.id}/${word}`, body);
   } catch (error) {
     if (error.code !== "other_terms") throw error;
-    Object.assign(own, await look(own.person, own.id, own.run));
+    Object.assign(own, await look(own));
     throw new Stop(error.code, text.askedAgain, anew(own) ?? text.askedAgainNow);
   }
 };

@@ -39,6 +39,7 @@ export const readToOperator = "Read these words to an operator by phone; breakgl
 export const nextProve = "Next: prove your share";
 export const enrolled = "Enrolled";
 export const maySignIn = (name) => `${name} may sign in on this device.`;
+export const toSignIn = "To the console";
 
 // Proving.
 export const noShare = (epoch) => `You hold no share of epoch ${epoch}.`;
@@ -54,6 +55,7 @@ export const badChallenge = "The vault's challenge is not 32 bytes.";
 export const tryAgain = "Try again.";
 export const proved = "Proved";
 export const provedNow = (index, epoch) => `Share ${index} of epoch ${epoch} opens. It stayed on this device.`;
+export const mayClose = "You may close this page.";
 
 // New versions.
 export const herself = (name) => `${name} herself`;

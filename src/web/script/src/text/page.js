@@ -94,9 +94,9 @@ export const touchToSign = "Touch your key to sign\u2026";
 export const wrongPhrase = "Those are not the words of this incident. The requester was told.";
 export const wrongPhraseNow =
   "Call the requester back on a number you know, then choose again. A second wrong choice alarms security.";
-export const askedAgain = "The vault started again and asks anew: what you signed does not count.";
-export const askedAgainNow = "The words are new too: hear them on the bridge, then choose.";
-export const pressAgain = "Press again. What you typed is still there.";
+export const askedAgain = "The vault asks anew.";
+export const askedAgainNow = "Join the bridge, hear the new words, then choose.";
+export const pressAgain = "Press again.";
 export const nothingHeard = "The requester was told that you heard no words.";
 export const nothingHeardNow = "Join the bridge, hear the words, then choose.";
 export const refuse = (id) => `Refuse ${id}?`;
