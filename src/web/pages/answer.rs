@@ -67,6 +67,7 @@ fn release_body(app: &App, view: &IncidentView, viewer: &Viewer) -> Markup {
     html! {
         h1 data-say=(words::shares_in(view.shares_in, view.needed)) { (words::RELEASE_QUESTION) }
         (short(view, viewer))
+        @if rotates(view) { div .box { p { strong { (words::ROTATION_ONLY) } } p { (words::ROTATION_MEANS) } } }
         p { (words::shares_in(view.shares_in, view.needed)) }
         div .box.warn { p { (words::BEFORE) } }
         div .actions {
@@ -80,6 +81,11 @@ fn release_body(app: &App, view: &IncidentView, viewer: &Viewer) -> Markup {
         details { summary { (words::LOOKS_DIFFERENT) } p { (words::LOOKS_DIFFERENT_DO) } (security(app)) }
         p { a href=(format!("/i/{id}")) { (words::ALL_FACTS) } }
     }
+}
+
+/// Whether shares are asked for a rotation and nothing else, be it of an incident that closes.
+fn rotates(view: &IncidentView) -> bool {
+    view.purpose == "rotate" || view.phase == "closing"
 }
 
 /// Refuse?

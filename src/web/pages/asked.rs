@@ -37,16 +37,17 @@ fn no(style: &str, who: &str, by: &NoView) -> Markup {
 fn missing(view: &IncidentView) -> Markup {
     let asked = &view.asked;
     html! {
-        @if let Some(co) = &asked.co_approver {
+        @if let Some(co) = asked.co_approver.as_ref().filter(|co| co.name.is_some() || is_asked_for(view)) {
             div class=(if co.name.is_some() { "box good" } else { "box warn" }) {
                 p { (words::co_approver(&co.role, co.name.as_deref())) }
-                @if co.name.is_none() {
+                // While it waits nobody can agree yet.
+                @if co.name.is_none() && view.phase != "waiting" {
                     (parts::command("co-approve", &format!("breakglass approve {}", view.id)))
                 }
             }
         }
         @for lifted in &asked.lifted { div .box.good { p { (words::lifted(&lifted.name, &lifted.gates)) } } }
-        @if asked.override_needed && asked.lifted.is_empty() {
+        @if asked.override_needed && asked.lifted.is_empty() && is_asked_for(view) {
             div .box.warn {
                 p { strong { (words::OVERRIDE) } }
                 p { (words::OVERRIDE_NOW) }
@@ -57,6 +58,11 @@ fn missing(view: &IncidentView) -> Markup {
             div .box.warn { p { (words::missing(what)) } }
         }
     }
+}
+
+/// Whether anybody may still say yes to it.
+fn is_asked_for(view: &IncidentView) -> bool {
+    matches!(view.phase.as_str(), "waiting" | "collecting" | "cooling")
 }
 
 fn longer(id: &str, extension: &ExtensionView) -> Markup {

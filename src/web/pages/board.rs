@@ -110,13 +110,15 @@ fn standing(view: &IncidentView, now: Timestamp) -> Markup {
 
 fn alarms(board: &Board, viewer: &Viewer) -> Markup {
     let readiness = board.readiness.as_ref();
+    let mut live = board.live.iter();
+    let asked = live.any(|v| v.phase == "closing" || v.purpose == "rotate");
     html! {
         @if !board.healthy { div .box.bad { p { (words::BROKEN) } } }
         @if let Some(since) = board.rotation_owed_since {
             div .box.bad {
                 p { strong { (words::ROTATION_OWED) } " " (words::since()) " "
                     (when::both(since, &viewer.time_zone)) }
-                p { (words::ROTATION_OWED_NOW) }
+                p { @if asked { (words::ROTATION_ASKED) } @else { (words::ROTATION_OWED_NOW) } }
             }
         }
         @if readiness.is_none() { div .box.bad { p { (words::NO_EPOCH) } } }

@@ -112,7 +112,7 @@ fn standing(view: &IncidentView, viewer: &Viewer, now: Timestamp) -> Markup {
         @if view.rotation_owed {
             div .box.bad { p { strong { (words::ROTATION_OWED) } } p { (words::ROTATION_OWED_NOW) } }
         }
-        @if let Some(end) = words::end_of(&view.phase) { div .box { p { (end) } } }
+        @if let Some(end) = words::end_of(&view.phase, view.asked.vetoed.is_some()) { div .box { p { (end) } } }
         @if let Some(at) = view.fully_safe_at_ms.filter(|_| !is_drill(view)) {
             (safe(Timestamp(at), viewer, now))
         }
@@ -301,6 +301,7 @@ fn notes(
 ) -> Markup {
     let written: Vec<_> = story.moments.iter().filter(|m| m.kind == "note").collect();
     let path = format!("/i/{}/note", view.id);
+    let takes = matches!(view.phase.as_str(), "open" | "closing" | "in_review");
     html! {
         section #notes {
             h2 { (words::NOTES) }
@@ -317,14 +318,18 @@ fn notes(
                     p { a href="#text" { (words::NOTE_FAILED_NOW) } }
                 }
             }
-            form method="post" action=(path) {
-                label for="text" { (words::NOTE) }
-                textarea #text name="text" required maxlength="4000"
-                    aria-invalid=[failed.map(|_| "true")] aria-describedby="note-hint" {
-                    (failed.map(|(text, _)| text).unwrap_or_default())
+            @if takes || failed.is_some() {
+                form method="post" action=(path) {
+                    label for="text" { (words::NOTE) }
+                    textarea #text name="text" required maxlength="4000"
+                        aria-invalid=[failed.map(|_| "true")] aria-describedby="note-hint" {
+                        (failed.map(|(text, _)| text).unwrap_or_default())
+                    }
+                    p #note-hint .hint { (words::NOTE_HINT) }
+                    button type="submit" .quiet { (words::NOTE_BUTTON) }
                 }
-                p #note-hint .hint { (words::NOTE_HINT) }
-                button type="submit" .quiet { (words::NOTE_BUTTON) }
+            } @else if written.is_empty() {
+                p .hint { (words::NO_NOTES) }
             }
         }
     }

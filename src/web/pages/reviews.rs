@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use hyper::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use maud::{Markup, html};
+use serde::Deserialize;
 
 use super::facts::facts;
 use super::frame::{Here, Page, is_drill};
@@ -14,8 +15,8 @@ use super::gate::Seen;
 use super::given::{Form, Named};
 use super::{PageResult, dead_end, parts, story, when};
 use crate::api::{AnswerRequest, FindingRequest, IncidentView, ReviewView};
-use crate::app::App;
-use crate::app::look::{Story, Viewer};
+use crate::app::look::{Caller, Story, Viewer};
+use crate::app::{App, AppError};
 use crate::domain::ids::IncidentId;
 use crate::domain::policy::ReviewQuestion;
 use crate::domain::review::{Finding, OpenItem};
@@ -137,8 +138,35 @@ pub(super) async fn answers(
     Form(typed): Form<Answers>,
 ) -> PageResult {
     let mut desk = Desk::load(&app, &id, &viewer).await?;
-    let known: Vec<String> = desk.wanted().into_iter().map(|(id, _, _)| id).collect();
-    for question in known {
+    desk.failed = keep_answers(&app, (&id, &caller), &desk, &typed).await?;
+    // A finding that was begun and not added stays in its field.
+    let begun = typed
+        .get("text")
+        .is_some_and(|text| !text.trim().is_empty());
+    if desk.failed.is_some() || begun {
+        let of = |name: &str| typed.get(name).cloned().unwrap_or_default();
+        desk.typed_finding = FindingRequest {
+            severity: of("severity"),
+            text: of("text"),
+        };
+        desk.answers.extend(typed);
+        return Ok(shown(&desk, &viewer));
+    }
+    Ok(Redirect::to(&format!("/reviews/{id}#sign")).into_response())
+}
+
+/// Keeps what is new of the draft answers; why one was not taken.
+///
+/// # Errors
+/// When the vault could not keep one.
+async fn keep_answers(
+    app: &App,
+    (id, caller): (&IncidentId, &Caller),
+    desk: &Desk,
+    typed: &Answers,
+) -> Result<Option<String>, AppError> {
+    let mut failed = None;
+    for (question, _, _) in desk.wanted() {
         let Some(text) = typed.get(&question) else {
             continue;
         };
@@ -150,37 +178,49 @@ pub(super) async fn answers(
             id: question,
             text: text.clone(),
         };
-        if let Err(error) = app.review_answer(&id, &caller, &request).await {
+        if let Err(error) = app.review_answer(id, caller, &request).await {
             if !error.is_no() {
-                return Err(error.into());
+                return Err(error);
             }
-            desk.failed = Some(error.to_string());
+            failed = Some(error.to_string());
         }
     }
-    if desk.failed.is_some() {
-        desk.answers.extend(typed);
-        return Ok(shown(&desk, &viewer));
-    }
-    Ok(Redirect::to(&format!("/reviews/{id}#sign")).into_response())
+    Ok(failed)
 }
 
-/// Keeps a draft finding.
+/// A finding, and the answers as they stood in their fields beside it.
+#[derive(Deserialize)]
+pub(super) struct Found {
+    severity: String,
+    text: String,
+    #[serde(flatten)]
+    answers: Answers,
+}
+
+/// Keeps a draft finding, and with it the answers that were typed and not yet saved.
 pub(super) async fn finding(
     State(app): State<App>,
     Seen(viewer, caller): Seen,
     Named(id): Named,
-    Form(typed): Form<FindingRequest>,
+    Form(typed): Form<Found>,
 ) -> PageResult {
-    match app.review_finding(&id, &caller, &typed).await {
-        Ok(()) => Ok(Redirect::to(&format!("/reviews/{id}#findings")).into_response()),
-        Err(error) if error.is_no() => {
-            let mut desk = Desk::load(&app, &id, &viewer).await?;
-            desk.failed = Some(error.to_string());
-            desk.typed_finding = typed;
-            Ok(shown(&desk, &viewer))
+    let mut desk = Desk::load(&app, &id, &viewer).await?;
+    desk.failed = keep_answers(&app, (&id, &caller), &desk, &typed.answers).await?;
+    desk.typed_finding = FindingRequest {
+        severity: typed.severity,
+        text: typed.text,
+    };
+    if desk.failed.is_none() {
+        match app.review_finding(&id, &caller, &desk.typed_finding).await {
+            Ok(()) => {
+                return Ok(Redirect::to(&format!("/reviews/{id}#findings")).into_response());
+            }
+            Err(error) if error.is_no() => desk.failed = Some(error.to_string()),
+            Err(error) => return Err(error.into()),
         }
-        Err(error) => Err(error.into()),
     }
+    desk.answers.extend(typed.answers);
+    Ok(shown(&desk, &viewer))
 }
 
 /// The draft answers as the file that `review sign --answers` reads.
@@ -190,8 +230,7 @@ pub(super) async fn file(
     Named(id): Named,
 ) -> PageResult {
     let desk = Desk::load(&app, &id, &viewer).await?;
-    let text = toml::to_string(&desk.answers)
-        .map_err(|e| crate::app::AppError::Inconsistent(e.to_string()))?;
+    let text = toml::to_string(&desk.answers).map_err(|e| AppError::Inconsistent(e.to_string()))?;
     let name = format!("attachment; filename=\"{id}-answers.toml\"");
     let headers = [
         (CONTENT_TYPE, "application/toml; charset=utf-8".to_owned()),
@@ -267,7 +306,7 @@ fn questions(desk: &Desk) -> Markup {
         section #questions {
             h2 { (words::QUESTIONS) }
             p { (words::open(desk.open(), wanted.len())) }
-            form method="post" action=(format!("/reviews/{}/answers", desk.view.id)) {
+            form #answers method="post" action=(format!("/reviews/{}/answers", desk.view.id)) {
                 @for (id, about, why) in &wanted {
                     label for=(id) { (about) }
                     @if !why.is_empty() { p #(format!("{id}-why")) .hint { (why) } }
@@ -290,14 +329,16 @@ fn findings(desk: &Desk) -> Markup {
             ul { @for finding in &desk.findings {
                 li { strong { (words::severity(finding.severity)) } ": " span data-finding { (finding.text) } }
             } }
-            form method="post" action=(format!("/reviews/{}/findings", desk.view.id)) {
-                label for="severity" { (words::SEVERITY) }
-                select #severity name="severity" {
-                    @for word in ["note", "minor", "major"] { option value=(word) selected[word == desk.typed_finding.severity] { (words::severity_word(word)) } }
-                }
-                label for="finding" { (words::FINDING) }
-                textarea #finding name="text" required maxlength="4000" { (desk.typed_finding.text) }
-                div .actions { button type="submit" .quiet { (words::ADD_FINDING) } }
+            // Part of the form above: whoever adds a finding loses no answer that she typed there.
+            label for="severity" { (words::SEVERITY) }
+            select #severity name="severity" form="answers" {
+                @for word in ["note", "minor", "major"] { option value=(word) selected[word == desk.typed_finding.severity] { (words::severity_word(word)) } }
+            }
+            label for="finding" { (words::FINDING) }
+            textarea #finding name="text" form="answers" maxlength="4000" { (desk.typed_finding.text) }
+            div .actions {
+                button type="submit" .quiet form="answers"
+                    formaction=(format!("/reviews/{}/findings", desk.view.id)) { (words::ADD_FINDING) }
             }
         }
     }

@@ -28,6 +28,8 @@ pub(in crate::web) const BROKEN: &str =
     "The vault's store does not answer. Nothing can be opened now. Call the operator.";
 pub(in crate::web) const ROTATION_OWED: &str =
     "Not safe yet: the credential was unsealed and is not replaced.";
+pub(in crate::web) const ROTATION_ASKED: &str =
+    "Custodians finish the rotation with their shares. They are asked for below.";
 pub(in crate::web) const ROTATION_OWED_NOW: &str = "Custodians finish the rotation with their shares: breakglass open --purpose rotate \"reason\".";
 pub(in crate::web) const NO_EPOCH: &str =
     "No epoch has been dealt: nothing could be opened tonight. The operator runs breakglass init.";

@@ -50,6 +50,8 @@ pub(in crate::web) const TAKEN: &str = "Taken (UTC)";
 pub(in crate::web) const NOT_YET: &str = "not yet";
 pub(in crate::web) const NOTES: &str = "Notes";
 pub(in crate::web) const NOTE: &str = "Write a note";
+pub(in crate::web) const NO_NOTES: &str =
+    "None. They are written while a session is open, and until it is reviewed.";
 pub(in crate::web) const NOTE_HINT: &str =
     "It goes into the log with your name and cannot be taken back. No passwords.";
 pub(in crate::web) const NOTE_BUTTON: &str = "Add the note";
@@ -103,8 +105,11 @@ pub(in crate::web) fn phase_word(phase: &str) -> &'static str {
 }
 
 /// An end without a session: what happened, whether anything was released, what to do now.
-pub(in crate::web) fn end_of(phase: &str) -> Option<&'static str> {
+pub(in crate::web) fn end_of(phase: &str, vetoed: bool) -> Option<&'static str> {
     match phase {
+        "refused" if vetoed => Some(
+            "A security person said no, and the incident ended. Nothing was released. Whoever still needs access asks again.",
+        ),
         "refused" => Some(
             "Too few custodians could still say yes. Nothing was released. Open another incident if the need goes on, and speak with who refused.",
         ),

@@ -17,6 +17,7 @@ pub(in crate::web) const LANES_KEY: &str = "? asked · a alert taken, … not ye
 pub(in crate::web) const BARS: &str = "Calls by risk over time";
 pub(in crate::web) const BARS_LABEL: &str =
     "Calls by risk over time; the table below has the same numbers";
+pub(in crate::web) const CIRCLES: &str = "A circle above a column: a few, too low for a letter.";
 pub(in crate::web) const GRID_LABEL: &str =
     "Readiness by custodian; the table below has the same in words";
 pub(in crate::web) const GRID: &str = "Readiness";

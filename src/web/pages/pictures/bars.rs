@@ -1,5 +1,5 @@
-//! Calls over time, stacked by what they might do. Bars, not pies; each piece carries its letter
-//! where it is high enough.
+//! Calls over time, stacked by what they might do. Bars, not pies; each piece carries its letter, or,
+//! where it is too low for one, has it in a circle above its column.
 
 use maud::{Markup, html};
 
@@ -12,6 +12,8 @@ const LEFT: i64 = 90;
 const HEIGHT: i64 = 160;
 const TOP: i64 = 10;
 const MAX_BARS: i64 = 60;
+/// A piece of less has no room for a letter.
+const LETTER: i64 = 14;
 
 /// Calls of one stretch of time.
 pub(in crate::web::pages) struct Bar {
@@ -52,7 +54,9 @@ pub(in crate::web::pages) fn picture(step: i64, bars: &[Bar]) -> Option<Markup> 
     let last = bars.last()?.from.plus_ms(step);
     let axis = Axis::over(bars.iter().map(|b| b.from).chain([last]), LEFT)?;
     let most = bars.iter().map(|bar| total(&bar.tally)).max()?.max(1);
-    let bottom = TOP + HEIGHT;
+    let circles = bars.iter().map(|bar| above(bar, most).count()).max();
+    let top = TOP + LETTER * i64::try_from(circles.unwrap_or(0)).unwrap_or(0);
+    let bottom = top + HEIGHT;
     Some(html! {
         svg .picture role="img" aria-label=(words::BARS_LABEL)
             viewBox=(format!("0 0 {WIDTH} {}", bottom + 30)) {
@@ -60,32 +64,47 @@ pub(in crate::web::pages) fn picture(step: i64, bars: &[Bar]) -> Option<Markup> 
                 text x=(x) y=(bottom + 18) text-anchor="middle" { (word) }
             }
             text x="4" y=(bottom + 18) { (words::UTC) }
-            text x=(LEFT - 8) y=(TOP + 10) text-anchor="end" { (most) }
-            line .lane x1=(LEFT) y1=(TOP) x2=(WIDTH - 20) y2=(TOP) {}
-            @for bar in bars { (column(bar, step, &axis, most)) }
+            text x=(LEFT - 8) y=(top + 10) text-anchor="end" { (most) }
+            line .lane x1=(LEFT) y1=(top) x2=(WIDTH - 20) y2=(top) {}
+            @for bar in bars { (column(bar, (step, bottom), &axis, most)) }
             line .axis x1=(LEFT) y1=(bottom) x2=(WIDTH - 20) y2=(bottom) {}
         }
     })
 }
 
-fn column(bar: &Bar, step: i64, axis: &Axis, most: i64) -> Markup {
+/// The pieces of a column, from below: what, how many, how high.
+fn pieces(bar: &Bar, most: i64) -> impl Iterator<Item = (Group, i64, i64)> {
+    Group::ALL.into_iter().filter_map(move |group| {
+        let count = i64::try_from(bar.tally.of_group(group)).unwrap_or(0);
+        (count > 0).then(|| (group, count, (count * HEIGHT / most).max(2)))
+    })
+}
+
+/// The pieces that are too low for their letter.
+fn above(bar: &Bar, most: i64) -> impl Iterator<Item = Group> {
+    let low = pieces(bar, most).filter(|(_, _, height)| *height < LETTER);
+    low.map(|(group, ..)| group)
+}
+
+fn column(bar: &Bar, (step, bottom): (i64, i64), axis: &Axis, most: i64) -> Markup {
     let x = axis.x(bar.from);
     let width = (axis.x(bar.from.plus_ms(step)) - x - 1).max(2);
-    let mut y = TOP + HEIGHT;
+    let (middle, mut y) = (x + width / 2, bottom);
     html! {
-        @for group in Group::ALL {
-            @let count = i64::try_from(bar.tally.of_group(group)).unwrap_or(0);
-            @if count > 0 {
-                @let height = (count * HEIGHT / most).max(2);
-                @let y = pushed(&mut y, height);
-                g {
-                    title { (words::bar(group.style(), count, bar.from)) }
-                    rect class=(format!("cls {}", group.style())) x=(x) y=(y) width=(width) height=(height) {}
-                    @if height >= 14 && width >= 10 {
-                        text .letter x=(x + width / 2) y=(y + height / 2 + 4) { (group.letter()) }
-                    }
+        @for (group, count, height) in pieces(bar, most) {
+            @let y = pushed(&mut y, height);
+            g {
+                title { (words::bar(group.style(), count, bar.from)) }
+                rect class=(format!("cls {}", group.style())) x=(x) y=(y) width=(width) height=(height) {}
+                @if height >= LETTER {
+                    text .letter x=(middle) y=(y + height / 2 + 4) { (group.letter()) }
                 }
             }
+        }
+        @for group in above(bar, most) {
+            @let y = pushed(&mut y, LETTER);
+            circle class=(format!("cls {}", group.style())) cx=(middle) cy=(y + LETTER / 2) r="6" {}
+            text .letter x=(middle) y=(y + LETTER / 2 + 4) { (group.letter()) }
         }
     }
 }
@@ -100,6 +119,7 @@ fn pushed(top: &mut i64, height: i64) -> i64 {
 pub(in crate::web::pages) fn legend() -> Markup {
     html! {
         ul .legend {
+            li { (words::CIRCLES) }
             @for group in Group::ALL {
                 li {
                     svg .picture.key viewBox="0 0 18 18" aria-hidden="true" {
@@ -110,5 +130,35 @@ pub(in crate::web::pages) fn legend() -> Markup {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::look::CallEnd;
+
+    #[test]
+    fn every_piece_of_a_column_has_its_letter_in_it_or_above() {
+        let call = |class: &str| Call {
+            seq: 0,
+            at: Timestamp(1_795_226_823_000),
+            class: class.to_owned(),
+            method: "GET".to_owned(),
+            route: "/".to_owned(),
+            end: CallEnd::Status(200),
+            took_ms: 0,
+        };
+        let mut calls = vec![call("read"); 500];
+        calls.extend([call("destroy"), call("change")]);
+        let (step, bars) = bars(&calls);
+        let drawn = picture(step, &bars).unwrap().into_string();
+        assert_eq!(drawn.matches("<g>").count(), 3, "{drawn}");
+        assert_eq!(drawn.matches("class=\"letter\"").count(), 3, "{drawn}");
+        assert_eq!(drawn.matches("<circle").count(), 2, "{drawn}");
+        // The circles stand within the picture.
+        let tops = drawn.split(" cy=\"").skip(1);
+        let tops = tops.map(|after| after.split('"').next().unwrap().parse::<i64>().unwrap());
+        assert!(tops.clone().all(|y| y >= 6), "{drawn}");
     }
 }
