@@ -12,6 +12,7 @@ import shlex
 import tomllib
 import urllib.parse
 
+import pictures
 from browser import Browser
 from selenium.webdriver.common.keys import Keys
 from vault import Checks, Vault, arguments, until
@@ -100,6 +101,7 @@ def quiet_pages(console):
     console.inspect("my-share", "/share")
     console.inspect("enrol", "/enrol")
     console.inspect("custodians", "/custodians")
+    pictures.readiness(console)
     console.inspect("log", "/log")
     console.inspect("no-such-page", "/nothing/here")
     checks.hold("a dead end has three parts", "Nothing was released" in browser.text())
@@ -277,6 +279,8 @@ def reviews(console, incident):
     marks = len(browser.every("svg .mark"))
     checks.hold("the picture has marks", marks >= 8, marks)
     same_numbers(console)
+    pictures.readable(console)
+    pictures.writes(console, incident)
     fields = browser.every("#questions textarea")
     checks.hold("refused calls want an answer", len(fields) >= 6, len(fields))
     for field in fields:
