@@ -2,6 +2,9 @@
 now. Each is reached in a real browser. Must not know: how she got there.
 """
 
+import keyboard
+from selenium.webdriver.common.by import By
+
 
 def three_parts(checks, what, said, *wanted):
     """The box says whether anything was released, and the given sentences."""
@@ -63,4 +66,21 @@ def typed_words_stay(checks, vault, gus):
     said = gus.until_trouble("other_terms")
     three_parts(checks, "restarted before the refusal", said, "The vault asks anew", "Press again.")
     checks.equal("and it is still there", typed(), before)
+    gus.complaints()
+
+
+def typed_reason_stays(checks, gus):
+    """The vault does not answer a stop: nothing was signed, and the reason is still there."""
+    def told():
+        boxes = gus.driver.find_elements(By.CSS_SELECTOR, ".box.bad[data-code]")
+        return boxes and boxes[0].text
+    gus.cdp("Network.enable")
+    gus.cdp("Network.setBlockedURLs", urls=["*/api/v1/*"])
+    keyboard.enter(gus, "[data-act=stop] [data-sign]")
+    said = gus.wait("what happened", told)
+    reason = gus.driver.execute_script("return document.getElementById('reason').value")
+    checks.hold("a stop that the vault does not answer: what happened, whether anything was released, what to do now",
+                all(part in said for part in ("The vault did not answer", "Nothing was released", "try again")), said)
+    checks.equal("and its reason stays as it was typed", reason, "this was a rehearsal")
+    gus.cdp("Network.setBlockedURLs", urls=[])
     gus.complaints()

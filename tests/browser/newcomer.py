@@ -157,6 +157,7 @@ def stops(checks, vault, gus, incident):
     acts.arrives(gus, f"/i/{incident}/stop")
     # Tab marks what stands in a field: typing replaces it.
     keyboard.fill(gus, "#reason", "this was a rehearsal")
+    dead_ends.typed_reason_stays(checks, gus)
     keyboard.enter(gus, "[data-act=stop] [data-sign]")
     until("the end of the session", lambda: vault.phase(incident) in ("closing", "in_review"))
     until("the review", lambda: vault.phase(incident) == "in_review")
@@ -169,7 +170,7 @@ def refuses(checks, vault, gus, page, looks):
     """A no with words of her own, by keyboard."""
     incident, _ = vault.asks()
     gus.open(page)
-    gus.until_title("Your share")
+    gus.wait("who asks", lambda: f"{incident}: rio asks" in gus.text())
     looks.inspect(gus, "custodian-home")
     # A page in a browser stays the same page when only what stands after the # changes.
     keyboard.enter(gus, f"a[href='#{incident}']")

@@ -77,7 +77,8 @@
       const fresh = request.status === 200 && request.responseXML;
       // Signed out or gone: the server's own page says so.
       if (!fresh || new URL(request.responseURL).pathname !== location.pathname) {
-        if (request.status !== 0) location.reload();
+        // Where the vault itself is in trouble the page stays, and what is typed in it.
+        if (request.status !== 0 && request.status < 500) location.reload();
         return;
       }
       putInPlace(fresh);
