@@ -169,9 +169,10 @@ impl Incident {
         match (&mut self.phase, event) {
             (
                 Phase::Collecting(gathering) | Phase::Cooling(gathering),
-                Event::UnsealBegun { at_ms, .. },
+                Event::UnsealBegun { at_ms, indexes },
             ) => {
-                let approvals = std::mem::take(&mut gathering.approvals);
+                let mut approvals = std::mem::take(&mut gathering.approvals);
+                approvals.retain(|a| indexes.contains(&a.index));
                 self.opened_terms_sha256 = Some(self.terms_sha256);
                 self.phase = Phase::Opening {
                     approvals,
@@ -180,7 +181,10 @@ impl Incident {
                 };
                 Ok(())
             }
-            (Phase::Closing(closing), Event::UnsealBegun { .. }) => {
+            (Phase::Closing(closing), Event::UnsealBegun { indexes, .. }) => {
+                if let Some(gathering) = &mut closing.rotate {
+                    gathering.approvals.retain(|a| indexes.contains(&a.index));
+                }
                 closing.unsealing = true;
                 Ok(())
             }

@@ -2,7 +2,7 @@
 //! Collecting and an owed rotation inside Closing.
 
 use super::command::ShareOffer;
-use super::consent::{alert_is_out, grace_is_over, then_cooling};
+use super::consent::{self, alert_is_out, grace_is_over, then_cooling};
 use super::event::Event;
 use super::opening::{opens_something, requester_may_act};
 use super::refusal::Refusal;
@@ -294,6 +294,7 @@ pub(super) fn begin(
     now: Timestamp,
 ) -> Result<Vec<Event>, Refusal> {
     incident.agreed()?;
+    let indexes = still_agreed(incident, rules)?;
     opens_something(rules)?;
     requester_may_act(&incident.terms, rules)?;
     epoch_in_force(incident, rules)?;
@@ -322,11 +323,33 @@ pub(super) fn begin(
             return Err(Refusal::Busy(busy.clone()));
         }
     }
-    let indexes = incident.approvals().iter().map(|a| a.index).collect();
     Ok(vec![Event::UnsealBegun {
         indexes,
         at_ms: now,
     }])
+}
+
+/// Whether a share that came in counts still.
+pub(super) fn stands(incident: &Incident, approval: &Approval, rules: &Rules<'_>) -> bool {
+    holds_share(incident, &approval.person, rules) == Ok(approval.index)
+}
+
+/// Who may sign is asked again when it is used: somebody may have been locked out, or have lost
+/// the role, since she signed (PROTOCOL §1, §6). Gives the indexes of the shares that count.
+fn still_agreed(incident: &Incident, rules: &Rules<'_>) -> Result<Vec<u8>, Refusal> {
+    let approvals = incident.approvals().iter();
+    let approvals = approvals.filter(|a| stands(incident, a, rules));
+    let indexes: Vec<u8> = approvals.map(|a| a.index).collect();
+    if indexes.len() < usize::from(incident.terms.needed) {
+        return Err(Refusal::NoQuorum {
+            given: u8::try_from(indexes.len()).unwrap_or(u8::MAX),
+            needed: incident.terms.needed,
+        });
+    }
+    if incident.terms.purpose != Purpose::Rotate {
+        consent::still_given(incident, rules)?;
+    }
+    Ok(indexes)
 }
 
 pub(super) fn lapsed(incident: &Incident) -> Refusal {

@@ -1,12 +1,12 @@
 //! Signatures that carry no share: the co-approver's and security's over closed gates; and
 //! whether everything that terms ask for has come in (PROTOCOL §6).
 
-use super::collecting::{clocks_agree, could_still_say_yes, lapsed, not_paused};
+use super::collecting::{clocks_agree, could_still_say_yes, lapsed, not_paused, stands};
 use super::command::Signed;
 use super::event::Event;
 use super::refusal::Refusal;
 use super::rules::Rules;
-use super::{Incident, Phase, UNCONFIRMED_MS};
+use super::{Incident, Lifted, Phase, UNCONFIRMED_MS};
 use crate::domain::ids::{Digest, PersonId};
 use crate::domain::roster::Role;
 use crate::domain::terms::{Gate, Purpose};
@@ -42,9 +42,7 @@ impl Incident {
             return Err(Refusal::CoApproverMissing { role: role.word() });
         }
         let gates = &self.terms.gates;
-        let lifted = |gate: &Gate| {
-            gathering.is_some_and(|g| g.lifted.iter().any(|l| l.gates.contains(gate)))
-        };
+        let lifted = |gate: &Gate| lifts(self, *gate).next().is_some();
         if self.override_needed() && !gates.iter().all(lifted) {
             return Err(Refusal::OverrideNeeded {
                 gates: gates.clone(),
@@ -97,6 +95,36 @@ impl Incident {
         });
         without_share || self.approvals().iter().any(|a| a.person == *person)
     }
+}
+
+/// Whether who signed without a share may still do so: asked again when it is used.
+pub(super) fn still_given(incident: &Incident, rules: &Rules<'_>) -> Result<(), Refusal> {
+    let gathering = incident.gathering();
+    if let Some(role) = incident.co_approver {
+        let consent = gathering.and_then(|g| g.co_approval.as_ref());
+        if !consent.is_some_and(|c| is_still(&c.person, role, rules)) {
+            return Err(Refusal::CoApproverMissing { role: role.word() });
+        }
+    }
+    let lifted =
+        |gate: &Gate| lifts(incident, *gate).any(|l| is_still(&l.person, Role::Security, rules));
+    let gates = &incident.terms.gates;
+    if incident.override_needed() && !gates.iter().all(lifted) {
+        return Err(Refusal::OverrideNeeded {
+            gates: gates.clone(),
+        });
+    }
+    Ok(())
+}
+
+fn is_still(person: &PersonId, role: Role, rules: &Rules<'_>) -> bool {
+    rules.roster.person(person).is_some_and(|p| p.is(role))
+}
+
+/// Who lifted a gate.
+fn lifts(incident: &Incident, gate: Gate) -> impl Iterator<Item = &Lifted> {
+    let lifted = incident.gathering().map_or(&[][..], |g| &g.lifted);
+    lifted.iter().filter(move |l| l.gates.contains(&gate))
 }
 
 pub(super) fn co_approve(
@@ -188,14 +216,11 @@ pub(super) fn grace_is_over(incident: &Incident, now: Timestamp) -> Result<(), R
 /// approver beyond the needed ones, or security where no such person exists (PROTOCOL §6).
 pub(super) fn alert_is_out(incident: &Incident, rules: &Rules<'_>) -> Result<(), Refusal> {
     let gate = Gate::NoAlertConfirmed;
-    let beyond = incident.approvals().len() > usize::from(incident.terms.needed)
-        && incident
-            .approvals()
-            .iter()
-            .any(|a| a.overrides.contains(&gate));
-    let lifted = incident
-        .gathering()
-        .is_some_and(|g| g.lifted.iter().any(|l| l.gates.contains(&gate)));
+    let approvals = incident.approvals().iter();
+    let counted: Vec<_> = approvals.filter(|a| stands(incident, a, rules)).collect();
+    let beyond = counted.len() > usize::from(incident.terms.needed)
+        && counted.iter().any(|a| a.overrides.contains(&gate));
+    let lifted = lifts(incident, gate).any(|l| is_still(&l.person, Role::Security, rules));
     if rules.alert_confirmed || beyond || lifted {
         return Ok(());
     }

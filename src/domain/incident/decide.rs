@@ -350,7 +350,7 @@ fn of_extension(
             terms_sha256,
             act_sha256,
         } => collecting::mismatch(incident, person, pick, terms_sha256, act_sha256, rules, now),
-        Command::Extended => extend::extended(incident, session, now),
+        Command::Extended => extend::extended(incident, session, rules, now),
         Command::ExtendFailed { why } => Ok(vec![Event::ExtendFailed { why }]),
         other => Err(not_in_phase(incident, &other)),
     }

@@ -144,6 +144,7 @@ impl Incident {
 pub(super) fn extended(
     incident: &Incident,
     session: &Session,
+    rules: &Rules<'_>,
     now: Timestamp,
 ) -> Result<Vec<Event>, Refusal> {
     if now >= session.exp_ms {
@@ -154,6 +155,15 @@ pub(super) fn extended(
     let Some(extension) = incident.agreed_extension() else {
         return Err(bad(incident, "too few custodians agreed".to_owned()));
     };
+    // Asked again when it is used: somebody may have been locked out since she signed.
+    let signed = extension.signed.iter();
+    let counted = signed.filter(|c| holds_share(incident, &c.person, rules).is_ok());
+    if counted.count() < usize::from(incident.terms.needed) {
+        return Err(bad(
+            incident,
+            "somebody who agreed may not any more".to_owned(),
+        ));
+    }
     let length_ms = i64::from(extension.max_minutes) * MINUTE_MS;
     Ok(vec![Event::Extended {
         sid: session.id.clone(),

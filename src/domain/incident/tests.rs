@@ -5,5 +5,6 @@ mod drills;
 mod entries;
 mod phases;
 mod refusals;
+mod standing;
 mod walk;
 mod world;
