@@ -139,7 +139,9 @@ impl App {
         (index, envelope, possession): (u8, &[u8], &str),
         verified: &Verified,
     ) -> Result<(), AppError> {
-        let key = self.inner.memory.key(&incident.id).ok_or(AppError::Sealed(
+        let recipient = &incident.terms.recipient;
+        let key = self.inner.memory.key(&incident.id, recipient);
+        let key = key.ok_or(AppError::Sealed(
             "this incident's identity is gone; it is being asked again",
         ))?;
         let signature: [u8; 64] = decode("possession", possession, 64)?

@@ -1,13 +1,15 @@
 //! Failed and foreign attempts: logged like deeds, and told to whom it may concern.
 
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
 use super::App;
 use super::acts::{Caller, Verified};
 use super::error::AppError;
-use super::permit::Noted;
+use super::login::COUNTED_MS;
+use super::permit::{Burst, Noted};
+use super::secrets::pause;
 use super::step::draft;
 use crate::audit::entry::Draft;
 use crate::domain::alert::{self, Attempt};
@@ -16,6 +18,9 @@ use crate::store::change::RowChange;
 
 /// Failed logins people are told of within a minute.
 const TOLD_MOST: u32 = 10;
+/// Failed logins written one by one within a minute, besides; what is beyond is a number, so that a
+/// flood fills no disk.
+const WRITTEN_MOST: u32 = 60;
 /// Seconds in that minute: [`super::permit::Burst`] counts in windows of a thousand.
 const TOLD_EVERY: i64 = 60;
 
@@ -130,20 +135,41 @@ impl App {
                 .insert("person".to_owned(), Value::from(person.as_str()));
         }
         // People are told of the first few; a flood would fill their inboxes and hide the rest.
-        let noted = {
-            let mut told = self
-                .inner
-                .memory
-                .told_logins
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            told.note(self.inner.clock.boot_ms() / TOLD_EVERY, TOLD_MOST)
-        };
-        if noted == Noted::Write {
-            self.note_attempt(entry, &Attempt::LoginFailed { person, why })
-                .await;
-        } else if let Err(error) = self.record(vec![entry], Vec::new(), Vec::new(), None).await {
-            tracing::error!(%error, "a failed login could not be logged");
+        match self.noted_login(&self.inner.memory.told_logins, TOLD_MOST) {
+            Noted::Write => {
+                let attempt = Attempt::LoginFailed { person, why };
+                return self.note_attempt(entry, &attempt).await;
+            }
+            Noted::First | Noted::Counted => {}
         }
+        match self.noted_login(&self.inner.memory.written_logins, WRITTEN_MOST) {
+            Noted::Write => {
+                let written = self.record(vec![entry], Vec::new(), Vec::new(), None).await;
+                if let Err(error) = written {
+                    tracing::error!(%error, "a failed login could not be logged");
+                }
+            }
+            Noted::First => self.count_failed(),
+            Noted::Counted => {}
+        }
+    }
+
+    fn noted_login(&self, burst: &Mutex<Burst>, most: u32) -> Noted {
+        let mut burst = burst.lock().unwrap_or_else(PoisonError::into_inner);
+        burst.note(self.inner.clock.boot_ms() / TOLD_EVERY, most)
+    }
+
+    /// Writes the number of the failed logins beyond, a minute later (PROTOCOL §11).
+    fn count_failed(&self) {
+        let app = self.clone();
+        self.spawn(async move {
+            pause(COUNTED_MS).await;
+            let counted = {
+                let burst = &app.inner.memory.written_logins;
+                burst.lock().unwrap_or_else(PoisonError::into_inner).take()
+            };
+            app.note_burst("login.failed_burst", "everywhere", counted)
+                .await;
+        });
     }
 }

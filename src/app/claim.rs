@@ -7,6 +7,7 @@ use super::App;
 use super::acts::{Caller, Verified};
 use super::chance;
 use super::error::AppError;
+use super::memory::ClaimedToken;
 use super::step::With;
 use crate::api::{ClaimReply, SignedDocument};
 use crate::domain::act::Deed;
@@ -94,10 +95,10 @@ impl App {
             incident: id.clone(),
         })?;
         // The entry is durable; only now does the new token open anything, and the old one stops.
-        *live
-            .token_sha256
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = Some(token_sha256);
+        let claimed = ClaimedToken::of_claim(session.claims, token_sha256);
+        let mut newest = live.token.write().unwrap_or_else(PoisonError::into_inner);
+        newest.newer(claimed);
+        drop(newest);
         live.desk.forget_addresses();
         let settings = &self.inner.settings;
         let config = self.inner.databricks.config();

@@ -4,7 +4,7 @@
 //! decoy. The live credential is neither unsealed nor rotated, and Databricks is asked for
 //! nothing but the time.
 
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -248,7 +248,7 @@ impl App {
             cut: CancellationToken::new(),
             forwarder: None,
             secret_id: None,
-            token_sha256: Arc::new(RwLock::new(None)),
+            token: Arc::default(),
             surveyed,
             desk: Arc::new(Desk::default()),
         };

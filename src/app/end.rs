@@ -10,7 +10,7 @@ use crate::api::SignedDocument;
 use crate::domain::act::Deed;
 use crate::domain::ids::IncidentId;
 use crate::domain::incident::command::{Command, No};
-use crate::domain::incident::{CloseCause, Incident, Phase};
+use crate::domain::incident::{CloseCause, Incident, Phase, Session};
 
 impl App {
     /// The responder closes, anyone involved stops, or security vetoes.
@@ -73,6 +73,7 @@ impl App {
     /// # Errors
     /// Only when the log cannot be written.
     pub async fn cut(&self, id: &IncidentId, cause: CloseCause) -> Result<(), AppError> {
+        self.inner.memory.note_cut(id, cause);
         match self
             .step(id, Command::Cut { cause }, None, With::default())
             .await
@@ -110,6 +111,27 @@ impl App {
             return Ok(());
         }
         self.cut_session(&session, CloseCause::ResponderLeft).await
+    }
+
+    /// A session that was cut and whose end could not be written: it is written now, so that its
+    /// secrets do not live on until its deadline.
+    ///
+    /// # Errors
+    /// Only when the log cannot be written.
+    pub(super) async fn end_what_was_cut(
+        &self,
+        incident: &IncidentId,
+        session: &Session,
+    ) -> Result<(), AppError> {
+        let live = self.inner.memory.session();
+        let lives = |live: &LiveSession| live.id == session.id && !live.cut.is_cancelled();
+        if live.is_some_and(|live| lives(&live)) {
+            return Ok(());
+        }
+        match self.inner.memory.unwritten_cut(incident) {
+            Some(cause) => self.cut(incident, cause).await,
+            None => Ok(()),
+        }
     }
 
     /// Cuts a session's calls at once, whatever state the store is in, and then ends it on the

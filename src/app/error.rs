@@ -76,6 +76,15 @@ impl From<crate::domain::canonical::CanonicalError> for AppError {
 }
 
 impl AppError {
+    /// Whether the same may succeed a little later: nothing was written, and nothing is wrong with
+    /// what was asked.
+    pub(super) fn passes(&self) -> bool {
+        matches!(
+            self,
+            Self::Overloaded | Self::Conflict(_) | Self::Store(StoreError::Database(_))
+        )
+    }
+
     /// Whether this is a no to what was asked, rather than something that broke here.
     #[must_use]
     pub fn is_no(&self) -> bool {

@@ -1,13 +1,13 @@
 //! Logging in: a signature over a single-use challenge. A login reads and writes notes; everything
 //! that matters is a signed act (PROTOCOL §4). No identity provider is in the path.
 
-use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 use serde_json::Value;
 
 use super::acts::{Caller, passkey_used};
 use super::error::AppError;
-use super::permit::{Burst, Noted, WINDOW_MS};
+use super::permit::Noted;
 use super::step::draft;
 use super::{App, chance};
 use crate::api::{Challenge, LoginReply, SignedDocument};
@@ -23,10 +23,10 @@ use crate::store::change::RowChange;
 
 /// How long a challenge is accepted.
 pub const CHALLENGE_MS: i64 = 60 * SECOND_MS;
-/// Login requests one address may make in a second.
-const KNOCKS_PER_SECOND: u32 = 100;
-/// Addresses remembered for that.
-const MAX_ADDRESSES: usize = 1_024;
+/// How long tries beyond the limits are counted before their number is written.
+pub(super) const COUNTED_MS: u64 = 60_000;
+/// How often challenges that nobody used are removed.
+const EXPIRED_EVERY_MS: i64 = 10 * SECOND_MS;
 /// How long a login lasts.
 pub const LOGIN_MS: i64 = 8 * HOUR_MS;
 
@@ -34,52 +34,33 @@ impl App {
     /// Lets one source address try only so often: each try costs a row and may cost an entry and
     /// a mail. What is beyond is counted in one entry, so that a flood is seen and fills nothing.
     pub(super) fn knock(&self, from: &str) -> Result<(), AppError> {
-        let noted = {
-            let mut knocks = self
-                .inner
-                .memory
-                .knocks
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            if knocks.len() >= MAX_ADDRESSES && !knocks.contains_key(from) {
-                knocks.clear();
-            }
-            let burst = knocks.entry(from.to_owned()).or_default();
-            burst.note(self.inner.clock.boot_ms(), KNOCKS_PER_SECOND)
-        };
+        let boot_ms = self.inner.clock.boot_ms();
+        let (source, noted) = self.inner.memory.knocks().note(from, boot_ms);
         match noted {
             Noted::Write => return Ok(()),
-            Noted::First => self.count_knocks(from.to_owned()),
+            Noted::First => self.count_knocks(source),
             Noted::Counted => {}
         }
         Err(AppError::Overloaded)
     }
 
-    /// Writes the count of one address after its window.
-    fn count_knocks(&self, from: String) {
+    /// Writes the count of one source a minute later: a flood is one entry a minute.
+    fn count_knocks(&self, source: String) {
         let app = self.clone();
         self.spawn(async move {
-            super::secrets::pause(WINDOW_MS.unsigned_abs()).await;
-            let counted = {
-                let mut knocks = app
-                    .inner
-                    .memory
-                    .knocks
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
-                knocks.get_mut(&from).map_or(0, Burst::take)
-            };
-            let entry = draft(
-                "login.burst",
-                [
-                    ("from", Value::from(from.as_str())),
-                    ("n", Value::from(counted)),
-                ],
-            );
-            if let Err(error) = app.record(vec![entry], Vec::new(), Vec::new(), None).await {
-                tracing::error!(%error, "a burst of logins could not be logged");
-            }
+            super::secrets::pause(COUNTED_MS).await;
+            let counted = app.inner.memory.knocks().take(&source);
+            app.note_burst("login.burst", &source, counted).await;
         });
+    }
+
+    /// Writes how many tries were counted instead of written.
+    pub(super) async fn note_burst(&self, kind: &'static str, from: &str, counted: u64) {
+        let members = [("from", Value::from(from)), ("n", Value::from(counted))];
+        let entry = draft(kind, members);
+        if let Err(error) = self.record(vec![entry], Vec::new(), Vec::new(), None).await {
+            tracing::error!(%error, kind, "a burst could not be logged");
+        }
     }
 
     /// A challenge for one key. Given for any key, so that the answer tells nothing about who is
@@ -89,7 +70,7 @@ impl App {
     /// A log that cannot be written.
     pub async fn login_challenge(&self, key: &str, from: &str) -> Result<Challenge, AppError> {
         self.knock(from)?;
-        self.challenge("login", &comparable(key)).await
+        self.challenge("login", &subject(key)).await
     }
 
     pub(super) async fn challenge(
@@ -105,10 +86,23 @@ impl App {
             subject: subject.to_owned(),
             expires_at_ms,
         };
-        self.record(Vec::new(), vec![row], Vec::new(), None).await?;
+        let mut rows = vec![row];
+        rows.extend(self.expired_challenges());
+        self.record(Vec::new(), rows, Vec::new(), None).await?;
         Ok(Challenge {
             challenge,
             expires_ms: expires_at_ms.0,
+        })
+    }
+
+    /// Strangers ask for challenges that nobody ever uses; without this the table grows with them.
+    fn expired_challenges(&self) -> Option<RowChange> {
+        let boot_ms = self.inner.clock.boot_ms();
+        let last = &self.inner.memory.challenges_expired_ms;
+        let due = boot_ms - last.load(Ordering::SeqCst) >= EXPIRED_EVERY_MS;
+        due.then(|| {
+            last.store(boot_ms, Ordering::SeqCst);
+            RowChange::ExpireChallenges { now_ms: self.now() }
         })
     }
 
@@ -183,7 +177,7 @@ impl App {
             RowChange::UseChallenge {
                 challenge: login.challenge.clone(),
                 purpose: "login".to_owned(),
-                subject: comparable(&login.key),
+                subject: subject(&login.key),
                 now_ms: now,
             },
             RowChange::PutLogin {
@@ -241,6 +235,11 @@ impl App {
             None => Err(AppError::LoginNeeded("the login has ended or never was")),
         }
     }
+}
+
+/// What a login's challenge is for: of one length, however long the key is.
+fn subject(key: &str) -> String {
+    Digest::of(comparable(key).as_bytes()).hex()
 }
 
 /// The key that is said to have signed, as the roster writes it. A page does not know which

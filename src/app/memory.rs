@@ -2,17 +2,19 @@
 //! All of it is wiped when dropped; a restart loses it, and the rules know that.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio_util::sync::CancellationToken;
 
+use super::knocks::Knocks;
 use super::page_login::Codes;
 use super::permit::{Burst, Desk};
 use super::secrets::pause;
 use super::told::Told;
 use crate::databricks::Forwarder;
 use crate::domain::ids::{Digest, IncidentId, PersonId, SessionId};
+use crate::domain::incident::CloseCause;
 use crate::domain::never::Principal;
 use crate::domain::scope::Scope;
 use crate::domain::terms::Target;
@@ -32,6 +34,13 @@ pub(super) struct Unsealed {
     pub credential: Arc<Credential>,
     /// Its successor, from the moment it is sealed.
     pub successor: Option<Arc<Credential>>,
+}
+
+/// A session that was cut and may still count as open.
+struct Cut {
+    incident: IncidentId,
+    cause: CloseCause,
+    seen: bool,
 }
 
 /// A session as the proxy needs it.
@@ -62,11 +71,35 @@ pub struct LiveSession {
     pub(super) forwarder: Option<Arc<Forwarder>>,
     /// Databricks' id of the session secret; none where the dormant credential is used.
     pub(super) secret_id: Option<String>,
-    pub(super) token_sha256: Arc<RwLock<Option<Digest>>>,
+    pub(super) token: Arc<RwLock<ClaimedToken>>,
     /// The snapshot before is taken: calls that may leave something behind wait for it.
     pub(super) surveyed: CancellationToken,
     /// What is counted about its calls.
     pub(super) desk: Arc<Desk>,
+}
+
+/// The session token that opens something: that of the newest claim.
+#[derive(Debug, Default)]
+pub(super) struct ClaimedToken {
+    claims: u32,
+    /// None before the first claim.
+    pub sha256: Option<Digest>,
+}
+
+impl ClaimedToken {
+    pub(super) fn of_claim(claims: u32, sha256: Digest) -> Self {
+        Self {
+            claims,
+            sha256: Some(sha256),
+        }
+    }
+
+    /// Two claims at once are in order in the log; whoever comes here last may be the older one.
+    pub(super) fn newer(&mut self, other: Self) {
+        if other.claims > self.claims {
+            *self = other;
+        }
+    }
 }
 
 impl LiveSession {
@@ -93,7 +126,7 @@ impl LiveSession {
             forwarder: self.forwarder.clone(),
             secret_id: self.secret_id.clone(),
             surveyed: self.surveyed.clone(),
-            token_sha256: Arc::clone(&self.token_sha256),
+            token: Arc::clone(&self.token),
             desk: Arc::clone(&self.desk),
         }
     }
@@ -101,9 +134,14 @@ impl LiveSession {
 
 #[derive(Default)]
 pub(super) struct Memory {
-    keys: Mutex<HashMap<IncidentId, Arc<IncidentKey>>>,
+    /// One-time identities: that of the terms in force, and beside it that of terms that are being
+    /// frozen.
+    keys: Mutex<HashMap<IncidentId, Vec<Arc<IncidentKey>>>>,
     unsealed: Mutex<Option<Unsealed>>,
     session: RwLock<Option<Arc<LiveSession>>>,
+    cut: Mutex<Option<Cut>>,
+    /// A way back that met an error rests until then (boot clock).
+    pub(super) way_back_rests_until_ms: AtomicI64,
     distrusted: Mutex<BTreeSet<IncidentId>>,
     /// Calls hold the read side from the last look at their session until `call.begin` is
     /// durable; whoever ends a session passes through the write side before `session.close` is
@@ -127,8 +165,11 @@ pub(super) struct Memory {
     pub(super) told: Told,
     /// Why incidents are not opened although their quorum is met.
     pub(super) waits: Mutex<HashMap<IncidentId, String>>,
-    /// Login attempts by source address, bounded.
-    pub(super) knocks: Mutex<HashMap<String, Burst>>,
+    /// Failed logins that were written one by one.
+    pub(super) written_logins: Mutex<Burst>,
+    /// When challenges that nobody used were last removed (boot clock).
+    pub(super) challenges_expired_ms: AtomicI64,
+    knocks: Mutex<Knocks>,
     /// Codes that sign a browser in, by their hash.
     page_codes: Mutex<Codes>,
     /// Giving a right and taking rights away exclude each other.
@@ -140,8 +181,13 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    fn keys(&self) -> MutexGuard<'_, HashMap<IncidentId, Arc<IncidentKey>>> {
+    fn keys(&self) -> MutexGuard<'_, HashMap<IncidentId, Vec<Arc<IncidentKey>>>> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Requests that anybody may send.
+    pub(super) fn knocks(&self) -> MutexGuard<'_, Knocks> {
+        self.knocks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn page_codes(&self) -> MutexGuard<'_, Codes> {
@@ -168,22 +214,33 @@ impl Memory {
         drills.iter().any(|id| id.as_str() == incident)
     }
 
+    /// Keeps an identity beside those that are there.
     pub(super) fn put_key(&self, incident: &IncidentId, key: IncidentKey) {
-        self.keys().insert(incident.clone(), Arc::new(key));
+        let mut keys = self.keys();
+        keys.entry(incident.clone())
+            .or_default()
+            .push(Arc::new(key));
     }
 
-    pub(super) fn key(&self, incident: &IncidentId) -> Option<Arc<IncidentKey>> {
-        self.keys().get(incident).cloned()
+    /// The identity whose recipient stands in the terms.
+    pub(super) fn key(&self, incident: &IncidentId, recipient: &str) -> Option<Arc<IncidentKey>> {
+        let keys = self.keys();
+        let mut kept = keys.get(incident)?.iter();
+        kept.find(|key| key.recipient() == recipient).cloned()
     }
 
     /// Takes the identity out for unsealing, which consumes it; `None` when there is none. Whoever
     /// checks a share at this moment holds it for some milliseconds more: this waits for that.
-    pub(super) async fn take_key(&self, incident: &IncidentId) -> Option<IncidentKey> {
+    pub(super) async fn take_key(
+        &self,
+        incident: &IncidentId,
+        recipient: &str,
+    ) -> Option<IncidentKey> {
         for _ in 0..KEY_TRIES {
-            if let Some(key) = self.free_key(incident) {
+            if let Some(key) = self.free_key(incident, recipient) {
                 return Some(key);
             }
-            if !self.has_key(incident) {
+            if !self.has_key(incident, recipient) {
                 break;
             }
             pause(KEY_PAUSE_MS).await;
@@ -191,15 +248,41 @@ impl Memory {
         None
     }
 
-    fn free_key(&self, incident: &IncidentId) -> Option<IncidentKey> {
+    fn free_key(&self, incident: &IncidentId, recipient: &str) -> Option<IncidentKey> {
         let mut keys = self.keys();
-        match Arc::try_unwrap(keys.remove(incident)?) {
+        let kept = keys.get_mut(incident)?;
+        let at = kept.iter().position(|key| key.recipient() == recipient)?;
+        match Arc::try_unwrap(kept.swap_remove(at)) {
             Ok(key) => Some(key),
             Err(shared) => {
-                keys.insert(incident.clone(), shared);
+                kept.push(shared);
                 None
             }
         }
+    }
+
+    pub(super) fn has_key(&self, incident: &IncidentId, recipient: &str) -> bool {
+        self.key(incident, recipient).is_some()
+    }
+
+    /// Forgets one identity: its terms were not frozen.
+    pub(super) fn drop_key(&self, incident: &IncidentId, recipient: &str) {
+        self.retain_keys(incident, |key| key.recipient() != recipient);
+    }
+
+    /// Forgets all but one: its terms are in force.
+    pub(super) fn keep_only(&self, incident: &IncidentId, recipient: &str) {
+        self.retain_keys(incident, |key| key.recipient() == recipient);
+    }
+
+    fn retain_keys(&self, incident: &IncidentId, keep: impl Fn(&IncidentKey) -> bool) {
+        if let Some(kept) = self.keys().get_mut(incident) {
+            kept.retain(|key| keep(key));
+        }
+    }
+
+    pub(super) fn forget_key(&self, incident: &IncidentId) {
+        self.keys().remove(incident);
     }
 
     /// True the first time somebody says that this incident's row was changed by hand.
@@ -209,14 +292,6 @@ impl Memory {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         told.insert(incident.clone())
-    }
-
-    pub(super) fn forget_key(&self, incident: &IncidentId) {
-        self.keys().remove(incident);
-    }
-
-    pub(super) fn has_key(&self, incident: &IncidentId) -> bool {
-        self.keys().contains_key(incident)
     }
 
     pub(super) fn put_unsealed(&self, unsealed: Unsealed) {
@@ -229,6 +304,13 @@ impl Memory {
             .as_ref()
             .filter(|u| u.incident == *incident)
             .map(|u| Arc::clone(&u.credential))
+    }
+
+    /// What replaces the credential, where a rotation sealed it already.
+    pub(super) fn successor(&self, incident: &IncidentId) -> Option<Arc<Credential>> {
+        let unsealed = self.unsealed.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = unsealed.as_ref().filter(|u| u.incident == *incident);
+        own.and_then(|unsealed| unsealed.successor.clone())
     }
 
     pub(super) fn is_unsealed(&self) -> bool {
@@ -256,6 +338,28 @@ impl Memory {
 
     pub(super) fn wipe_credential(&self) {
         *self.unsealed.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Says why a session is being ended; the first who says so is right.
+    pub(super) fn note_cut(&self, incident: &IncidentId, cause: CloseCause) {
+        let mut cut = self.cut.lock().unwrap_or_else(PoisonError::into_inner);
+        if !cut.as_ref().is_some_and(|cut| cut.incident == *incident) {
+            *cut = Some(Cut {
+                incident: incident.clone(),
+                cause,
+                seen: false,
+            });
+        }
+    }
+
+    /// Why an incident whose session is cut still counts as open, from the second time this is
+    /// asked: the first time whoever cut it may be writing that down.
+    pub(super) fn unwritten_cut(&self, incident: &IncidentId) -> Option<CloseCause> {
+        // Cut by a person's act that could not be written.
+        self.note_cut(incident, CloseCause::LogLost);
+        let mut cut = self.cut.lock().unwrap_or_else(PoisonError::into_inner);
+        let cut = cut.as_mut()?;
+        std::mem::replace(&mut cut.seen, true).then_some(cut.cause)
     }
 
     pub(super) fn put_session(&self, session: Arc<LiveSession>) {
@@ -308,5 +412,38 @@ impl Memory {
         self.end_session();
         self.wipe_credential();
         self.keys().clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identities_of_one_incident_are_told_apart_by_their_recipients() {
+        let memory = Memory::default();
+        let id: IncidentId = "INC-7".parse().unwrap();
+        let (first, second) = (
+            IncidentKey::generate().unwrap(),
+            IncidentKey::generate().unwrap(),
+        );
+        let (one, two) = (first.recipient().to_owned(), second.recipient().to_owned());
+        memory.put_key(&id, first);
+        memory.put_key(&id, second);
+        assert!(memory.has_key(&id, &one) && memory.has_key(&id, &two));
+        memory.drop_key(&id, &two);
+        assert!(memory.has_key(&id, &one), "the terms that stood stand");
+        assert!(!memory.has_key(&id, &two));
+        memory.keep_only(&id, &two);
+        assert!(!memory.has_key(&id, &one));
+    }
+
+    #[test]
+    fn of_two_claims_at_once_the_newer_token_stays_whoever_comes_last() {
+        let (old, new) = (Digest::of(b"old"), Digest::of(b"new"));
+        let mut token = ClaimedToken::default();
+        token.newer(ClaimedToken::of_claim(2, new));
+        token.newer(ClaimedToken::of_claim(1, old));
+        assert_eq!(token.sha256, Some(new));
     }
 }

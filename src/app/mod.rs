@@ -62,6 +62,7 @@ mod due;
 mod emergency;
 mod epochs;
 pub mod genesis;
+mod knocks;
 mod log_epochs;
 pub mod log_files;
 pub mod look;

@@ -136,10 +136,19 @@ impl App {
             if opened.is_collecting() {
                 self.inner.memory.put_key(&incident, key);
             }
-            match self
-                .write(0, &opened, &events, with.clone(), &facts, now)
-                .await
-            {
+            let mut with = with.clone();
+            let pages = self.paging_rows(&events, &opened, &facts, now).await;
+            let written = match pages {
+                Ok(pages) => {
+                    with.rows.extend(pages);
+                    self.write(0, &opened, &events, with, &facts, now).await
+                }
+                Err(error) => {
+                    self.inner.memory.forget_key(&incident);
+                    return Err(error);
+                }
+            };
+            match written {
                 Ok(_) => {
                     self.tell_watchers();
                     return Ok(opened);

@@ -25,13 +25,13 @@ impl App {
     /// A store that cannot be read.
     pub(super) async fn paging_rows(
         &self,
-        event: &Event,
+        events: &[Event],
         incident: &Incident,
         facts: &Facts,
         now: Timestamp,
     ) -> Result<Vec<RowChange>, AppError> {
-        let asked = matches!(event, Event::Opened(_) | Event::AskedAgain { .. });
-        if !asked || incident.purpose == Purpose::Rotate {
+        let asks = |event: &Event| matches!(event, Event::Opened(_) | Event::AskedAgain { .. });
+        if !events.iter().any(asks) || incident.purpose == Purpose::Rotate {
             return Ok(Vec::new());
         }
         let Ok(epoch) = facts.epoch() else {

@@ -95,8 +95,8 @@ impl App {
             }
             // A wait has no identity to lose: its end makes one.
             Phase::Collecting(_) | Phase::Cooling(_) | Phase::Opening { .. } => {
-                self.ask_with(id, |fresh| Command::Restarted { fresh })
-                    .await
+                let restarted = |fresh| Command::Restarted { fresh };
+                self.ask_with(id, restarted, With::default()).await
             }
             Phase::Open(_) => {
                 let (_, fresh) = fresh_key()?;
@@ -136,9 +136,7 @@ impl App {
                 .await?;
             return self.recover_closing(&closing.incident).await;
         }
-        let (key, fresh) = fresh_key()?;
-        self.inner.memory.put_key(&incident.id, key);
-        let command = Command::OpeningBroke {
+        let broke = |fresh| Command::OpeningBroke {
             why: "the log was lost while opening; the credential was replaced meanwhile".to_owned(),
             fresh,
             combined: true,
@@ -148,14 +146,7 @@ impl App {
             rows: vec![settled],
             ..With::default()
         };
-        let asked = self.step(&incident.id, command, None, with).await;
-        let collecting = asked
-            .as_ref()
-            .is_ok_and(|step| step.incident.is_collecting());
-        if !collecting {
-            self.inner.memory.forget_key(&incident.id);
-        }
-        asked.map(drop)
+        self.ask_with(&incident.id, broke, with).await
     }
 
     /// Whether a session secret or a probe may be alive: then custodians are asked, whose way back
@@ -168,7 +159,8 @@ impl App {
             .any(|post| post.used_for != SecretUse::Successor))
     }
 
-    async fn recover_closing(&self, incident: &Incident) -> Result<(), AppError> {
+    /// What is left of a way back whose credential is not in memory: the last entry, or custodians.
+    pub(super) async fn recover_closing(&self, incident: &Incident) -> Result<(), AppError> {
         let id = &incident.id;
         if self.is_replaced(incident).await?
             && self.inner.store.undos(&["planned"]).await?.is_empty()

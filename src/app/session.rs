@@ -1,7 +1,7 @@
 //! Step 6: the session secret. Proxied traffic uses only tokens minted from it; the dormant
 //! credential is used for a few seconds and never for a person's calls.
 
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
@@ -100,7 +100,7 @@ impl App {
                 source.credential,
             ))),
             secret_id: source.secret_id,
-            token_sha256: Arc::new(RwLock::new(None)),
+            token: Arc::default(),
             surveyed: CancellationToken::new(),
             desk: Arc::new(Desk::default()),
         })

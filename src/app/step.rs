@@ -113,6 +113,8 @@ impl App {
             self.cut_early(&events).await;
             let mut with = with.clone();
             with.rows.extend(self.shares_given(&before, &events).await?);
+            with.rows
+                .extend(self.paging_rows(&events, &after, &facts, now).await?);
             match self
                 .write(version, &after, &events, with, &facts, now)
                 .await
@@ -160,13 +162,9 @@ impl App {
         for event in events {
             let (kind, members) = event
                 .to_entry(&after.id)
-                .map_err(|e| CommitError::Unknown(format!("an event has no entry: {e}")))?;
+                .map_err(|e| CommitError::Invalid(format!("an event has no entry: {e}")))?;
             commit.drafts.push(Draft { kind, members });
             commit.rows.extend(rows_of(event, after, now));
-            let pages = self.paging_rows(event, after, facts, now).await;
-            commit
-                .rows
-                .extend(pages.map_err(|e| CommitError::Unknown(e.to_string()))?);
             let alerts = alert::for_event(
                 event,
                 after,

@@ -66,9 +66,14 @@ impl App {
     async fn tick_incident(&self, incident: &Incident) -> Result<(), AppError> {
         let now = self.now();
         match &incident.phase {
+            Phase::Collecting(_) | Phase::Cooling(_) if self.is_keyless(incident) => {
+                // An error took the identity: what is sent to it is lost, so new terms are asked.
+                let again = |fresh| Command::Restarted { fresh };
+                self.ask_with(&incident.id, again, With::default()).await?;
+            }
             Phase::Waiting { until_ms } if now >= *until_ms => {
-                self.ask_with(&incident.id, |fresh| Command::WaitOver { fresh })
-                    .await?;
+                let over = |fresh| Command::WaitOver { fresh };
+                self.ask_with(&incident.id, over, With::default()).await?;
             }
             Phase::Cooling(_) if now >= incident.terms.not_before_ms => {
                 self.step(&incident.id, Command::Time, None, With::default())
@@ -96,9 +101,17 @@ impl App {
                     .await?;
                 self.go_back(&incident.id);
             }
+            Phase::Open(session) => self.end_what_was_cut(&incident.id, session).await?,
+            Phase::Closing(_) => self.take_up_way_back(&incident.id),
             _ => {}
         }
         Ok(())
+    }
+
+    fn is_keyless(&self, incident: &Incident) -> bool {
+        let recipient = &incident.terms.recipient;
+        // On a restored database nobody is asked.
+        self.dealt_later().is_none() && !self.inner.memory.has_key(&incident.id, recipient)
     }
 
     /// Asks for a rotation that is owed and that no incident will settle by itself.

@@ -8,7 +8,6 @@ use serde_json::Value;
 use super::answer::{epoch_keys, release_label};
 use super::error::AppError;
 use super::memory::Unsealed;
-use super::open::fresh_key;
 use super::step::{With, draft};
 use super::{App, facts};
 use crate::domain::alert::Attempt;
@@ -42,11 +41,9 @@ impl App {
 
     /// `None` when it is not time yet.
     async fn begin(&self, id: &IncidentId) -> Result<Option<Incident>, AppError> {
-        if !self.inner.memory.has_key(id) {
-            return Ok(None);
-        }
         let (incident, _) = self.load(id).await?;
-        if incident.agreed().is_err() {
+        let recipient = &incident.terms.recipient;
+        if !self.inner.memory.has_key(id, recipient) || incident.agreed().is_err() {
             return Ok(None);
         }
         // Nothing is unsealed on the word of a row alone.
@@ -161,14 +158,18 @@ impl App {
         let key = self
             .inner
             .memory
-            .take_key(&incident.id)
+            .take_key(&incident.id, &incident.terms.recipient)
             .await
             .ok_or(AppError::Sealed("this incident's identity is gone"))?;
         let (label, keys) = (release_label(incident)?, epoch_keys(&manifest));
+        // What `unseal.begin` names, and nothing else that came in.
+        let indexes: Vec<u8> = incident.approvals().iter().map(|a| a.index).collect();
         // CPU work of a few milliseconds, off the threads that serve others.
         tokio::task::spawn_blocking(move || {
-            let lent: Vec<(u8, &[u8])> = envelopes
+            let counted = envelopes
                 .iter()
+                .filter(|(index, ..)| indexes.contains(index));
+            let lent: Vec<(u8, &[u8])> = counted
                 .map(|(index, _, file)| (*index, file.as_slice()))
                 .collect();
             key.unseal(&lent, &label, &keys, &sealed)
@@ -187,25 +188,13 @@ impl App {
     ) -> Result<(), AppError> {
         self.inner.memory.wipe_credential();
         drop(self.inner.memory.end_session());
-        let (key, fresh) = fresh_key()?;
-        self.inner.memory.put_key(id, key);
-        let command = Command::OpeningBroke {
+        let broke = |fresh| Command::OpeningBroke {
             why: why.to_owned(),
             fresh,
             combined,
             replaced: false,
         };
-        match self.step(id, command, None, With::default()).await {
-            Ok(stepped) if stepped.incident.is_collecting() => Ok(()),
-            Ok(_) => {
-                self.inner.memory.forget_key(id);
-                Ok(())
-            }
-            Err(error) => {
-                self.inner.memory.forget_key(id);
-                Err(error)
-            }
-        }
+        self.ask_with(id, broke, With::default()).await
     }
 
     async fn after_unsealing(&self, incident: Incident, hand: tokio::sync::OwnedMutexGuard<()>) {

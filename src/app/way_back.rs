@@ -2,6 +2,7 @@
 //! everything wiped. Only then is an incident closed (DESIGN §4.11).
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::App;
 use super::error::AppError;
@@ -14,8 +15,12 @@ use crate::domain::incident::command::{Command, Fresh};
 use crate::domain::incident::{Closing, Incident, Phase};
 use crate::domain::rotation::{Cause, State};
 use crate::domain::terms::Purpose;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{MINUTE_MS, Timestamp};
 use crate::sealed::secret::Credential;
+
+/// How long a way back that met an error which may pass rests before it is taken up again; after
+/// others a minute.
+const REST_MS: i64 = 5_000;
 
 impl App {
     /// Starts the way back in the background.
@@ -29,20 +34,63 @@ impl App {
 
     /// The way back of one incident; whoever calls it holds the vault's one hand.
     pub(super) async fn way_back(&self, id: &IncidentId, _hand: &tokio::sync::OwnedMutexGuard<()>) {
-        let result = self.try_way_back(id).await;
-        if let Err(error) = result {
-            tracing::error!(incident = %id, %error, "the way back stopped: not safe yet");
-            // What is left needs custodians: forget what is in memory and ask them.
-            self.inner.memory.wipe_credential();
-            let recorded = if self.is_stopping() {
-                self.left_unfinished(id).await
-            } else {
-                self.memory_lost(id).await
-            };
-            if let Err(error) = recorded {
-                tracing::error!(incident = %id, %error, "custodians could not be asked");
-            }
+        let Err(error) = self.try_way_back(id).await else {
+            return;
+        };
+        tracing::error!(incident = %id, %error, "the way back stopped: not safe yet");
+        let rest_ms = if error.passes() { REST_MS } else { MINUTE_MS };
+        let rests_until_ms = self.inner.clock.boot_ms() + rest_ms;
+        let memory = &self.inner.memory;
+        memory
+            .way_back_rests_until_ms
+            .store(rests_until_ms, Ordering::SeqCst);
+        if error.passes() && !self.is_stopping() {
+            // A busy store: what is in memory goes on from here at one of the next ticks.
+            return;
         }
+        // What is left needs custodians: forget what is in memory and ask them.
+        memory.wipe_credential();
+        let recorded = if self.is_stopping() {
+            self.left_unfinished(id).await
+        } else {
+            self.memory_lost(id).await
+        };
+        if let Err(error) = recorded {
+            tracing::error!(incident = %id, %error, "custodians could not be asked");
+        }
+    }
+
+    /// A way back that nobody walks: whoever did met an error. It goes on with what is in memory;
+    /// where that is gone, custodians are asked, unless they are being asked.
+    pub(super) fn take_up_way_back(&self, id: &IncidentId) {
+        let memory = &self.inner.memory;
+        let rests_until_ms = memory.way_back_rests_until_ms.load(Ordering::SeqCst);
+        if self.is_stopping() || self.inner.clock.boot_ms() < rests_until_ms {
+            return;
+        }
+        // Whoever has the hand is at it.
+        let Ok(hand) = Arc::clone(&memory.vault_hand).try_lock_owned() else {
+            return;
+        };
+        let (app, id) = (self.clone(), id.clone());
+        self.spawn(async move {
+            match app.is_left_alone(&id).await {
+                Ok(true) => app.way_back(&id, &hand).await,
+                Ok(false) => {}
+                Err(error) => tracing::error!(incident = %id, %error, "a way back waits"),
+            }
+        });
+    }
+
+    async fn is_left_alone(&self, id: &IncidentId) -> Result<bool, AppError> {
+        let (incident, _) = self.load(id).await?;
+        let Phase::Closing(closing) = &incident.phase else {
+            return Ok(false);
+        };
+        let is_asked =
+            closing.rotate.is_some() && self.inner.memory.has_key(id, &incident.terms.recipient);
+        // On a restored database nobody may be asked.
+        Ok(!is_asked && self.dealt_later().is_none())
     }
 
     async fn try_way_back(&self, id: &IncidentId) -> Result<(), AppError> {
@@ -53,14 +101,9 @@ impl App {
         if incident.purpose == Purpose::Drill {
             return self.drill_over(id).await;
         }
-        if closing.memory_lost {
-            return self.memory_lost(id).await;
-        }
-        let credential = self
-            .inner
-            .memory
-            .credential(id)
-            .ok_or(AppError::Sealed("the credential is not in memory"))?;
+        let Some(credential) = self.inner.memory.credential(id) else {
+            return self.recover_closing(&incident).await;
+        };
         let tokens_dead = self.rotate_for(&incident, closing, credential).await?;
         self.inner.memory.wipe_credential();
         // Proved dead and wiped. If we stop here, the restart finds the saga done and says so.
@@ -112,14 +155,20 @@ impl App {
             self.measure(&bearer).await?;
         }
         if let Some(mut interrupted) = self.interrupted_saga().await? {
-            let switched = interrupted.rotation.has_switched();
-            if switched {
-                // The unsealed credential is the successor: finish, then rotate it as well, for
-                // its shares were combined on this host (PROTOCOL §6).
+            let rotation = &interrupted.rotation;
+            // Switched before custodians were asked: what they opened is the successor.
+            let is_successor =
+                rotation.has_switched() && rotation.from_epoch != incident.terms.epoch;
+            if is_successor {
+                // Finish, then rotate it as well, for its shares were combined on this host
+                // (PROTOCOL §6).
                 hands.successor = hands.predecessor.take();
+            } else {
+                // Taken up again after an error: what it made may be in memory still.
+                hands.successor = self.inner.memory.successor(id);
             }
             self.drive(&mut interrupted, &mut hands).await?;
-            if !switched {
+            if !is_successor {
                 return Ok(hands.tokens_dead_at_ms);
             }
             hands.predecessor = hands.successor.take();
@@ -156,7 +205,7 @@ impl App {
             // No memory of a decoy is missed.
             return self.drill_over(id).await;
         }
-        let (key, fresh) = super::open::fresh_key()?;
+        let (_, fresh) = super::open::fresh_key()?;
         if self.dealt_later().is_some() {
             // A restored database: custodians would be asked for shares that open nothing. What
             // they were asked for before is forgotten.
@@ -164,27 +213,11 @@ impl App {
             return self.step(id, lost, None, With::default()).await.map(drop);
         }
         if !closing.memory_lost {
-            self.step(
-                id,
-                Command::Restarted {
-                    fresh: fresh.clone(),
-                },
-                None,
-                With::default(),
-            )
-            .await?;
+            let lost = Command::Restarted { fresh };
+            self.step(id, lost, None, With::default()).await?;
         }
-        self.inner.memory.put_key(id, key);
-        match self
-            .step(id, Command::AskRotation { fresh }, None, With::default())
-            .await
-        {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                self.inner.memory.forget_key(id);
-                Err(error)
-            }
-        }
+        let owed = |fresh| Command::AskRotation { fresh };
+        self.ask_with(id, owed, With::default()).await
     }
 
     /// Another incident ended the epoch: collecting ones are asked anew for the new one.
@@ -203,7 +236,8 @@ impl App {
                 continue;
             }
             let again = |fresh| Command::EpochEnded { fresh };
-            if let Err(error) = self.ask_with(&incident.id, again).await {
+            let asked = self.ask_with(&incident.id, again, With::default()).await;
+            if let Err(error) = asked {
                 tracing::error!(incident = %incident.id, %error, "could not be asked again");
             }
         }
@@ -214,17 +248,27 @@ impl App {
         &self,
         id: &IncidentId,
         command: impl FnOnce(Fresh) -> Command,
+        with: With,
     ) -> Result<(), AppError> {
+        let memory = &self.inner.memory;
         let (key, fresh) = super::open::fresh_key()?;
+        let recipient = fresh.recipient.clone();
         // In memory before the commit: the moment it is durable, custodians may answer.
-        self.inner.memory.put_key(id, key);
-        let asked = self.step(id, command(fresh), None, With::default()).await;
-        if !asked
-            .as_ref()
-            .is_ok_and(|stepped| stepped.incident.is_collecting())
-        {
-            self.inner.memory.forget_key(id);
+        memory.put_key(id, key);
+        match self.step(id, command(fresh), None, with).await {
+            Ok(stepped) if stepped.incident.is_collecting() => {
+                memory.keep_only(id, &stepped.incident.terms.recipient);
+                Ok(())
+            }
+            Ok(_) => {
+                memory.forget_key(id);
+                Ok(())
+            }
+            Err(error) => {
+                // The terms that stood stand, and whoever answered them was not asked in vain.
+                memory.drop_key(id, &recipient);
+                Err(error)
+            }
         }
-        asked.map(drop)
     }
 }

@@ -180,16 +180,14 @@ pub(super) fn steps(change: &RowChange) -> Steps {
             purpose,
             subject,
             now_ms,
-        } => {
-            let using = step(people::USE_CHALLENGE)
-                .with(challenge.as_str())
-                .with(purpose.as_str())
-                .with(subject.as_str())
-                .with(now_ms.0)
-                .one(Conflict::Challenge);
-            // Nobody can use these any more; without this the table grows with every stranger.
-            let expire = step(people::EXPIRE_CHALLENGES).with(now_ms.0).any();
-            both(using, expire)
+        } => step(people::USE_CHALLENGE)
+            .with(challenge.as_str())
+            .with(purpose.as_str())
+            .with(subject.as_str())
+            .with(now_ms.0)
+            .one(Conflict::Challenge),
+        RowChange::ExpireChallenges { now_ms } => {
+            step(people::EXPIRE_CHALLENGES).with(now_ms.0).any()
         }
         RowChange::PasskeyUsed {
             credential,

@@ -314,8 +314,13 @@ pub enum RowChange {
         challenge: String,
         /// `login`, `prove` or `test`.
         purpose: String,
-        /// Key or person it was made for.
+        /// Hash of the key, or person, it was made for.
         subject: String,
+        /// Now.
+        now_ms: Timestamp,
+    },
+    /// Removes challenges that nobody can use any more.
+    ExpireChallenges {
         /// Now.
         now_ms: Timestamp,
     },

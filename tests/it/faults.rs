@@ -7,5 +7,6 @@ mod clocks;
 mod databricks;
 mod emergency;
 mod emergency_bind;
+mod left_alone;
 mod lifetimes;
 mod stopping;

@@ -81,6 +81,17 @@ async fn sessions_challenges_and_logins_end() {
         Conflict::Challenge
     );
 
+    let expired = RowChange::ExpireChallenges {
+        now_ms: NOW.plus_ms(10),
+    };
+    save(&store, vec![put]).await.unwrap();
+    save(&store, vec![expired]).await.unwrap();
+    assert_eq!(
+        conflict(&store, used("ada", NOW)).await,
+        Conflict::Challenge,
+        "what nobody can use any more is gone"
+    );
+
     let login = RowChange::PutLogin {
         token_sha256: digest("login"),
         person: person("ada"),

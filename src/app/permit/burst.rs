@@ -25,10 +25,7 @@ pub(in crate::app) enum Noted {
 impl Burst {
     /// Notes an event; the first `most` of a window are to be written.
     pub(in crate::app) fn note(&mut self, now_ms: i64, most: u32) -> Noted {
-        let is_over = self
-            .began_ms
-            .is_none_or(|began| now_ms - began >= WINDOW_MS);
-        if is_over {
+        if self.is_over(now_ms) {
             self.began_ms = Some(now_ms);
             self.seen = 0;
         }
@@ -42,6 +39,12 @@ impl Burst {
         } else {
             Noted::Counted
         }
+    }
+
+    /// Whether its window is over.
+    pub(in crate::app) fn is_over(&self, now_ms: i64) -> bool {
+        let began = self.began_ms;
+        began.is_none_or(|began| now_ms - began >= WINDOW_MS)
     }
 
     /// Takes the count out.

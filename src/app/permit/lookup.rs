@@ -48,11 +48,9 @@ impl ReplyScanner {
 impl LiveSession {
     /// Whether this is its live token. In constant time, though only hashes are compared.
     fn is_opened_by(&self, token_sha256: &Digest) -> bool {
-        let live = self
-            .token_sha256
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        live.is_some_and(|live| bool::from(live.bytes().ct_eq(token_sha256.bytes())))
+        let live = self.token.read().unwrap_or_else(PoisonError::into_inner);
+        live.sha256
+            .is_some_and(|live| bool::from(live.bytes().ct_eq(token_sha256.bytes())))
     }
 
     /// Scans one reply for the session's secrets.

@@ -22,6 +22,7 @@ use super::*;
 use crate::app::Settings;
 use crate::app::clock::MovedClock;
 use crate::app::genesis::first_commit;
+use crate::app::memory::ClaimedToken;
 use crate::app::step::draft;
 use crate::audit::entry::Entry;
 use crate::audit::verify::RuleCheck;
@@ -389,7 +390,10 @@ fn session(client: &Client, app: &App) -> LiveSession {
         cut: CancellationToken::new(),
         forwarder: Some(Arc::new(Forwarder::new(client, source))),
         secret_id: None,
-        token_sha256: Arc::new(RwLock::new(Some(Digest::of(TOKEN.as_bytes())))),
+        token: Arc::new(RwLock::new(ClaimedToken::of_claim(
+            1,
+            Digest::of(TOKEN.as_bytes()),
+        ))),
         surveyed: surveyed(),
         desk: Arc::default(),
     }

@@ -20,6 +20,30 @@ fn login_failed(vault: &TestVault, why: &str, step: impl FnOnce() -> &'static st
 }
 
 #[test]
+fn a_flood_of_failed_logins_is_bounded_in_the_log_and_in_the_inboxes() {
+    let vault = TestVault::new();
+    let signed = vault.people.mallory.sign_login(&vault, "00", CONSOLE);
+    for host in 1..=200 {
+        let from = format!("192.0.2.{host}");
+        let tried = vault.block(vault.app().login(&signed, CONSOLE, &from));
+        assert_eq!(tried.err().unwrap().code(), "login_needed");
+    }
+    assert_eq!(
+        vault.count("login.failed"),
+        70,
+        "ten told, sixty more written"
+    );
+    vault.pass_ms(60_000);
+    let tried = vault.block(vault.app().login(&signed, CONSOLE, "192.0.2.7"));
+    assert!(tried.is_err());
+    assert_eq!(
+        vault.count("login.failed"),
+        71,
+        "the next minute has its own"
+    );
+}
+
+#[test]
 fn a_login_is_single_use_for_one_origin_one_key_and_one_minute() {
     let vault = TestVault::new();
     let ada = &vault.people.ada;
