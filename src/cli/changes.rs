@@ -7,7 +7,7 @@ use super::client::{Client, Documents};
 use super::escape;
 use crate::domain::canonical;
 use crate::domain::ids::Digest;
-use crate::domain::policy::{BrowserUnlockers, Policy};
+use crate::domain::policy::{BrowserUnlockers, ChannelRule, Policy};
 use crate::domain::roster::{Roster, change};
 
 /// Lines that say what is new to this person; empty when nothing is.
@@ -131,17 +131,19 @@ pub(super) fn policy_lines(old: &Policy, new: &Policy) -> Vec<String> {
             }
         });
     }
+    lines.extend(channel_lines(old, new));
+    let (before, after) = (old.review_due_hours, new.review_due_hours);
+    if before != after {
+        lines.push(format!(
+            "  ~ a review is due after {before} → {after} hours"
+        ));
+    }
     let differs = [
         ("decision tree", old.tree != new.tree),
         ("office hours", old.office_hours != new.office_hours),
-        ("alert channels", old.channels != new.channels),
         (
             "review questions",
             old.review_questions != new.review_questions,
-        ),
-        (
-            "review due time",
-            old.review_due_hours != new.review_due_hours,
         ),
     ];
     lines.extend(
@@ -151,4 +153,72 @@ pub(super) fn policy_lines(old: &Policy, new: &Policy) -> Vec<String> {
             .map(|(what, _)| format!("  ~ {what} differ")),
     );
     lines
+}
+
+/// Channels that are gone, new, or lead elsewhere; of an address that is a secret the policy has a
+/// hash.
+fn channel_lines(old: &Policy, new: &Policy) -> Vec<String> {
+    let shown = |channel: &ChannelRule| {
+        let [name, kind, to] = [&channel.name, &channel.kind, &channel.destination];
+        let [name, kind, to] = [name, kind, to].map(|text| escape::line(text));
+        format!("channel {name}: {kind} to {to}")
+    };
+    let without = |these: &Policy, others: &Policy, sign: &str| -> Vec<String> {
+        let alone = these
+            .channels
+            .iter()
+            .filter(|c| !others.channels.contains(c));
+        alone.map(|c| format!("  {sign} {}", shown(c))).collect()
+    };
+    let mut lines = without(old, new, "−");
+    lines.extend(without(new, old, "+"));
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(channels: &[[&str; 3]]) -> Policy {
+        let rule = |&[name, kind, destination]: &[&str; 3]| ChannelRule {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            destination: destination.to_owned(),
+        };
+        let vault = "prod-eu".parse().unwrap();
+        Policy::built_in(vault, channels.iter().map(rule).collect())
+    }
+
+    #[test]
+    fn a_signer_reads_each_channel_that_is_new_gone_or_leads_elsewhere() {
+        let mail = ["mail", "smtp", "mail.example:25"];
+        let old = with(&[mail, ["hook", "webhook", "https://a.example"]]);
+        let new = with(&[
+            mail,
+            ["hook", "webhook", "https://b.example"],
+            ["chat", "slack", "sha256:11"],
+        ]);
+        assert_eq!(
+            policy_lines(&old, &new),
+            [
+                "  − channel hook: webhook to https://a.example",
+                "  + channel hook: webhook to https://b.example",
+                "  + channel chat: slack to sha256:11",
+            ]
+        );
+        assert!(policy_lines(&new, &new).is_empty());
+    }
+
+    #[test]
+    fn a_signer_reads_from_how_many_hours_to_how_many() {
+        let old = with(&[]);
+        let new = Policy {
+            review_due_hours: 48,
+            ..old.clone()
+        };
+        assert_eq!(
+            policy_lines(&old, &new),
+            ["  ~ a review is due after 72 → 48 hours"]
+        );
+    }
 }

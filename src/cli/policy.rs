@@ -7,7 +7,8 @@ use serde_json::json;
 
 use super::client::Client;
 use super::{CliError, Exit, Globals, Output, escape, proposals};
-use crate::domain::policy::{Policy, PolicyFile};
+use crate::config::{Config, ConfigError};
+use crate::domain::policy::{ChannelRule, Policy, PolicyFile};
 use crate::sealed::versions::What;
 
 /// Arguments of `policy`.
@@ -23,11 +24,16 @@ enum Command {
     #[command(after_help = "Example:\n  breakglass policy show")]
     Show,
     /// Propose the next version: k custodians sign what loosens, two operators anything else
-    #[command(after_help = "Example:\n  breakglass policy propose policy.toml")]
+    #[command(
+        after_help = "Examples:\n  breakglass policy propose policy.toml\n  breakglass policy propose policy.toml --channels breakglass.toml\n\nThe policy holds a hash of each channel's secret, so a new address or key is a new version too. Write the channels into breakglass.toml first, propose on the host that has the secret files, and restart `serve` once the version is in force."
+    )]
     Propose {
         /// The policy as for `init`; channels stay as they are
         #[arg(value_name = "FILE")]
         file: PathBuf,
+        /// Take the channels from this configuration of the vault instead
+        #[arg(long, value_name = "FILE")]
+        channels: Option<PathBuf>,
         /// Sign what is shown without asking
         #[arg(long)]
         yes: bool,
@@ -52,7 +58,11 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
     let mut client = Client::open(globals)?;
     match args.command {
         Command::Show => show(&mut client, out).await,
-        Command::Propose { file, yes } => propose(&mut client, &file, yes, out).await,
+        Command::Propose {
+            file,
+            channels,
+            yes,
+        } => propose(&mut client, &file, channels.as_deref(), yes, out).await,
         Command::Sign { sha256, yes } => {
             let wanted = sha256.as_deref();
             proposals::sign(&mut client, What::Policy, wanted, yes, out).await
@@ -102,15 +112,20 @@ async fn show(client: &mut Client, out: &Output) -> Result<Exit, CliError> {
 async fn propose(
     client: &mut Client,
     file: &std::path::Path,
+    channels: Option<&std::path::Path>,
     yes: bool,
     out: &Output,
 ) -> Result<Exit, CliError> {
     let wrong = |e: &dyn std::fmt::Display| CliError::usage(format!("{}: {e}", file.display()));
     let documents = client.documents().await?;
     let before = &documents.policy;
+    let channels = match channels {
+        Some(config) => rules_of(config)?,
+        None => before.channels.clone(),
+    };
     let text = std::fs::read_to_string(file).map_err(|e| wrong(&e))?;
     let written = PolicyFile::parse(&text)
-        .and_then(|file| file.into_policy(before.vault.clone(), before.channels.clone()))
+        .and_then(|file| file.into_policy(before.vault.clone(), channels))
         .map_err(|e| wrong(&e))?;
     let next = Policy {
         seq: before.seq.saturating_add(1),
@@ -122,4 +137,11 @@ async fn propose(
         proposals::propose(client, &documents, What::Policy, bytes, yes, out).await?;
     proposals::report(&documents, &proposal, &view, "", json!([]), out);
     Ok(Exit::DONE)
+}
+
+/// What the policy must say about the channels of a configuration; reads their secret files.
+fn rules_of(config: &std::path::Path) -> Result<Vec<ChannelRule>, CliError> {
+    let wrong = |e: ConfigError| CliError::usage(format!("{}: {e}", config.display()));
+    let (read, _) = Config::read(config).map_err(wrong)?;
+    read.channel_rules().map_err(wrong)
 }

@@ -116,7 +116,7 @@ fn check_channels(app: &App, config: &Config) -> Result<(), CliError> {
     }
     Err(
         CliError::usage("the channels of the configuration are not those of the signed policy")
-            .hint("restore them, or change the policy by signatures"),
+            .hint("restore them, or: breakglass policy propose policy.toml --channels breakglass.toml"),
     )
 }
 

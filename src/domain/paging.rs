@@ -153,6 +153,7 @@ pub fn local_words(at: Timestamp, time_zone: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::roster::tests::roster;
     use crate::domain::time::{DAY_MS, HOUR_MS};
 
     /// 2026-11-21 02:07 UTC.
@@ -212,6 +213,31 @@ mod tests {
         );
         let numbers: Vec<u8> = waves.iter().map(|w| w.number).collect();
         assert_eq!(numbers, [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn the_fallback_list_is_read_by_id_and_by_name_and_never_holds_a_custodian() {
+        let mut roster = roster();
+        // Ids are small letters, names begin with a capital one.
+        let listed = |list: &[&str], roster: &Roster| -> Vec<String> {
+            let list: Vec<String> = list.iter().map(|&text| text.to_owned()).collect();
+            let people = fallback(&list, roster);
+            people.iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(listed(&["otto"], &roster), ["otto"]);
+        assert_eq!(listed(&["Otto"], &roster), ["otto"]);
+        assert_eq!(
+            listed(&["otto", "Vera", "Otto"], &roster),
+            ["vera", "otto"],
+            "each once, in the roster's order"
+        );
+        assert_eq!(listed(&["Ada", "ben", "rio"], &roster), ["rio"]);
+        assert_eq!(listed(&["OTTO", "somebody-who-left"], &roster), [""; 0]);
+        assert_eq!(listed(&[], &roster), ["otto", "sam"], "operators, security");
+        let otto = roster.people.iter_mut().find(|p| p.name == "Otto").unwrap();
+        otto.roles.push(Role::Custodian);
+        assert_eq!(listed(&[], &roster), ["sam"], "she is paged as custodian");
+        assert_eq!(listed(&["Otto"], &roster), [""; 0]);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use super::settings::Settings;
 use super::statements::SqlState;
 use super::tokens::PersonalTokens;
 use super::workspace::Objects;
-use super::{FirstSecret, SimulatorConfig, StartError, clusters, jobs, persist, seed};
+use super::{FirstSecret, SimulatorConfig, StartError, clusters, experiments, jobs, persist, seed};
 
 /// The break-glass service principal.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
@@ -74,6 +74,7 @@ pub struct State {
     pub(super) me: RwLock<Option<Bytes>>,
     pub(super) settings: Mutex<Settings>,
     pub(super) objects: Mutex<Objects>,
+    pub(super) tracking: Mutex<experiments::Tracking>,
     pub(super) sql: Mutex<SqlState>,
     pub(super) files: Mutex<FileStore>,
     pub(super) state_file: Option<PathBuf>,
@@ -120,6 +121,7 @@ impl State {
             me: RwLock::new(None),
             settings: Mutex::new(Settings::default()),
             objects: Mutex::new(Objects::seeded()),
+            tracking: Mutex::new(experiments::Tracking::seeded()),
             sql: Mutex::new(SqlState::default()),
             files: Mutex::new(FileStore::default()),
             state_file: config.state_file.clone(),

@@ -4,7 +4,9 @@
 
 Each custodian opens her own share with her own key file; the machine that takes knows no vault.
 The secret it writes must mint a token at the simulator. Shares for another machine, from a
-stranger's key, with wrong words, cut, or given twice must not help.
+stranger's key, with wrong words, cut, or given twice must not help. Then a vault is made of it in an
+empty folder, which rotates the secret that a person has just seen, and a custodian proves her share
+of that one.
 """
 
 import json
@@ -16,7 +18,7 @@ import stat
 import subprocess
 
 import vault as v
-from children import tied, until
+from children import Process, tied, until
 
 CUSTODIANS = ("ada", "ben", "cleo")
 
@@ -76,6 +78,41 @@ def mints(vault, client_id, secret):
                     "content-type": "application/x-www-form-urlencoded"},
                    "grant_type=client_credentials&scope=all-apis")
     return reply.status
+
+
+def made_anew(checks, vault, machine, client_id):
+    """The runbook's last step: `init` in an empty folder with the recovered secret."""
+    host, seen = vault.folder / "new-host", machine.out.read_text().strip()
+    host.mkdir(mode=0o700)
+    for name in ("breakglass.toml", "roster.toml", "policy.toml", "webhook.secret"):
+        shutil.copy2(vault.dir / "vault" / name, host / name)
+    if vault.postgres:
+        (host / "pg.url").touch(0o600)
+        (host / "pg.url").write_text(vault.postgres.url())
+    config = host / "breakglass.toml"
+    done = subprocess.run(
+        [vault.binary, "init", "--json", "--config", config, "--roster", host / "roster.toml",
+         "--policy", host / "policy.toml", "--credential-file", machine.out],
+        capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL,
+        env=v.quiet_environment())
+    checks.hold("init in an empty folder takes the recovered secret", done.returncode == 0, done.stderr)
+    checks.equal("which is dead now", mints(vault, client_id, seen), 401)
+    live = [one for one in vault.sim("secrets")["secrets"] if one["live"]]
+    checks.equal("its successor is the only one alive", len(live), 1)
+    raw = b"".join(path.read_bytes() for path in host.rglob("*") if path.is_file())
+    checks.equal("neither of them lies in the folder", v.secrets_in(raw, seen.encode()), [])
+    machine.out.unlink()
+    vault.serve = Process([vault.binary, "serve", "--json", "--config", str(config)], host / "vault.log")
+    vault.reached_at(vault.serve.ready)
+    # The same key files, a client that knows nothing of the former vault.
+    keys, ada = vault.dir / "people" / "ada", vault.folder / "ada"
+    link = next(one["link"] for one in json.loads(done.stdout)["people"] if one["name"] == "ada")
+    words = [vault.binary, "--json", "--config", ada / "config", "--state", ada / "state"]
+    for command in (["enrol", link, "--key", keys / "id_ed25519",
+                     "--unlocker-key", keys / "spare_ed25519"], ["prove", "--yes"]):
+        done = subprocess.run([*words, *command], capture_output=True, text=True, timeout=60,
+                              stdin=subprocess.DEVNULL, env=v.quiet_environment())
+        checks.hold(f"ada: {command[0]} at the new vault", done.returncode == 0, done.stderr)
 
 
 def main():
@@ -161,6 +198,7 @@ def main():
         checks.equal("a wrong one does not", mints(vault, result["client_id"], "dose" + "0" * 32), 401)
         other.child.kill()
         other.child.wait()
+        made_anew(checks, vault, machine, result["client_id"])
     checks.finish()
 
 

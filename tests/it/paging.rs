@@ -36,6 +36,20 @@ fn four_are_paged_at_once_one_more_after_three_minutes_and_the_fallback_list_aft
     vault.tick();
     let all = pages(&vault);
     assert_eq!(all[2].kind, "page.fallback");
+    let woken = |names: &[&str]| -> Vec<String> {
+        names
+            .iter()
+            .map(|name| format!("{name}@example.com"))
+            .collect()
+    };
+    assert_eq!(
+        all[2].to,
+        woken(&["olga", "otto", "sam"]),
+        "no list: operators and security"
+    );
+    let mut custodians = [all[0].to.clone(), all[1].to.clone()].concat();
+    custodians.sort_unstable();
+    assert_eq!(custodians, woken(&["ada", "ben", "cleo", "dora", "emil"]));
     assert_eq!(vault.count("page.sent"), 3);
     let subject = &all[0].subject;
     assert!(subject.chars().count() <= 160, "{subject}");

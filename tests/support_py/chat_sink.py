@@ -10,6 +10,7 @@ import datetime
 import http.server
 import json
 import sys
+import threading
 
 # Block Kit: https://docs.slack.dev/reference/block-kit/blocks
 SLACK_BLOCKS, SLACK_HEADER, SLACK_SECTION, SLACK_TEXT = 50, 150, 3000, 40000
@@ -92,6 +93,8 @@ def pagerduty(body, raw):
     return faults, (202, json.dumps(said).encode())
 
 
+# Requests come side by side, and each line stands alone.
+PRINTING = threading.Lock()
 JUDGES = {"slack": slack, "teams": teams, "pagerduty": pagerduty}
 
 
@@ -104,7 +107,8 @@ class Receiver(http.server.BaseHTTPRequestHandler):
             faults, (status, text) = JUDGES[sys.argv[1]](body, raw)
         except (AssertionError, ValueError, KeyError, TypeError, AttributeError) as fault:
             body, faults, status, text = None, [repr(fault)], 400, b"invalid_payload"
-        print(json.dumps({"service": sys.argv[1], "faults": faults, "payload": body}), flush=True)
+        with PRINTING:
+            print(json.dumps({"service": sys.argv[1], "faults": faults, "payload": body}), flush=True)
         self.send_response(status)
         self.send_header("content-length", str(len(text)))
         self.end_headers()

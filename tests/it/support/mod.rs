@@ -5,6 +5,7 @@ mod inbox;
 mod log;
 mod outside;
 mod people;
+mod postgres;
 mod vault;
 
 pub use inbox::Mode;

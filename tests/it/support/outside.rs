@@ -39,15 +39,22 @@ impl TestVault {
     /// From now on the log breaks instead of taking an entry of this kind: the process that
     /// wants to write it has done everything before and nothing after.
     pub fn break_at(&self, kind: &str) {
+        let breaks = match self.schema {
+            None => "WHEN NEW.kind = '{kind}' BEGIN SELECT RAISE(ABORT, 'the disk is broken'); END",
+            Some(_) => "FOR EACH ROW WHEN (NEW.kind = '{kind}') EXECUTE FUNCTION broken()",
+        };
+        let breaks = breaks.replace("{kind}", kind);
         self.sql(&format!(
-            "CREATE TRIGGER broken BEFORE INSERT ON log_entry WHEN NEW.kind = '{kind}' \
-             BEGIN SELECT RAISE(ABORT, 'the disk is broken'); END"
+            "CREATE TRIGGER broken BEFORE INSERT ON log_entry {breaks}"
         ));
     }
 
     /// The disk works again.
     pub fn mend(&self) {
-        self.sql("DROP TRIGGER IF EXISTS broken");
+        self.sql(match self.schema {
+            None => "DROP TRIGGER IF EXISTS broken",
+            Some(_) => "DROP TRIGGER IF EXISTS broken ON log_entry",
+        });
     }
 
     /// Waits until the vault has noticed that its log is gone.
@@ -56,8 +63,11 @@ impl TestVault {
         self.wait(|| lost.is_cancelled(), || "the log is not lost".to_owned());
     }
 
-    /// A statement of somebody who can write to the database file.
+    /// A statement of somebody who can write to the database.
     pub fn sql(&self, text: &str) {
+        if let Some(schema) = &self.schema {
+            return schema.sql(&self.outside, text);
+        }
         let path = self.folder.path().join("vault.db");
         self.outside(async {
             let options = sqlx::sqlite::SqliteConnectOptions::new()

@@ -33,6 +33,7 @@ use tokio::task::JoinHandle;
 
 use super::inbox::{Inbox, Mode};
 use super::people::People;
+use super::postgres::Schema;
 
 /// The workspace of the simulator.
 pub const WORKSPACE: &str = "900800700600";
@@ -60,8 +61,10 @@ pub struct TestVault {
     pub waits: Waits,
     pub(super) simulator: Running,
     /// Where Databricks and the tests' own connections live: outside the vault's process.
-    outside: Runtime,
+    pub(super) outside: Runtime,
     pub(super) folder: TempDir,
+    /// Where the rows are when they are not in a file of `folder`.
+    pub(super) schema: Option<Schema>,
     boots: u32,
     pub people: People,
     /// The node whose emergency log every process has from here on; none: none has one.
@@ -122,6 +125,8 @@ impl TestVault {
             ..SimulatorConfig::default()
         };
         let simulator = outside.block_on(simulator::start(config)).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let schema = Schema::wanted(&outside, folder.path());
         let mut vault = Self {
             process: None,
             told: RefCell::default(),
@@ -131,7 +136,8 @@ impl TestVault {
             waits: plan.waits,
             simulator,
             outside,
-            folder: tempfile::tempdir().unwrap(),
+            folder,
+            schema,
             boots: 0,
             people: People::new(),
             emergency: None,
@@ -183,9 +189,16 @@ impl TestVault {
     }
 
     pub fn store_config(&self) -> Config {
-        Config {
-            sqlite: Some(self.folder.path().join("vault.db")),
-            postgres_url_file: None,
+        let folder = self.folder.path();
+        match self.schema {
+            Some(_) => Config {
+                sqlite: None,
+                postgres_url_file: Some(Schema::url_file(folder).into()),
+            },
+            None => Config {
+                sqlite: Some(folder.join("vault.db")),
+                postgres_url_file: None,
+            },
         }
     }
 
@@ -355,12 +368,15 @@ impl TestVault {
 
     /// The writer's thread lets go of the vault once it sees that everybody is gone.
     fn until_released(&self) {
-        let Some(mut lock) = self.store_config().sqlite else {
-            return;
-        };
-        lock.as_mut_os_string().push(".lock");
-        let lock = std::fs::File::open(lock).unwrap();
         let began = std::time::Instant::now();
+        if let Some(schema) = &self.schema {
+            while !schema.is_released(&self.outside) {
+                assert!(began.elapsed() < PATIENCE, "the server keeps the lock");
+            }
+            return;
+        }
+        let lock = self.folder.path().join("vault.db.lock");
+        let lock = std::fs::File::open(lock).unwrap();
         while lock.try_lock().is_err() {
             assert!(began.elapsed() < PATIENCE, "the writer goes on");
             std::thread::yield_now();
