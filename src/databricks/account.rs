@@ -283,10 +283,15 @@ mod tests {
             name: "prod".into(),
             deployment: Some("adb-1.7".into()),
         };
-        let address = workspace.likely_address(Cloud::Azure);
+        let addresses = [Cloud::Aws, Cloud::Azure, Cloud::Gcp]
+            .map(|cloud| workspace.likely_address(cloud).unwrap_or_default());
         assert_eq!(
-            address.as_deref(),
-            Some("https://adb-1.7.azuredatabricks.net")
+            addresses,
+            [
+                "https://adb-1.7.cloud.databricks.com",
+                "https://adb-1.7.azuredatabricks.net",
+                "https://adb-1.7.gcp.databricks.com",
+            ]
         );
     }
 }
