@@ -343,7 +343,7 @@ impl Memory {
     /// Says why a session is being ended; the first who says so is right.
     pub(super) fn note_cut(&self, incident: &IncidentId, cause: CloseCause) {
         let mut cut = self.cut.lock().unwrap_or_else(PoisonError::into_inner);
-        if !cut.as_ref().is_some_and(|cut| cut.incident == *incident) {
+        if cut.as_ref().is_none_or(|cut| cut.incident != *incident) {
             *cut = Some(Cut {
                 incident: incident.clone(),
                 cause,
