@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::ScopeError;
 use crate::domain::risk::{Body, Class, Route};
 use crate::domain::target::Upstream;
+use crate::domain::terms::is_plain_text;
 
 /// `{field=value}`: a top-level member of a strict JSON body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -221,7 +222,8 @@ fn split_conditions<'a>(
         let plain = |name: &str| {
             !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
         };
-        if !plain(field) || value.is_empty() {
+        // Custodians read the value before they sign: nothing in it may hide or turn the rest.
+        if !plain(field) || value.is_empty() || !is_plain_text(value) {
             return Err(bad());
         }
         conditions.push(Condition {

@@ -330,3 +330,16 @@ fn what_a_scope_names_is_known_before_anybody_signs() {
     assert!(words[1].starts_with("may never read data and secrets under /api/*/secrets/**"));
     assert!(words[2].contains("may outlive the session"));
 }
+
+#[test]
+fn a_condition_holds_nothing_that_hides_or_turns_what_is_shown() {
+    for value in ["1\u{202e}2", "1\u{7}", "1\n2", "\u{2066}9", "1\u{feff}"] {
+        let pattern = format!("ws:POST /api/*/jobs/run-now{{job_id={value}}}");
+        assert_eq!(
+            Scope::parse(std::slice::from_ref(&pattern)),
+            Err(ScopeError::Condition(pattern))
+        );
+    }
+    let plain = "ws:change{name=Nachtlauf für Köln}".to_owned();
+    assert!(Scope::parse(&[plain]).is_ok());
+}
