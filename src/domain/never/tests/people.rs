@@ -156,3 +156,96 @@ fn admin_roles_and_admin_groups_by_name_are_never() {
         None
     );
 }
+
+/// Writes whose path names a principal or a group by its number.
+fn by_number() -> impl Iterator<Item = (&'static str, String)> {
+    const IDS: [&str; 6] = [
+        "{id}",
+        "{principal_id}",
+        "{service_principal_id}",
+        "{user_id}",
+        "{group_id}",
+        "{recipient_id}",
+    ];
+    let family = [
+        "/scim/v2/",
+        "/identity/",
+        "/permissionassignments/",
+        "servicePrincipals",
+    ];
+    crate::domain::risk::all_routes()
+        .iter()
+        .filter(|route| route.method != "GET" && route.class != Class::Never)
+        .filter(move |route| family.iter().any(|word| route.template.contains(word)))
+        .filter_map(|route| {
+            let at = IDS.iter().find(|id| route.template.contains(**id))?;
+            let path = route.template.replacen("/api/2/", "/api/2.0/", 1);
+            let path = path.replacen(at, "ID", 1).replace("{account_id}", "a");
+            let path = path
+                .replace("{workspace_id}", "1")
+                .replace("{secret_id}", "s");
+            let path = path.replace("{principal_id}", "8");
+            (!path.contains('{')).then_some((route.method, path))
+        })
+}
+
+#[test]
+fn an_id_written_otherwise_is_no_other_id_on_any_route_of_people() {
+    let routes: Vec<_> = by_number().collect();
+    assert!(routes.len() > 40, "{}", routes.len());
+    for (method, path) in routes {
+        for id in [
+            "04711",
+            "0000000000000000000000000000004711",
+            "%2B4711",
+            "%D9%A4%D9%A7%D9%A1%D9%A1",
+            "%EF%BC%94%EF%BC%97%EF%BC%91%EF%BC%91",
+            "4711.0",
+            "4.711e3",
+            "0900",
+            "%EF%BC%99%EF%BC%90%EF%BC%90",
+            "00",
+        ] {
+            let raw = path.replace("ID", id);
+            assert!(bare(method, &raw).is_some(), "{method} {raw}");
+        }
+        // Others' ids stay others'.
+        for id in ["47110", "42", "14711"] {
+            let raw = path.replace("ID", id);
+            assert_eq!(bare(method, &raw), None, "{method} {raw}");
+        }
+    }
+}
+
+#[test]
+fn an_id_written_otherwise_in_query_or_body_is_a_mention() {
+    let group = "/api/2.0/preview/scim/v2/Groups/1";
+    let add = |id: Value| json!({"Operations": [{"op": "add", "path": "members", "value": [{"value": id}]}]});
+    for id in [
+        json!("04711"),
+        json!("+4711"),
+        json!(" 4711"),
+        json!("٤٧١١"),
+        json!("４７１１"),
+        json!(4711.0),
+        json!("4.711e3"),
+        json!(1.5),
+    ] {
+        let found = with("PATCH", group, add(id.clone()));
+        assert_eq!(found, Some(NeverReason::Principal), "{id}");
+    }
+    for filter in ["04711", "٤٧١١"] {
+        let path = format!("members[value eq \"{filter}\"]");
+        let remove = json!({"Operations": [{"op": "remove", "path": path}]});
+        assert_eq!(
+            with("PATCH", group, remove),
+            Some(NeverReason::Principal),
+            "{filter}"
+        );
+    }
+    let query = "/api/2.0/identity/groups/1?principal_id=%D9%A4%D9%A7%D9%A1%D9%A1";
+    assert_eq!(bare("PATCH", query), Some(NeverReason::Principal));
+    for id in [json!("42"), json!(42), json!(0), json!("workspace-access")] {
+        assert_eq!(with("PATCH", group, add(id.clone())), None, "{id}");
+    }
+}
