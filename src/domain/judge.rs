@@ -85,7 +85,9 @@ pub enum Denied {
     Body(BodyRefusal),
     /// Gives a right that could not be taken away again.
     #[error(
-        "principal_id in the body of this call must be a plain whole number, and stand there once"
+        "this call gives a right, and its body does not say plainly which and to whom: members and \
+         attributes must be spelled as in Databricks' reference, unqualified and once, ids as plain \
+         whole numbers"
     )]
     BeyondUndo,
     /// On the never-list.
@@ -332,10 +334,12 @@ mod tests {
         };
         let plain = give(r#"{"principal_id":42,"entitlements":["WORKSPACE_ACCESS"]}"#);
         assert_eq!((plain.outcome, plain.additions.len()), (Ok(()), 1));
-        for id in ["42.0", "4.2e1", "\"4.2e1\""] {
-            let body = format!(r#"{{"principal_id":{id},"entitlements":["WORKSPACE_ACCESS"]}}"#);
-            let given = give(&body);
-            assert_eq!(given.outcome, Err(Denied::BeyondUndo), "{id}");
+        for body in [
+            r#"{"principalId":42,"entitlements":["WORKSPACE_ACCESS"]}"#,
+            r#"{"principal_id":[42],"entitlements":["WORKSPACE_ACCESS"]}"#,
+        ] {
+            let given = give(body);
+            assert_eq!(given.outcome, Err(Denied::BeyondUndo), "{body}");
             assert_eq!(given.outcome.unwrap_err().word(), "body_malformed");
         }
     }

@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 mod calls;
+mod plain;
 
-pub use calls::{additions, is_beyond_undo};
+pub use calls::additions;
+pub use plain::is_beyond_undo;
 
 /// What somebody holds of one thing: levels, privileges, members, roles.
 pub type Held = BTreeSet<String>;
@@ -152,6 +154,7 @@ pub struct Write {
 const ACLS: &str = "/api/2.0/secrets/acls";
 const APPS: &str = "/api/2.0/apps";
 const LEGACY: &str = "/api/2.0/groups";
+const SHARES: &str = "/unity-catalog/shares/";
 
 impl Thing {
     /// Where it is.
@@ -174,6 +177,8 @@ impl Thing {
             Self::Assignment { path, .. }
             | Self::Values { path, .. }
             | Self::Permission { path, .. } => (path.clone(), Vec::new()),
+            // A share's list takes no principal; it is read whole.
+            Self::Grant { path, .. } if path.contains(SHARES) => (path.clone(), Vec::new()),
             Self::Grant {
                 path, principal, ..
             } => (path.clone(), vec![("principal", principal.clone())]),
@@ -212,27 +217,30 @@ impl Thing {
         };
         match self {
             Self::Assignment { principal, .. } => list(reply, "permission_assignments")
-                .filter(|one| text_of(&one["principal"]["principal_id"]) == *principal)
+                .filter(|one| same_id(&text_of(&one["principal"]["principal_id"]), principal))
                 .flat_map(|one| texts(&one["permissions"]))
                 .collect(),
             Self::Values {
                 attribute, asked, ..
             } => list(reply, attribute)
                 .map(|one| text_of(&one["value"]))
-                .filter(|value| asked.as_ref().is_none_or(|asked| asked.contains(value)))
+                .filter(|value| {
+                    let same = |one: &String| same_who(one, value);
+                    asked.as_ref().is_none_or(|asked| asked.iter().any(same))
+                })
                 .collect(),
             Self::LegacyMember { who, .. } => list(reply, "members")
-                .filter(|one| one[who.member.as_str()] == who.name.as_str())
+                .filter(|one| is_named(&one[who.member.as_str()], &who.name))
                 .map(|_| "member".to_owned())
                 .collect(),
             Self::Permission { who, .. } => list(reply, "access_control_list")
-                .filter(|one| one[who.member.as_str()] == who.name.as_str())
+                .filter(|one| is_named(&one[who.member.as_str()], &who.name))
                 .flat_map(direct)
                 .collect(),
             Self::Grant {
                 principal, asked, ..
             } => list(reply, "privilege_assignments")
-                .filter(|one| one["principal"] == principal.as_str())
+                .filter(|one| is_named(&one["principal"], principal))
                 .flat_map(|one| texts(&one["privileges"]))
                 .filter(|privilege| asked.contains(privilege))
                 .collect(),
@@ -387,7 +395,13 @@ impl Thing {
             Self::Permission { path, .. } => {
                 format!("permission on {}", after(path, "/permissions/"))
             }
-            Self::Grant { path, .. } => format!("privileges on {}", after(path, "/permissions/")),
+            Self::Grant { path, .. } => {
+                let share = after(path, "/unity-catalog/").trim_end_matches("/permissions");
+                match path.contains(SHARES) {
+                    true => format!("privileges on {share}"),
+                    false => format!("privileges on {}", after(path, "/permissions/")),
+                }
+            }
             Self::RuleSet { name, .. } => format!("rule set {name}"),
             Self::SecretAcl { scope, .. } => format!("access to secret scope {scope}"),
             Self::App { name } => format!("app {name}"),
@@ -420,6 +434,20 @@ fn list<'a>(reply: &'a Value, member: &str) -> impl Iterator<Item = &'a Value> {
 
 fn texts(list: &Value) -> Vec<String> {
     list.as_array().into_iter().flatten().map(text_of).collect()
+}
+
+/// Databricks compares names of people and words of rights without case.
+fn same_who(one: &str, two: &str) -> bool {
+    one.trim().to_lowercase() == two.trim().to_lowercase()
+}
+
+fn is_named(value: &Value, name: &str) -> bool {
+    value.as_str().is_some_and(|value| same_who(value, name))
+}
+
+/// Zeros in front do not make another number.
+fn same_id(one: &str, two: &str) -> bool {
+    one.trim_start_matches('0') == two.trim_start_matches('0')
 }
 
 fn text_of(value: &Value) -> String {
@@ -461,7 +489,7 @@ fn restored(reply: &Value, who: &Who, before: &Held) -> Vec<Value> {
             .into_iter()
             .find(|member| entry[*member].is_string());
         let Some(member) = member else { continue };
-        if member == who.member && entry[member] == who.name.as_str() {
+        if member == who.member && is_named(&entry[member], &who.name) {
             continue;
         }
         for level in direct(entry) {

@@ -33,6 +33,8 @@ pub fn route(call: &Call<'_>, rest: &[&str]) -> Handled {
         }
         ("GET", ["permissions", kind, name]) => Ok(privileges(call, kind, name)),
         ("PATCH", ["permissions", kind, name]) => change_privileges(call, kind, name),
+        ("GET", ["shares", name, "permissions"]) => Ok(privileges(call, "share", name)),
+        ("PATCH", ["shares", name, "permissions"]) => change_privileges(call, "share", name),
         ("GET", ["metastores", _, "systemschemas"]) => Ok(Reply::json(
             &json!({"schemas": [{"schema": "access", "state": "ENABLE_COMPLETED"}]}),
         )),

@@ -4,11 +4,76 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::plain::{is_plain_id, is_plain_value, same_name};
 use super::{At, Held, Thing, Who, list, text_of, texts};
 use crate::domain::target::{Target, Upstream};
 
 /// SCIM attributes whose values are rights.
-const RIGHTS: [&str; 4] = ["members", "roles", "entitlements", "groups"];
+pub(super) const RIGHTS: [&str; 4] = ["members", "roles", "entitlements", "groups"];
+
+/// How a call gives rights: which shape its path and body have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gives {
+    /// An assignment to a workspace; the path names the principal.
+    Assignment,
+    /// A PatchOp or a whole SCIM object.
+    Scim,
+    /// `groups/add-member`.
+    LegacyMember,
+    /// Object permissions.
+    Permissions,
+    /// Privileges on a securable or a share.
+    Grants,
+    /// A rule set.
+    RuleSet,
+    /// A secret scope's access list.
+    SecretAcl,
+    /// The newer identity surface, the principal in the body.
+    NamedInBody,
+    /// The same, the principal in the path.
+    NamedInPath,
+    /// An app.
+    App,
+}
+
+/// Lists of the newer identity surface to which a POST adds whom its body names.
+const NAMED_IN_BODY: [&str; 3] = [
+    "/direct-members",
+    "/workspace-assignments",
+    "/workspace-assignment-details",
+];
+
+/// How a call gives rights, if its route is one that does: the one table for what is found and for
+/// what is refused because it could not be found.
+pub(super) fn gives(method: &str, template: Option<&str>) -> Option<Gives> {
+    let template = template?;
+    let identity = || template.starts_with("/api/2/identity/");
+    let found = match method {
+        "PUT" if template.contains("/permissionassignments/principals/") => Gives::Assignment,
+        "PATCH" | "PUT" if template.contains("/scim/v2/") => Gives::Scim,
+        "POST" if template == "/api/2/groups/add-member" => Gives::LegacyMember,
+        "PATCH" | "PUT" if template.starts_with("/api/2/permissions/") => Gives::Permissions,
+        "PATCH"
+            if template.starts_with("/api/2/unity-catalog/permissions/")
+                || template == "/api/2/unity-catalog/shares/{name}/permissions" =>
+        {
+            Gives::Grants
+        }
+        "PUT" if template.ends_with("/access-control/rule-sets") => Gives::RuleSet,
+        "POST" if template == "/api/2/secrets/acls/put" => Gives::SecretAcl,
+        "POST" if identity() && NAMED_IN_BODY.iter().any(|list| template.ends_with(list)) => {
+            Gives::NamedInBody
+        }
+        "PATCH" if identity() && template.ends_with("/{principal_id}") => {
+            let (list, _) = template.rsplit_once('/')?;
+            let known = NAMED_IN_BODY.iter().any(|known| list.ends_with(known));
+            known.then_some(Gives::NamedInPath)?
+        }
+        "POST" if template == "/api/2/apps" => Gives::App,
+        _ => return None,
+    };
+    Some(found)
+}
 
 /// The things a call may add that a close takes away again. Empty for every other call.
 #[must_use]
@@ -18,7 +83,7 @@ pub fn additions(
     template: Option<&str>,
     body: Option<&Value>,
 ) -> Vec<Thing> {
-    let (Some(template), Some(body)) = (template, body) else {
+    let (Some(gives), Some(body)) = (gives(method, template), body) else {
         return Vec::new();
     };
     let at = match target.upstream() {
@@ -26,64 +91,31 @@ pub fn additions(
         Upstream::Workspace => At::Workspace,
     };
     let path = target.path().trim_end_matches('/').to_owned();
-    match (method, template) {
-        ("PUT", _) if template.contains("/permissionassignments/principals/") => {
-            assignment(&path).into_iter().collect()
-        }
-        ("PATCH" | "PUT", _) if template.contains("/scim/v2/") => scim(at, &path, body),
-        ("POST", "/api/2/groups/add-member") => legacy(body).into_iter().collect(),
-        ("PATCH" | "PUT", _) if template.starts_with("/api/2/permissions/") => {
-            permissions(&path, body)
-        }
-        ("PATCH", _) if template.starts_with("/api/2/unity-catalog/permissions/") => {
-            grants(&path, body)
-        }
-        ("PUT", _) if template.ends_with("/access-control/rule-sets") => {
-            let name = text_of(&body["name"]);
-            vec![Thing::RuleSet { at, path, name }]
-        }
-        ("POST", "/api/2/secrets/acls/put") => vec![Thing::SecretAcl {
+    match gives {
+        Gives::Assignment => assignment(&path).into_iter().collect(),
+        Gives::Scim => scim(at, &path, body),
+        Gives::LegacyMember => legacy(body).into_iter().collect(),
+        Gives::Permissions => permissions(&path, body),
+        Gives::Grants => grants(&path, body),
+        Gives::RuleSet => vec![Thing::RuleSet {
+            at,
+            path,
+            name: text_of(&body["name"]),
+        }],
+        Gives::SecretAcl => vec![Thing::SecretAcl {
             scope: text_of(&body["scope"]),
             principal: text_of(&body["principal"]),
         }],
-        ("POST" | "PATCH", _) if template.starts_with("/api/2/identity/") => {
-            newer(at, template, &path, body).into_iter().collect()
-        }
-        ("POST", "/api/2/apps") => app(body).into_iter().collect(),
-        _ => Vec::new(),
+        Gives::NamedInBody => newer(at, &path, text_of(&body["principal_id"]))
+            .into_iter()
+            .collect(),
+        Gives::NamedInPath => path
+            .rsplit_once('/')
+            .and_then(|(list, last)| newer(at, list, last.to_owned()))
+            .into_iter()
+            .collect(),
+        Gives::App => app(body).into_iter().collect(),
     }
-}
-
-/// Lists of the newer identity surface to which a POST adds whom its body names.
-const NAMED_IN_BODY: [&str; 3] = [
-    "direct-members",
-    "workspace-assignments",
-    "workspace-assignment-details",
-];
-
-/// Whether a call gives a right to somebody whom it does not name plainly. It would have no undo
-/// row while Databricks may well understand it, `4.2e1` for one, so it is never sent (PROTOCOL §7).
-#[must_use]
-pub fn is_beyond_undo(
-    method: &str,
-    target: &Target,
-    template: Option<&str>,
-    body: Option<&Value>,
-) -> bool {
-    let gives = template.is_some_and(|template| {
-        template.starts_with("/api/2/identity/")
-            && NAMED_IN_BODY.iter().any(|list| template.ends_with(list))
-    });
-    method == "POST" && gives && {
-        let members = body.and_then(Value::as_object);
-        let names = members.map_or(0, |members| members.keys().filter(|m| means_id(m)).count());
-        names != 1 || additions(method, target, template, body).is_empty()
-    }
-}
-
-/// Both spellings that a JSON reader of protocol buffers takes.
-fn means_id(member: &str) -> bool {
-    member.replace('_', "").eq_ignore_ascii_case("principalid")
 }
 
 fn assignment(path: &str) -> Option<Thing> {
@@ -94,30 +126,24 @@ fn assignment(path: &str) -> Option<Thing> {
     })
 }
 
-/// Rights given through the newer identity surface: a POST names its principal in the body, a PATCH
-/// in its path.
-fn newer(at: At, template: &str, path: &str, body: &Value) -> Option<Thing> {
-    let (list, principal) = match path.rsplit_once('/') {
-        Some((list, last)) if template.ends_with("/{principal_id}") => (list, last.to_owned()),
-        _ => (path, text_of(&body["principal_id"])),
-    };
-    let digits = !principal.is_empty() && principal.bytes().all(|b| b.is_ascii_digit());
-    let (path, kind) = (list.to_owned(), list.rsplit('/').next()?);
-    match kind {
-        "direct-members" if digits => Some(Thing::DirectMember {
+/// Rights given through the newer identity surface.
+fn newer(at: At, list: &str, principal: String) -> Option<Thing> {
+    if !is_plain_id(&principal) {
+        return None;
+    }
+    let path = list.to_owned();
+    Some(match list.rsplit('/').next()? {
+        "direct-members" => Thing::DirectMember {
             at,
             path,
             principal,
-        }),
-        "workspace-assignments" | "workspace-assignment-details" if digits => {
-            Some(Thing::Entitlements {
-                at,
-                path,
-                principal,
-            })
-        }
-        _ => None,
-    }
+        },
+        _ => Thing::Entitlements {
+            at,
+            path,
+            principal,
+        },
+    })
 }
 
 /// A name that cannot change the path it is put into.
@@ -130,16 +156,13 @@ fn app(body: &Value) -> Option<Thing> {
 /// A PatchOp in the shapes of facts §3.2, or a whole object.
 fn scim(at: At, path: &str, body: &Value) -> Vec<Thing> {
     let mut asked: Vec<(String, Option<Held>)> = Vec::new();
-    if body["Operations"].is_array() {
-        for operation in list(body, "Operations") {
-            read_operation(operation, &mut asked);
-        }
-    } else {
-        // PUT replaces the object: every right in it may be new.
-        for attribute in RIGHTS {
-            if body[attribute].is_array() {
-                asked.push((attribute.to_owned(), values(&body[attribute])));
-            }
+    for operation in list(body, "Operations") {
+        read_operation(operation, &mut asked);
+    }
+    // PUT replaces the object: every right in it may be new, whatever stands beside.
+    for attribute in RIGHTS {
+        if body[attribute].is_array() {
+            asked.push((attribute.to_owned(), values(&body[attribute])));
         }
     }
     asked
@@ -185,18 +208,28 @@ fn right(name: &str) -> Option<&'static str> {
         .find(|known| known.eq_ignore_ascii_case(name))
 }
 
-/// The values of a list of `{value}` or of texts; `None` for any other shape.
+/// The values of a list of `{value}` or of texts; `None` for any other shape, and where a reader
+/// may see another value than we do: then everything that was not there before counts.
 fn values(value: &Value) -> Option<Held> {
     let items = value.as_array()?;
     items
         .iter()
         .map(|item| match item {
-            Value::String(text) => Some(text.clone()),
-            Value::Object(members) => members
-                .get("value")
+            Value::Object(members) => {
+                let once = members
+                    .keys()
+                    .filter(|name| same_name(name, "value"))
+                    .count()
+                    == 1;
+                members.get("value").filter(|_| once)
+            }
+            item => Some(item),
+        })
+        .map(|value| {
+            value
                 .filter(|value| value.is_string() || value.is_number())
-                .map(text_of),
-            _ => None,
+                .map(text_of)
+                .filter(|text| is_plain_value(text))
         })
         .collect()
 }

@@ -22,6 +22,8 @@ fn only(method: &str, path: &str, body: &Value) -> Thing {
     things.remove(0)
 }
 
+mod spelled;
+
 #[test]
 fn an_assignment_goes_back_to_what_it_was_and_an_admin_of_before_stays() {
     let path = "/api/2.0/accounts/acc/workspaces/9/permissionassignments/principals/42";
