@@ -54,6 +54,7 @@ mod backups;
 mod changes;
 mod channels;
 mod custody;
+mod debt;
 pub mod deliver;
 mod disk;
 mod doors;

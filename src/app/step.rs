@@ -173,6 +173,9 @@ impl App {
             );
             self.queue(&mut commit, alerts, Some(after), facts, now);
         }
+        let by = self.owed_by(&commit.rows, &after.id).await;
+        let by = by.map_err(|e| CommitError::Unknown(e.to_string()))?;
+        commit.rows.extend(by);
         if after.purpose != Purpose::Drill {
             return self.commit(commit).await;
         }
@@ -321,6 +324,7 @@ impl App {
                 Some(Purpose::Drill) => self.drill_facts().await?,
                 _ => facts.epoch_facts()?,
             },
+            debtors: self.debtors(owed).await?,
             lifetimes: self.measured().await?.lifetimes(),
             dealt_later: self.dealt_later(),
             continues: None,
@@ -337,6 +341,7 @@ pub(super) struct RulesData {
     stops_last_day: u32,
     has_collecting: bool,
     epoch: EpochFacts,
+    debtors: Vec<PersonId>,
     lifetimes: crate::domain::lifetime::Lifetimes,
     dealt_later: Option<u32>,
     continues: Option<IncidentId>,
@@ -365,6 +370,7 @@ impl RulesData {
             policy: &facts.policy,
             policy_sha256: facts.policy_sha256,
             epoch: self.epoch.clone(),
+            debtors: self.debtors.clone(),
             gates: self.gates.clone(),
             busy: self.busy.clone(),
             alert_confirmed: self.alert_confirmed,

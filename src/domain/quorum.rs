@@ -5,8 +5,8 @@ use super::incident::refusal::Refusal;
 use super::roster::{Role, Roster};
 use super::terms::{Gate, Purpose, Requester};
 
-/// The people who may approve: holders of a share of the epoch, still in the roster, and not the
-/// requester. For purpose `rotate` inside an incident its responder is excluded as well.
+/// The people who may approve: holders of a share of the epoch who are custodians of the roster in
+/// force, and are not excluded.
 #[must_use]
 pub fn eligible<'a>(
     holders: &'a [(u8, PersonId)],
@@ -15,18 +15,23 @@ pub fn eligible<'a>(
 ) -> Vec<&'a (u8, PersonId)> {
     holders
         .iter()
-        .filter(|(_, person)| roster.person(person).is_some() && !excluded.contains(&person))
+        .filter(|(_, person)| {
+            let now = roster.person(person);
+            now.is_some_and(|now| now.is(Role::Custodian)) && !excluded.contains(&person)
+        })
         .collect()
 }
 
-/// People excluded from approving, by who asked and (for a rotation inside an incident) who
-/// responded.
+/// People excluded from approving: who asked, and for a rotation also the responders whose
+/// incidents left it owed (PROTOCOL §7).
 #[must_use]
 pub fn excluded<'a>(
     requester: &'a Requester,
-    responder: Option<&'a PersonId>,
+    purpose: Purpose,
+    debtors: &'a [PersonId],
 ) -> Vec<&'a PersonId> {
-    requester.person().into_iter().chain(responder).collect()
+    let debtors = debtors.iter().filter(|_| purpose == Purpose::Rotate);
+    requester.person().into_iter().chain(debtors).collect()
 }
 
 /// Shares that their holders may still give, with the unlockers that open them: dealt to somebody

@@ -1,8 +1,11 @@
 //! The saga against everything Databricks may do wrong.
 
+use breakglass::app::error::AppError;
 use breakglass::app::genesis::Initialised;
-use breakglass::domain::incident::{Incident, Phase};
+use breakglass::domain::incident::{Incident, Phase, Refusal};
+use breakglass::domain::roster::Role;
 use breakglass::domain::rotation::State;
+use breakglass::domain::terms::Purpose;
 
 use crate::restart::{all_is_well, bring_home};
 use crate::support::{Plan, TestVault};
@@ -161,6 +164,49 @@ fn a_full_list_breaks_the_opening_and_new_terms_open_once_there_is_room() {
     vault.pass_ms(601_000);
     bring_home(&vault, &incident);
     all_is_well(&vault);
+}
+
+#[test]
+fn a_responder_whose_opening_broke_and_lapsed_approves_no_rotation_that_it_left_owed() {
+    let vault = TestVault::planned(Plan {
+        roster: Box::new(|roster| {
+            let dora = roster.people.iter_mut().find(|p| p.id.as_str() == "dora");
+            dora.unwrap().roles.push(Role::Responder);
+        }),
+        ..Plan::default()
+    });
+    let dora = &vault.people.dora;
+    let foreign: Vec<String> = (0..4).map(|_| vault.foreign_secret(86_400)).collect();
+    let (incident, _) = vault.open_by(dora);
+    vault.deliver();
+    vault.approve_by_three(&incident.id);
+    vault.wait_for(&incident.id, |i| i.rotation_owed && i.is_being_asked());
+    vault.pass_ms(31 * 60_000);
+    vault.tick();
+    let lapsed = vault.incident(&incident.id);
+    assert!(
+        matches!(lapsed.phase, Phase::Lapsed { .. }),
+        "{:?}",
+        lapsed.phase
+    );
+    vault.tick();
+    let asked = vault.incidents().into_iter().find(|i| i.is_being_asked());
+    let asked = asked.expect("the vault asks for what is owed");
+    assert_eq!(asked.purpose, Purpose::Rotate);
+    let refused = vault.approve(dora, &asked.id).unwrap_err();
+    assert!(
+        matches!(refused, AppError::Refused(Refusal::OwnIncident)),
+        "{refused}"
+    );
+    // Once it is settled nobody owes anything.
+    for id in &foreign {
+        vault.delete_secret(id);
+    }
+    vault.approve_by_three(&asked.id);
+    vault.settle();
+    all_is_well(&vault);
+    let owed_by = vault.block(vault.store().fact("rotation_owed_by"));
+    assert_eq!(owed_by.unwrap(), None);
 }
 
 #[test]

@@ -261,6 +261,7 @@ impl App {
                 name: crate::app::step::ROTATION_OWED.to_owned(),
                 value: None,
             });
+            rows.push(crate::app::debt::owed_by_nobody());
         }
         let tokens_dead_at_ms = hands.tokens_dead_at_ms;
         self.move_on(

@@ -40,13 +40,14 @@ pub(super) fn may_answer(
     Ok(own)
 }
 
-/// Her share of the epoch; never the requester's.
+/// Her share of the epoch; never the requester's, nor that of a responder who left the debt.
 pub(super) fn holds_share(
     incident: &Incident,
     person: &PersonId,
     rules: &Rules<'_>,
 ) -> Result<u8, Refusal> {
-    if incident.requester.person() == Some(person) {
+    let purpose = incident.terms.purpose;
+    if quorum::excluded(&incident.requester, purpose, &rules.debtors).contains(&person) {
         return Err(Refusal::OwnIncident);
     }
     let known = rules
@@ -184,7 +185,8 @@ pub(super) fn could_still_say_yes(
     also_refusing: Option<&PersonId>,
     rules: &Rules<'_>,
 ) -> usize {
-    let excluded = quorum::excluded(&incident.requester, None);
+    let purpose = incident.terms.purpose;
+    let excluded = quorum::excluded(&incident.requester, purpose, &rules.debtors);
     quorum::eligible(&rules.epoch.holders, rules.roster, &excluded)
         .iter()
         .filter(|(_, p)| !incident.refused_by.contains(p) && Some(p) != also_refusing)

@@ -248,9 +248,9 @@ fn freeze(
     rules: &Rules<'_>,
     now: Timestamp,
 ) -> Result<Terms, Refusal> {
-    let excluded = quorum::excluded(&request.requester, None);
-    let eligible = quorum::eligible(&rules.epoch.holders, rules.roster, &excluded).len();
     let purpose = request.opening.purpose;
+    let excluded = quorum::excluded(&request.requester, purpose, &rules.debtors);
+    let eligible = quorum::eligible(&rules.epoch.holders, rules.roster, &excluded).len();
     // A drill neither closes gates nor minds them: k is what it rehearses.
     let gates = if purpose == Purpose::Incident {
         gates_of(rules, request.opening.continues.is_some())
@@ -336,7 +336,8 @@ pub(super) fn refreeze(
 ) -> Result<Frozen, Refusal> {
     opens_something(rules)?;
     requester_may_act(&incident.terms, rules)?;
-    let excluded = quorum::excluded(&incident.requester, None);
+    let purpose = incident.terms.purpose;
+    let excluded = quorum::excluded(&incident.requester, purpose, &rules.debtors);
     let eligible = quorum::eligible(&rules.epoch.holders, rules.roster, &excluded).len();
     let old = incident.terms.clone();
     let gates = if old.purpose == Purpose::Incident {

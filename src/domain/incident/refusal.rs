@@ -32,8 +32,8 @@ pub enum Refusal {
         /// The role that may.
         role: &'static str,
     },
-    /// The responder approving her own incident.
-    #[error("who asked for an incident cannot approve it")]
+    /// The responder approving her own incident, or the rotation that it left owed.
+    #[error("who asked for an incident cannot approve it, nor the rotation that it left owed")]
     OwnIncident,
     /// Not a holder of a share in this epoch.
     #[error("this person holds no share of epoch {epoch}")]

@@ -48,6 +48,8 @@ pub struct Rules<'a> {
     pub policy_sha256: Digest,
     /// The epoch in force.
     pub epoch: EpochFacts,
+    /// Responders of the incidents that left the rotation owed.
+    pub debtors: Vec<PersonId>,
     /// Gates closed now.
     pub gates: Vec<Gate>,
     /// Another incident in Opening, Open or Closing.

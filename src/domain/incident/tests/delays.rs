@@ -214,6 +214,54 @@ fn where_no_further_custodian_exists_security_overrides_a_gate() {
 }
 
 #[test]
+fn a_holder_who_is_no_custodian_any_more_is_not_counted_as_one_more_approver() {
+    let mut world = World::plain();
+    world.epoch.holders.truncate(4);
+    world.gates = vec![Gate::ReviewOverdue];
+    assert_eq!(world.collecting().terms.needed, 4);
+    // Dora keeps her role as auditor only; the next epoch is not dealt yet.
+    world.roster.people[3].roles = vec![Role::Auditor];
+    let mut incident = world.collecting();
+    assert_eq!(incident.terms.needed, 3);
+    let offer = world.offer(&incident, "dora");
+    assert!(matches!(
+        world.decide(&incident, Command::Approve(offer)),
+        Err(Refusal::NoShare { .. })
+    ));
+    incident = world.with_quorum(incident);
+    assert!(matches!(
+        world.decide(&incident, Command::Begin),
+        Err(Refusal::OverrideNeeded { .. })
+    ));
+    let sign = lift(&incident, "sam", &[Gate::ReviewOverdue]);
+    world.go(&mut incident, sign);
+    world.go(&mut incident, Command::Begin);
+    assert_eq!(phase(&incident), "opening");
+}
+
+#[test]
+fn whoever_left_the_debt_approves_no_rotation_and_is_counted_for_none() {
+    let mut world = World::plain();
+    world.debtors = vec![id("ada")];
+    let incident = world.rotating();
+    let offer = world.offer(&incident, "ada");
+    assert_eq!(
+        world.decide(&incident, Command::Approve(offer)),
+        Err(Refusal::OwnIncident)
+    );
+    // For a session that somebody else asks for she may.
+    let session = world.collecting();
+    let offer = world.offer(&session, "ada");
+    assert!(world.decide(&session, Command::Approve(offer)).is_ok());
+    // Two others and she are no quorum for the way back.
+    world.epoch.holders.truncate(3);
+    assert!(matches!(
+        world.open(&rotation_request()),
+        Err(Refusal::TooFewEligible { eligible: 2, k: 3 })
+    ));
+}
+
+#[test]
 fn without_a_confirmed_alert_one_approver_more_may_stand_in_after_a_minute() {
     let mut world = World::plain();
     world.alert_confirmed = false;
