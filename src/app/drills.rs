@@ -241,6 +241,7 @@ impl App {
                 application_id: DECOY.to_owned(),
                 numeric_id: DECOY.to_owned(),
                 group_ids: Vec::new(),
+                group_names: Vec::new(),
                 grantees: Vec::new(),
             },
             exp: self.now().plus_ms(length_ms),

@@ -147,7 +147,8 @@ impl App {
                 Ok(databricks.principal(bearer).await?)
             })
             .await?;
-        let mut group_ids: Vec<String> = found.groups.into_iter().map(|g| g.id).collect();
+        let mut groups = found.groups;
+        let mut admins_id = None;
         if let Some(workspace) = &incident.terms.target.workspace {
             let at = Upstream::Workspace(workspace.clone());
             let admins = self
@@ -155,12 +156,22 @@ impl App {
                     Ok(databricks.workspace_admins(&at, bearer).await?)
                 })
                 .await?;
-            group_ids.push(admins.group_id);
+            admins_id = Some(admins.group_id);
+            // A workspace has groups of its own, with other ids than the account's.
+            let me = self
+                .persist("read the principal's groups", Some(end), || async {
+                    Ok(databricks.me(&at, bearer).await?)
+                })
+                .await?;
+            groups.extend(me.groups);
         }
+        let group_names = groups.iter().map(|group| group.name.clone()).collect();
+        let group_ids = groups.into_iter().map(|group| group.id).chain(admins_id);
         Ok(Principal {
             application_id: found.application_id,
             numeric_id: found.id.to_string(),
-            group_ids,
+            group_ids: group_ids.collect(),
+            group_names,
             grantees: Vec::new(),
         })
     }

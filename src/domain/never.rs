@@ -23,8 +23,10 @@ pub struct Principal {
     /// Its SCIM id.
     pub numeric_id: String,
     /// Every protected group: those it is a member of, and the admin groups (`admins`) of the
-    /// account's workspaces.
+    /// account's workspaces. The last is the session's workspace's `admins`, if it has one.
     pub group_ids: Vec<String>,
+    /// Shown names of the protected groups: old routes name groups by them.
+    pub group_names: Vec<String>,
     /// People whom the terms name in `grants_to`: the only ones a call may make admins.
     pub grantees: Vec<Grantee>,
 }
@@ -169,7 +171,7 @@ impl<'a> std::ops::Deref for Seen<'a> {
 type Rule = fn(&Seen<'_>, &Principal) -> Option<NeverReason>;
 
 /// In the order asked: what makes clients fall back first, then the rest.
-const RULES: [Rule; 9] = [
+const RULES: [Rule; 10] = [
     routes::by_flag,
     links::external_links,
     links::result_links,
@@ -178,6 +180,7 @@ const RULES: [Rule; 9] = [
     routes::vends_by_name,
     routes::audit_setting,
     identity::touches_principal,
+    identity::touches_group_by_name,
     identity::admin_role,
 ];
 

@@ -47,6 +47,26 @@ pub(super) fn touches_principal(call: &Seen<'_>, principal: &Principal) -> Optio
     in_path.or(in_query).or(in_body)
 }
 
+/// A write to a protected group by its shown name, as the old `/groups` routes have it. Databricks
+/// compares these names without case.
+pub(super) fn touches_group_by_name(call: &Seen<'_>, principal: &Principal) -> Option<NeverReason> {
+    let is_old = |path: &Vec<_>| path.iter().nth(2).is_some_and(|part| part == "groups");
+    if !writes(call) || !call.readings.iter().any(is_old) {
+        return None;
+    }
+    let named = |text: &str| {
+        let text = text.trim().to_lowercase();
+        let known = principal.group_names.iter();
+        known
+            .filter(|name| !name.is_empty())
+            .any(|name| name.trim().to_lowercase() == text)
+            .then_some(NeverReason::ProtectedGroup)
+    };
+    let mut pairs = call.target.pairs().iter();
+    let in_query = pairs.find_map(|(_, value)| named(value));
+    in_query.or_else(|| call.body.json().and_then(|value| find_text(value, &named)))
+}
+
 /// An admin role in the body of a write to people, groups, assignments or rule sets.
 pub(super) fn admin_role(call: &Seen<'_>, _: &Principal) -> Option<NeverReason> {
     if !writes(call) || !is_identity_family(call) {

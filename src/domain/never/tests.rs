@@ -14,6 +14,7 @@ fn principal() -> Principal {
         application_id: APP.to_owned(),
         numeric_id: "4711".to_owned(),
         group_ids: vec!["900".to_owned()],
+        group_names: vec!["Night keepers".to_owned()],
         grantees: Vec::new(),
     }
 }

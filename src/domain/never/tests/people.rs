@@ -98,6 +98,26 @@ fn the_principals_own_groups_and_admin_groups_are_never_touched() {
 }
 
 #[test]
+fn a_protected_group_is_known_by_its_name_where_old_routes_take_names() {
+    let old = |what: &str, body: Value| with("POST", &format!("/api/2.0/groups/{what}"), body);
+    let protected = Some(NeverReason::ProtectedGroup);
+    for name in ["Night keepers", "night KEEPERS", " Night keepers "] {
+        assert_eq!(old("delete", json!({"group_name": name})), protected);
+        assert_eq!(old("delete", json!({"groupName": name})), protected);
+        let member = json!({"parent_name": name, "user_name": "rio@example.test"});
+        assert_eq!(old("add-member", member.clone()), protected);
+        assert_eq!(old("remove-member", member), protected);
+        let nested = json!({"parent_name": "ops", "group_name": name});
+        assert_eq!(old("add-member", nested), protected);
+    }
+    let query = "/api/2.0/groups/delete?group_name=night%20keepers";
+    assert_eq!(bare("POST", query), protected);
+    assert_eq!(old("delete", json!({"group_name": "day keepers"})), None);
+    let list = "/api/2.0/groups/list-members?group_name=Night%20keepers";
+    assert_eq!(bare("GET", list), None);
+}
+
+#[test]
 fn rule_sets_permissions_and_grants_that_name_the_principal_are_never() {
     let name = format!("accounts/a/servicePrincipals/{APP}/ruleSets/default");
     assert_eq!(
