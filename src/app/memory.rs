@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::knocks::Knocks;
 use super::page_login::Codes;
-use super::permit::{Burst, Desk};
+use super::permit::{Burst, Desk, Strangers};
 use super::secrets::pause;
 use super::told::Told;
 use crate::databricks::Forwarder;
@@ -158,7 +158,7 @@ pub(super) struct Memory {
     /// Requests that reached no door, of the last second.
     pub(super) doors: Mutex<Burst>,
     /// Unknown tokens of the last second.
-    pub(super) strangers: Mutex<Burst>,
+    pub(super) strangers: Mutex<Strangers>,
     /// Failed logins that people were told of.
     pub(super) told_logins: Mutex<Burst>,
     /// Trouble that people were told of.

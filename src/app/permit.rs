@@ -35,13 +35,14 @@ pub use super::memory::LiveSession;
 pub use crate::databricks::{BodyError, ForwardError, OutBody, Reply, token_refused};
 pub use carried::{BrokeOff, Carried};
 pub use deny::Denial;
+pub use desk::Seat;
 pub use flight::{InFlight, Permit};
 pub use lookup::{ReplyScanner, SessionLookup};
 
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub(super) use burst::{Burst, Noted, WINDOW_MS};
+pub(super) use burst::{Burst, Noted, Strangers, WINDOW_MS};
 pub(super) use desk::Desk;
 
 use flight::OpenCall;
@@ -89,8 +90,8 @@ pub struct Call<'a> {
     pub target: &'a Target,
     /// The request's body as far as it is known.
     pub request: BodyFacts,
-    /// Calls the session may have under way at once, this one included.
-    pub most_under_way: usize,
+    /// Its place among the session's calls, taken before its body was read.
+    pub seat: Arc<Seat>,
 }
 
 /// Why a call was not begun; nothing was sent.
@@ -99,9 +100,6 @@ pub enum PermitRefusal {
     /// The session has ended, or its time is up.
     #[error("the session has ended")]
     Ended,
-    /// Too many calls of the session are under way.
-    #[error("too many calls of this session are under way")]
-    Busy,
     /// The entry could not be made durable.
     #[error("the log cannot be written")]
     NotLogged,
@@ -213,10 +211,6 @@ impl App {
         if call.judged.outcome.is_err() {
             return Err(PermitRefusal::NotAllowed);
         }
-        let seat = session
-            .desk
-            .seat(call.most_under_way)
-            .ok_or(PermitRefusal::Busy)?;
         let at = upstream(session, call.target).ok_or(PermitRefusal::NotAllowed)?;
         let cid = chance::short_id().map_err(|_| PermitRefusal::NotLogged)?;
         self.after_the_survey(session, call.judged.class).await?;
@@ -236,7 +230,7 @@ impl App {
             begun_boot_ms: self.inner.clock.boot_ms(),
             is_over: false,
             is_sent: false,
-            _seat: seat,
+            _seat: Arc::clone(&call.seat),
         };
         let permit = Permit {
             method: call.method.clone(),

@@ -17,7 +17,7 @@ use super::reply::Received;
 use super::upload::{Sent, Upload};
 use crate::app::permit::{
     BodyFacts, Call, Denial, Ending, ForwardError, InFlight, LiveSession, OutBody, Outcome,
-    PermitRefusal, SendError,
+    PermitRefusal, Seat, SendError,
 };
 use crate::domain::judge::{self, Asked, Denied, Judged, Rights};
 use crate::domain::never::BodyNeed;
@@ -47,6 +47,7 @@ struct Judgment<'a> {
     target: &'a Target,
     judged: &'a Judged,
     request: BodyFacts,
+    seat: Arc<Seat>,
 }
 
 impl Door {
@@ -58,6 +59,12 @@ impl Door {
         target: &Target,
     ) -> Response<ReplyBody> {
         let (parts, body) = request.into_parts();
+        // Before anything of the body is read: a seat bounds what is held of bodies as well.
+        let Some(seat) = session.seat(self.most_under_way) else {
+            let denial = Denial::unjudged(&parts.method, "too_many_calls");
+            self.app.deny(&session, &denial).await;
+            return refused(&Refusal::busy(self.most_under_way), !body.is_end_stream());
+        };
         let inbound = match inbound(&parts, body, target, &session).await {
             Ok(inbound) => inbound,
             Err(Unread::Cut) => return refused(&Refusal::session_ended(), true),
@@ -82,6 +89,7 @@ impl Door {
             target,
             judged: &judged,
             request,
+            seat,
         };
         match inbound {
             Inbound::Whole(bytes) => self.replayable(&judgment, &bytes).await,
@@ -180,7 +188,7 @@ impl Door {
             method: &call.parts.method,
             target: call.target,
             request: call.request,
-            most_under_way: self.most_under_way,
+            seat: Arc::clone(&call.seat),
         };
         let permit = match self.app.permit(call.session, wanted).await {
             Ok(permit) => permit,
@@ -234,11 +242,6 @@ impl Door {
                 let denial = Denial::unjudged(&call.parts.method, "no_way_back");
                 self.app.deny(call.session, &denial).await;
                 Refusal::not_sent(refusal.to_string())
-            }
-            PermitRefusal::Busy => {
-                let denial = Denial::unjudged(&call.parts.method, "too_many_calls");
-                self.app.deny(call.session, &denial).await;
-                Refusal::busy(self.most_under_way)
             }
             PermitRefusal::NotAllowed => {
                 let denial = Denial::unjudged(&call.parts.method, "not_allowed");

@@ -85,6 +85,7 @@ impl Door {
     ) -> Response<ReplyBody> {
         let close = !request.body().is_end_stream();
         let Some(token) = bearer(request.headers()) else {
+            self.app.note_stranger(peer.address.ip());
             return refused(&Refusal::unauthenticated(), close);
         };
         let session = match self.session(&token, peer).await {
@@ -149,7 +150,10 @@ impl Door {
         peer: Peer,
     ) -> Response<ReplyBody> {
         let answer = match TokenAsk::read(text(headers, AUTHORIZATION.as_str()), form) {
-            Err(error) => Err(error),
+            Err(error) => {
+                self.app.note_stranger(peer.address.ip());
+                Err(error)
+            }
             Ok(ask) => match self.session(&ask.token, peer).await {
                 Ok(live)
                     if ask
@@ -160,7 +164,10 @@ impl Door {
                     let seconds = self.app.remaining_seconds(&live);
                     Ok(token_reply(&ask.token, seconds))
                 }
-                Ok(_) => Err(TokenAskError::Client),
+                Ok(_) => {
+                    self.app.note_stranger(peer.address.ip());
+                    Err(TokenAskError::Client)
+                }
                 // Ended sessions keep their own answer: clients stop on it.
                 Err(refusal) if refusal.status == StatusCode::UNAUTHORIZED => {
                     Err(TokenAskError::Client)

@@ -11,6 +11,9 @@ use super::handler;
 use crate::app::permit::tests::{Rig, TOKEN};
 use crate::listen::{Bound, Hosts, Limits};
 
+/// Calls one session may have under way here.
+const MOST_UNDER_WAY: usize = 16;
+
 struct Door {
     rig: Rig,
     address: SocketAddr,
@@ -30,7 +33,7 @@ impl Door {
             .await
             .unwrap();
         let address = bound.address();
-        let hosts = Hosts::new().with("127.0.0.1", handler(rig.app.clone(), 256));
+        let hosts = Hosts::new().with("127.0.0.1", handler(rig.app.clone(), MOST_UNDER_WAY));
         let stop = CancellationToken::new();
         tokio::spawn(bound.serve(hosts, Limits::default(), stop.clone()));
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -247,12 +250,67 @@ async fn strangers_are_counted_and_told_nothing() {
             .bearer_auth("bgt_other");
         assert_eq!(other.send().await.unwrap().status(), 401);
     }
+    let malformed = door.request("GET", "/api/2.0/clusters/list");
+    let malformed = malformed.header("authorization", "Basic bm8=");
+    assert_eq!(malformed.send().await.unwrap().status(), 401);
     let log = door.rig.log_of(&["deny"]).await;
-    assert_eq!(log.len(), 1);
-    assert_eq!(
-        (log[0].text("why"), log[0].integer("n")),
-        (Some("unknown_token"), Some(5))
-    );
+    let counted: i64 = log.iter().filter_map(|entry| entry.integer("n")).sum();
+    assert_eq!(counted, 7);
+    assert_eq!(log[0].text("why"), Some("unknown_token"));
+    assert_eq!(log[0].members["peers"], serde_json::json!(["127.0.0.1"]));
+}
+
+#[tokio::test]
+async fn bad_asks_for_a_token_are_counted_as_strangers() {
+    let door = Door::new().await;
+    let form = [("grant_type", "client_credentials"), ("scope", "all-apis")];
+    let ask = || door.request("POST", "/oidc/v1/token");
+    for ask in [
+        ask().form(&form),
+        ask().basic_auth("ses-other", Some(TOKEN)).form(&form),
+        ask().basic_auth("ses-test1", Some("bgt_no")).form(&form),
+        ask().basic_auth("ses-test1", Some(TOKEN)).body("no form"),
+    ] {
+        let status = ask.send().await.unwrap().status();
+        assert!(status.is_client_error(), "{status}");
+    }
+    let log = door.rig.log_of(&["deny"]).await;
+    let counted: i64 = log.iter().filter_map(|entry| entry.integer("n")).sum();
+    assert_eq!(counted, 4);
+}
+
+#[tokio::test]
+async fn a_call_without_a_seat_is_answered_before_its_body_is_read() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let door = Door::new().await;
+    let slow = async || {
+        let mut stream = tokio::net::TcpStream::connect(door.address).await.unwrap();
+        let head = format!(
+            "POST /api/2.0/clusters/start HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {TOKEN}\r\n\
+             content-type: application/json\r\ncontent-length: 1000\r\n\r\n{{",
+            door.address
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream
+    };
+    let mut held = Vec::new();
+    for _ in 0..MOST_UNDER_WAY {
+        held.push(slow().await);
+    }
+    // Until all of them are seated, another one may be seated instead: it gives no answer.
+    let patience = tokio::time::Instant::now() + Duration::from_secs(60);
+    while let Some(seat) = door.rig.session.seat(MOST_UNDER_WAY) {
+        drop(seat);
+        assert!(tokio::time::Instant::now() < patience);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let mut last = slow().await;
+    let mut reply = [0; 12];
+    let read = tokio::time::timeout(Duration::from_secs(60), last.read_exact(&mut reply));
+    read.await.unwrap().unwrap();
+    assert_eq!(&reply, b"HTTP/1.1 429");
+    drop(held);
+    assert!(door.rig.seen().is_empty());
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Counting what comes too often to be written one by one.
 
+use std::net::IpAddr;
+
 /// Length of one window.
 pub(in crate::app) const WINDOW_MS: i64 = 1_000;
 
@@ -53,9 +55,47 @@ impl Burst {
     }
 }
 
+/// Addresses remembered per window; who comes from more is known to come from everywhere.
+const MOST_PEERS: usize = 16;
+
+/// Who came without a token of ours, within a window.
+#[derive(Debug, Default)]
+pub(in crate::app) struct Strangers {
+    burst: Burst,
+    peers: Vec<IpAddr>,
+}
+
+impl Strangers {
+    /// One more; nothing of it is to be written by itself.
+    pub(in crate::app) fn note(&mut self, now_ms: i64, peer: IpAddr) -> Noted {
+        if self.peers.len() < MOST_PEERS && !self.peers.contains(&peer) {
+            self.peers.push(peer);
+        }
+        self.burst.note(now_ms, 0)
+    }
+
+    /// Takes the count out, and the first addresses.
+    pub(in crate::app) fn take(&mut self) -> (u64, Vec<IpAddr>) {
+        (self.burst.take(), std::mem::take(&mut self.peers))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn strangers_are_counted_with_no_more_addresses_than_the_bound() {
+        let mut strangers = Strangers::default();
+        let peer = |last: u8| IpAddr::from([127, 0, 0, last]);
+        assert_eq!(strangers.note(0, peer(0)), Noted::First);
+        for last in 0..200 {
+            assert_eq!(strangers.note(1, peer(last)), Noted::Counted);
+        }
+        let (count, peers) = strangers.take();
+        assert_eq!((count, peers.len(), peers[0]), (201, 16, peer(0)));
+        assert_eq!(strangers.take(), (0, Vec::new()));
+    }
 
     #[test]
     fn the_first_of_a_window_are_written_and_the_rest_counted_once() {

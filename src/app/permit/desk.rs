@@ -28,9 +28,9 @@ struct Untold {
     count: u64,
 }
 
-/// One call's place among those under way; given back when dropped.
+/// One call's place among those under way; given back when the last who holds it drops it.
 #[derive(Debug)]
-pub(super) struct Seat(Arc<AtomicUsize>);
+pub struct Seat(Arc<AtomicUsize>);
 
 impl Drop for Seat {
     fn drop(&mut self) {

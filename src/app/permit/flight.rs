@@ -176,7 +176,7 @@ pub(super) struct OpenCall {
     /// Undo rows made for this call.
     pub(super) undo: Vec<String>,
     /// Given back when the call is over.
-    pub(super) _seat: Seat,
+    pub(super) _seat: Arc<Seat>,
 }
 
 impl OpenCall {

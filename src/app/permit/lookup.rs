@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::Value;
 use subtle::ConstantTimeEq;
 
-use super::LiveSession;
 use super::burst::{Noted, WINDOW_MS};
+use super::{LiveSession, Seat};
 use crate::app::App;
 use crate::app::step::draft;
 use crate::databricks::LeakScanner;
@@ -51,6 +51,13 @@ impl LiveSession {
         let live = self.token.read().unwrap_or_else(PoisonError::into_inner);
         live.sha256
             .is_some_and(|live| bool::from(live.bytes().ct_eq(token_sha256.bytes())))
+    }
+
+    /// A seat for one more call, while fewer than `most` are under way; none: nothing of the call is
+    /// read. It bounds the bodies that are held as well.
+    #[must_use]
+    pub fn seat(&self, most: usize) -> Option<Arc<Seat>> {
+        self.desk.seat(most).map(Arc::new)
     }
 
     /// Scans one reply for the session's secrets.
@@ -163,30 +170,34 @@ impl App {
         .await;
     }
 
-    /// Unknown tokens are counted: one entry a second at most, however many are tried.
-    fn note_stranger(&self, peer: IpAddr) {
-        let strangers = || {
+    /// Who comes without a token of ours is counted: one entry a second at most, however many come,
+    /// with a bounded number of their addresses.
+    pub fn note_stranger(&self, peer: IpAddr) {
+        let noted = {
             let strangers = &self.inner.memory.strangers;
-            strangers.lock().unwrap_or_else(PoisonError::into_inner)
+            let mut strangers = strangers.lock().unwrap_or_else(PoisonError::into_inner);
+            strangers.note(self.inner.clock.boot_ms(), peer)
         };
-        if strangers().note(self.inner.clock.boot_ms(), 0) != Noted::First {
+        if noted != Noted::First {
             return;
         }
         let app = self.clone();
         self.spawn(async move {
             tokio::time::sleep(Duration::from_millis(WINDOW_MS.unsigned_abs())).await;
             let memory = &app.inner.memory;
-            let n = memory
+            let (n, peers) = memory
                 .strangers
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .take();
+            let peers: Vec<String> = peers.iter().map(IpAddr::to_string).collect();
             let entry = draft(
                 "deny",
                 [
                     ("why", Value::from("unknown_token")),
                     ("n", Value::from(n)),
                     ("from", Value::from(peer.to_string())),
+                    ("peers", Value::from(peers)),
                 ],
             );
             app.log_refusal(entry).await;
