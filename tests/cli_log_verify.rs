@@ -107,3 +107,35 @@ fn another_log_key_than_the_one_known_is_exit_8() {
         Some(8)
     );
 }
+
+#[test]
+fn a_file_without_a_checkpoint_is_named_and_nothing_counts_as_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = SampleLog::grown(5, 60);
+    Files::of(&log).write(folder.path());
+    let level = |report: &Value| report["levels"][3].clone();
+    let alone: Value = serde_json::from_slice(&verify(folder.path(), &["--json"]).stdout).unwrap();
+    assert_eq!(level(&alone)["outcome"], "not_run", "{alone}");
+    assert_eq!(
+        (&alone["own_checkpoints"], &alone["passed"]),
+        (&1.into(), &true.into())
+    );
+
+    let (good, empty) = (
+        folder.path().join("good.eml"),
+        folder.path().join("empty.eml"),
+    );
+    std::fs::write(&good, log.checkpoint(30).to_string()).unwrap();
+    std::fs::write(&empty, "Subject: lunch\n\nat noon\n").unwrap();
+    let (good, empty) = (good.to_str().unwrap(), empty.to_str().unwrap());
+    let output = verify(folder.path(), &["--json", "--seen", good]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(level(&report)["checked"], 1, "{report}");
+    let output = verify(folder.path(), &["--seen", good, empty]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("empty.eml") && !said.contains("good.eml"),
+        "{said}"
+    );
+}

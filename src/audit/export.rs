@@ -23,7 +23,8 @@ This is a copy of a Breakglass log that proves itself.
   tile/             the same log in the layout of C2SP tlog-tiles
   policy.txt        the log's key and its witnesses (C2SP tlog-policy)
   terms/ acts/ roster/ manifests/ policy/   documents named by their SHA-256 in entries
-  verify.py         checks all this without Breakglass
+  verify.py         checks entries, tiles, checkpoints and the log's signature without Breakglass;
+                    documents and people's signatures are checked by breakglass alone
 
 Check it:  breakglass log verify DIR [--seen FILE...]
 or:        python3 verify.py DIR [--seen FILE...]
@@ -43,7 +44,9 @@ browser signed: a JSON text of four base64url fields. To check one by hand:
 
 The key in policy.txt comes from the export itself. Compare it with one you know, and give
 every mail, message or note you kept with --seen: a log that was rewritten or cut off since
-then does not extend the checkpoint in it.
+then does not extend the checkpoint in it. Without any, nothing shows that this copy is whole.
+Where the log goes on after a declared log epoch (its name ends in /e2 or more), verify.py ends
+with 8: who declared it is checked by breakglass log verify only.
 ";
 
 /// What the caller brings besides the entries.

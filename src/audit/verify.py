@@ -4,8 +4,11 @@
     python3 verify.py DIR [--seen FILE...] [--json]
 
 Levels: 0 entries hash to the tiles and to the root, 1 the log's signature, 3 every checkpoint
-received elsewhere is a prefix, 4 entry rules. Exit code 0 when all that ran held, 8 otherwise.
-It shares no code with Breakglass; levels 2 and 5 are left to `breakglass log verify`.
+received elsewhere is a prefix, 4 entry rules. It shares no code with Breakglass; documents,
+witnesses and people's signatures (levels 2, 5, 6) are left to `breakglass log verify`.
+Exit codes: 0 all that ran held; 8 something does not hold, or the log goes on after a declared
+log epoch, whose signatures are checked by `breakglass log verify` only; 2 a file of --seen holds
+no checkpoint of this log; 1 all of them speak of entries that were declared lost.
 """
 import base64, hashlib, json, os, re, sys
 
@@ -18,6 +21,12 @@ FORMS = {"v": "breakglass/1", "t": r"[a-z0-9_]+(\.[a-z0-9_]+)*", "node": "[!-~]{
 MAX_INTEGER = 2 ** 53 - 1
 FALL_MS = 2000
 DASH = "\u2014 "
+QUOTED = ("nothing here shows that the former log's key signed the entries before this new log "
+          "epoch: anybody could have declared it")
+SIGNED = ("a log epoch was declared at entry %d: its signatures are checked by `breakglass log "
+          "verify` only")
+NOT_HELD = ("no checkpoint that was received elsewhere could be held against this copy; %d of its "
+            "own are prefixes, which says nothing about who made it")
 LOST = ("%d of them saw up to %d entries; a declared log epoch kept %d and declares the rest lost")
 NAMES = {
     0: "entries hash to the root and to the tiles",
@@ -357,45 +366,56 @@ def grow(directory, rows, place, digest):
 
 # --- level 3 -----------------------------------------------------------------------------------
 def claims_of(directory, origin, keys, seen, seams):
-    """Checkpoints of this log that others hold, a list of (who, size, root) or Bad; and those
-    that saw entries which a seam declares lost, (seen, kept)."""
-    claims, lost = [], []
-    def claim(who, text, signatures):
+    """Checkpoints of this log, a list of (who, origin, size, root, received) or Bad; those that saw
+    entries which a seam declares lost, (seen, kept); and received files without any."""
+    claims, lost, unusable = [], [], []
+    def claim(who, text, signatures, received):
         try:
             found = parse_checkpoint(text)
             if found[0] in seams:
                 verify_note(text, signatures, [seams[found[0]][0]])
-                if found[1] <= seams[found[0]][1]:
-                    claims.append((who, found[1], found[2]))
-                else:
-                    lost.append((found[1], seams[found[0]][1]))
-                return
-            verify_note(text, signatures, keys)
-            claims.append((who, found[1], found[2]) if found[0] == origin else Bad(who))
+                if found[1] > seams[found[0]][1]:
+                    lost.extend([(found[1], seams[found[0]][1])] if received else [])
+                    return
+            else:
+                verify_note(text, signatures, keys)
+                need(found[0] == origin, "of another log")
+            claims.append((who,) + found + (received,))
         except Bad as bad:
             claims.append(Bad("%s: %s" % (who, bad)))
     folder = os.path.join(directory, "checkpoints")
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
         who = "checkpoints/%s" % name
         try:
-            claim(who, *parse_note(read(directory, who)))
+            claim(who, *parse_note(read(directory, who)), received=False)
         except Bad as bad:
             claims.append(Bad("%s: %s" % (who, bad)))
     for name, data in seen:
+        before = len(claims) + len(lost)
         for found, text, signatures in find_checkpoints(data.decode("utf-8", "replace")):
             if found[0] == origin or found[0] in seams:
-                claim(name, text, signatures)
-    return claims, lost
+                claim(name, text, signatures, received=True)
+        unusable += [name] if len(claims) + len(lost) == before else []
+    return claims, lost, unusable
 
 def check_claims(claims, size, roots):
-    """Level 3."""
+    """Level 3: how many own and how many received checkpoints are prefixes."""
+    counts = [0, 0]
     for claim in claims:
         if isinstance(claim, Bad):
             raise claim
-        who, claimed, root = claim
+        who, _, claimed, root, received = claim
         need(claimed <= size, "entries were cut off, or this copy is older: %s saw %d, here are %d" % (who, claimed, size))
         need(roots[claimed] == root, "history was rewritten below %d, says %s" % (claimed, who))
-    return len(claims)
+        counts[received] += 1
+    return counts
+
+def check_anchors(claims, seams, roots):
+    """Each seam's former key signed a prefix of what stands before it: quoting it is no proof."""
+    good = [claim for claim in claims if not isinstance(claim, Bad)]
+    for former, (_, kept, _, seq, _) in seams.items():
+        need(any(claim[1] == former and 1 <= claim[2] <= kept and roots.get(claim[2]) == claim[3]
+                 for claim in good), QUOTED, seq)
 
 # --- level 4 -----------------------------------------------------------------------------------
 def no_duplicates(pairs):
@@ -611,6 +631,7 @@ def run(directory, seen=()):
     levels = {n: {"level": n, "name": NAMES[n], "outcome": "not_run", "checked": 0} for n in NAMES}
     report = {"passed": False, "origin": None, "size": 0, "root": None, "key_from_export": True,
               "levels": [levels[n] for n in sorted(levels)], "open_calls": [],
+              "own_checkpoints": 0, "lost_checkpoints": 0, "unusable_seen": [], "seam": None,
               "emergency_cuts": []}
 
     def level(number, check):
@@ -637,22 +658,39 @@ def run(directory, seen=()):
     keys = head_keys(given, origin, seams)
     if levels[1]["outcome"] == "passed":
         level(1, lambda: verify_note(text, signatures, keys))
-    claims, lost = claims_of(directory, origin, keys, seen, seams)
-    sizes = {claim[1] for claim in claims if not isinstance(claim, Bad)}
+    claims, lost, unusable = claims_of(directory, origin, keys, seen, seams)
+    report.update(unusable_seen=unusable, seam=max([seam[3] for seam in seams.values()] or [None]))
+    sizes = {claim[2] for claim in claims if not isinstance(claim, Bad)}
     sizes |= {seam[1] for seam in seams.values()}
     roots = level(0, lambda: check_tree(directory, size, root, sizes))
     if roots is not None:
         levels[0]["checked"] = levels[4]["checked"] = size
-        if claims:
-            levels[3]["checked"] = level(3, lambda: check_claims(claims, size, roots)) or 0
-        if lost and levels[3]["outcome"] != "failed":
-            levels[3]["reason"] = LOST % (len(lost), max(lost)[0], lost[-1][1])
+        if levels[1]["outcome"] == "passed":
+            level(1, lambda: check_anchors(claims, seams, roots))
+        own, received = level(3, lambda: check_claims(claims, size, roots)) or (0, 0)
+        report.update(own_checkpoints=own, lost_checkpoints=len(lost))
+        if levels[3]["outcome"] == "passed":
+            levels[3].update(outcome="passed" if received else "not_run", checked=received)
+            reasons = [LOST % (len(lost), max(lost)[0], lost[-1][1])] if lost else []
+            reasons += [] if received else [NOT_HELD % own]
+            reasons += ["%s holds no checkpoint of this log" % name for name in unusable]
+            if reasons:
+                levels[3]["reason"] = "; ".join(reasons)
         found = level(4, lambda: check_seams(seams, roots)
                       or check_entries(directory, origin, size)) or ([], [])
         report["open_calls"], report["emergency_cuts"] = found
-    good = all(levels[n]["outcome"] == "passed" for n in (0, 1, 4))
-    report["passed"] = good and levels[3]["outcome"] != "failed"
+    report["passed"] = exit_code(report, levels) == 0
     return report
+
+def exit_code(report, levels):
+    """0 when all held, 8 when not, 2 and 1 when what was received could not be held against it."""
+    if any(levels[n]["outcome"] == "failed" for n in levels) or report["seam"] is not None:
+        return 8
+    if any(levels[n]["outcome"] != "passed" for n in (0, 1, 4)):
+        return 8
+    if report["unusable_seen"]:
+        return 2
+    return 1 if report["lost_checkpoints"] and levels[3]["outcome"] == "not_run" else 0
 
 def main(arguments):
     """The command line."""
@@ -676,8 +714,10 @@ def main(arguments):
             print("level %d %-8s %s%s%s" % (item["level"], item["outcome"], item["name"], at, why))
         for seq in report["emergency_cuts"]:
             print("entry %d says: an emergency log had lost entries" % seq)
+        if report["seam"] is not None:
+            print(SIGNED % report["seam"])
         print("the key is the export's own: compare it with one you know")
-    return 0 if report["passed"] else 8
+    return exit_code(report, {item["level"]: item for item in report["levels"]})
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -244,7 +244,15 @@ fn the_python_verifier_runs_from_the_command_line() {
         String::from_utf8_lossy(&output.stderr)
     );
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(report["levels"][2]["checked"], 2);
+    // The one that was received; the copy's own is counted apart.
+    assert_eq!(report["levels"][2]["checked"], 1);
+    assert_eq!(report["own_checkpoints"], 1);
+    let empty = folder.path().join("empty.eml");
+    std::fs::write(&empty, "nothing\n").unwrap();
+    let both = [seen.to_str().unwrap(), empty.to_str().unwrap()];
+    let output = run(&["--seen", both[0], both[1]]);
+    assert_eq!(output.status.code(), Some(2), "a mail without a checkpoint");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("empty.eml holds no checkpoint"));
     std::fs::write(&seen, SampleLog::grown(3, 40).checkpoint(10).to_string()).unwrap();
     assert_eq!(
         run(&["--seen", seen.to_str().unwrap()]).status.code(),

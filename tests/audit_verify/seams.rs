@@ -6,7 +6,7 @@ use std::io;
 use breakglass::audit::checkpoint::{Checkpoint, format_hash};
 use breakglass::audit::export::{ExportParts, export};
 use breakglass::audit::merkle::{Edge, leaf_hash};
-use breakglass::audit::note::NoteSigner;
+use breakglass::audit::note::{Note, NoteSigner};
 use breakglass::audit::verify::{Expectations, Outcome, Seen, verify};
 use serde_json::json;
 
@@ -20,9 +20,21 @@ fn named(origin: &str, seed: u8) -> NoteSigner {
 }
 
 /// A log of about forty entries that goes on as its second epoch: declared to follow `former`
-/// and to be signed by `declared`, and signed by `signs`.
+/// and to be signed by `declared`, and signed by `signs`; a checkpoint of the first epoch lies
+/// in it, as in every true copy.
 fn export_of(former: &NoteSigner, declared: &NoteSigner, signs: &NoteSigner) -> Files {
-    let mut log = SampleLog::grown(5, 40);
+    let log = SampleLog::grown(5, 40);
+    let earlier = [log.checkpoint(10)];
+    goes_on(log, former, declared, signs, &earlier)
+}
+
+fn goes_on(
+    mut log: SampleLog,
+    former: &NoteSigner,
+    declared: &NoteSigner,
+    signs: &NoteSigner,
+    earlier: &[Note],
+) -> Files {
     let mut edge = Edge::new();
     for entry in &log.entries {
         edge.push(leaf_hash(entry)).unwrap();
@@ -50,7 +62,7 @@ fn export_of(former: &NoteSigner, declared: &NoteSigner, signs: &NoteSigner) -> 
     let parts = ExportParts {
         checkpoint: &head,
         log_keys: &keys,
-        earlier: &[],
+        earlier,
         objects: &log.objects,
     };
     let mut files = Files::default();
@@ -110,21 +122,83 @@ fn checkpoints_that_only_saw_lost_entries_prove_nothing() {
     let files = export_of(&signer(), &honest, &honest);
     let longer = SampleLog::grown(5, 60);
     let note = longer.checkpoint(longer.entries.len()).to_string();
-    let seen = |notes: &[String]| {
-        let seen = notes.iter().map(|note| Seen {
-            name: "mail".to_owned(),
-            bytes: note.clone().into_bytes(),
-        });
-        let expected = Expectations {
-            seen: seen.collect(),
-            threads: 1,
-            ..Expectations::default()
-        };
-        verify(&files, &expected).levels[3].clone()
-    };
+    let seen = |notes: &[String]| verify(&files, &expecting(notes)).levels[3].clone();
     let level = seen(std::slice::from_ref(&note));
     assert_eq!((level.outcome, level.checked), (Outcome::NotRun, 0));
+    let expected = expecting(std::slice::from_ref(&note));
+    let report = verify(&files, &expected);
+    assert!(report.all_lost() && !report.passed, "{report:?}");
     assert!(level.reason.unwrap().contains("declares the rest lost"));
     let level = seen(&[note, longer.checkpoint(10).to_string()]);
     assert_eq!((level.outcome, level.checked), (Outcome::Passed, 1));
+}
+
+fn expecting(notes: &[String]) -> Expectations {
+    let seen = notes.iter().map(|note| Seen {
+        name: "mail".to_owned(),
+        bytes: note.clone().into_bytes(),
+    });
+    Expectations {
+        seen: seen.collect(),
+        threads: 1,
+        ..Expectations::default()
+    }
+}
+
+/// Somebody else's log whose first entry quotes the true key, and which "goes on" after it under
+/// a key of hers: the true key and every true mail must not make it pass.
+#[test]
+fn a_log_forged_by_somebody_without_any_key_of_the_vault_does_not_pass() {
+    let (hers, truth) = (named(SECOND, 9), SampleLog::grown(5, 40));
+    let forged = SampleLog::new(6);
+    assert_ne!(forged.entries[..3], truth.entries[..3]);
+    let mails: Vec<String> = [4, 20, 40]
+        .map(|size| truth.checkpoint(size).to_string())
+        .to_vec();
+    let files = goes_on(forged, &signer(), &hers, &hers, &[]);
+    let expected = Expectations {
+        log_keys: vec![signer().verifier_key().clone()],
+        ..expecting(&mails)
+    };
+    let report = verify(&files, &expected);
+    assert!(!report.passed, "{report:#?}");
+    let level = &report.levels[1];
+    assert_eq!((level.outcome, level.seq), (Outcome::Failed, Some(3)));
+    let (reports, text) = both(&[files]);
+    let shared = |levels: Vec<(u8, String, Option<u64>)>| levels[1].clone();
+    assert_eq!(shared(ours(&reports[0])), shared(theirs(&text)), "{text}");
+    assert_eq!(shared(theirs(&text)).1, "failed");
+}
+
+/// A true prefix signed by the former key, but one that reaches beyond what was kept, shows
+/// nothing about what was.
+#[test]
+fn a_checkpoint_beyond_what_was_kept_does_not_carry_the_seam() {
+    let (honest, longer) = (named(SECOND, 8), SampleLog::grown(5, 60));
+    let log = SampleLog::grown(5, 40);
+    let beyond = [longer.checkpoint(longer.entries.len())];
+    let files = goes_on(log, &signer(), &honest, &honest, &beyond);
+    let level = files.verify().levels[1].clone();
+    assert_eq!(level.outcome, Outcome::Failed, "{level:?}");
+    // Received elsewhere it counts like one in the copy.
+    let early = [SampleLog::grown(5, 40).checkpoint(4).to_string()];
+    let report = verify(&files, &expecting(&early));
+    assert_eq!(report.levels[1].outcome, Outcome::Passed, "{report:?}");
+}
+
+#[test]
+fn the_python_verifier_leaves_the_signatures_under_a_seam_to_breakglass_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let honest = named(SECOND, 8);
+    export_of(&signer(), &honest, &honest).write(folder.path());
+    let output = std::process::Command::new("python3")
+        .arg(folder.path().join("verify.py"))
+        .arg(folder.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(8), "{said}");
+    assert!(said.contains("level 1 passed"), "{said}");
+    let sentence = "its signatures are checked by `breakglass log verify` only";
+    assert!(said.contains(sentence), "{said}");
 }

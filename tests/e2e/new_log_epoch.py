@@ -143,7 +143,10 @@ def main():
         script = subprocess.run(["python3", str(export / "verify.py"), str(export), "--seen",
                                  *map(str, seen_files)],
                                 capture_output=True, text=True, timeout=120)
-        checks.equal("so does the independent verifier", script.returncode, 0)
+        checks.hold("so does the independent verifier, which leaves the seam's signatures to us",
+                    script.returncode == 8 and "declares the rest lost" in script.stdout
+                    and "level 1 passed" in script.stdout and "failed" not in script.stdout
+                    and "breakglass log verify` only" in script.stdout, script.stdout)
         forged = vault.folder / "forged"
         shutil.copytree(export, forged)
         for act in seam[0]["acts"][:3]:

@@ -4,6 +4,7 @@
 //! documents named by control events are kept. The caller brings the bytes; nothing here opens
 //! a file or reads a clock.
 
+mod claims;
 mod drills;
 mod emergency;
 mod lines;
@@ -20,11 +21,11 @@ pub(crate) use report::Failure;
 pub use report::{LevelReport, Outcome, Report};
 pub use rules::RuleCheck;
 
-use super::checkpoint::{Checkpoint, CheckpointError, format_hash};
+use super::checkpoint::{Checkpoint, format_hash};
 use super::entry::MAX_ENTRY_BYTES;
 use super::note::{Note, NoteError, VerifierKey};
 use super::policy::Policy;
-use super::seen::find_checkpoints;
+use claims::Claims;
 use objects::References;
 use seams::Seam;
 
@@ -74,12 +75,6 @@ pub struct Expectations {
     pub threads: usize,
 }
 
-/// A checkpoint that the tree must extend, and who said so.
-struct Claim {
-    from: String,
-    checkpoint: Checkpoint,
-}
-
 /// Verifies an export. Never fails as a whole: what could not be read is a failure of its level.
 #[must_use]
 pub fn verify(source: &dyn ExportSource, expected: &Expectations) -> Report {
@@ -107,11 +102,9 @@ pub fn verify(source: &dyn ExportSource, expected: &Expectations) -> Report {
         }
     };
     let keys = head_keys(given, &head, &seams);
-    let (claims, others) = collect_claims(source, expected, &head, &keys, &seams);
-    let claimed = claims.iter().flatten().map(|claim| claim.checkpoint.size);
-    let sizes: Vec<u64> = claimed
-        .chain(seams.iter().map(|seam| seam.declared.prev_size))
-        .collect();
+    let claims = Claims::collect(source, expected, &head, &keys, &seams);
+    let declared = seams.iter().map(|seam| seam.declared.prev_size);
+    let sizes: Vec<u64> = claims.sizes().chain(declared).collect();
     let tree = tree::check(source, &head, &sizes, expected.threads.max(1));
     match &tree {
         Ok(_) => report.pass(0, head.size),
@@ -121,7 +114,12 @@ pub fn verify(source: &dyn ExportSource, expected: &Expectations) -> Report {
     check_quorum(&mut report, &note, &policy);
     match tree {
         Ok(roots) => {
-            check_prefixes(&mut report, &head, &roots, &seams, claims, others);
+            if let (Outcome::Passed, Err(failure)) =
+                (report.levels[1].outcome, claims.anchored(&seams, &roots))
+            {
+                report.fail(1, failure);
+            }
+            claims.check(&mut report, &head, &roots, &seams);
             match check_seams(&seams, &roots) {
                 Ok(()) => check_entries(&mut report, source, &head),
                 Err(failure) => report.fail(4, failure),
@@ -133,7 +131,8 @@ pub fn verify(source: &dyn ExportSource, expected: &Expectations) -> Report {
 }
 
 /// Keys by which the head must be signed. Behind a seam it is the key that was declared there,
-/// and whoever trusts any key of that chain trusts it; without one, those that were given.
+/// and whoever trusts any key of that chain trusts it, once [`Claims::anchored`] has shown that
+/// the chain is more than quoted; without a seam, those that were given.
 fn head_keys(given: &[VerifierKey], head: &Checkpoint, seams: &[Seam]) -> Vec<VerifierKey> {
     let Some(last) = seams.last() else {
         let named = given.iter().filter(|key| key.name() == head.origin);
@@ -215,164 +214,6 @@ fn check_quorum(report: &mut Report, note: &Note, policy: &Result<Policy, String
             );
         }
         Err(error) => report.fail(2, Failure::whole(format!("checkpoint: {error}"))),
-    }
-}
-
-type Claims = Vec<Result<Claim, String>>;
-
-/// Checkpoints of this log from `checkpoints/` and from what was received elsewhere; the second
-/// value counts checkpoints of other logs among the latter.
-fn collect_claims(
-    source: &dyn ExportSource,
-    expected: &Expectations,
-    head: &Checkpoint,
-    keys: &[VerifierKey],
-    seams: &[Seam],
-) -> (Claims, usize) {
-    let mut claims = Vec::new();
-    let mut names = source.list("checkpoints").unwrap_or_else(|error| {
-        claims.push(Err(format!("checkpoints cannot be listed: {error}")));
-        Vec::new()
-    });
-    names.sort();
-    for from in names.iter().map(|name| format!("checkpoints/{name}")) {
-        let claim = read_file(source, &from).and_then(|bytes| {
-            let note = Note::parse(&bytes).map_err(|error| format!("{from}: {error}"))?;
-            let checkpoint =
-                trusted(&note, head, keys, seams).map_err(|e| format!("{from}: {e}"))?;
-            Ok(Claim {
-                from: from.clone(),
-                checkpoint,
-            })
-        });
-        claims.push(claim);
-    }
-    let mut others = 0;
-    for Seen { name, bytes } in &expected.seen {
-        for (checkpoint, note) in find_checkpoints(bytes) {
-            if !is_ours(&checkpoint.origin, head, seams) {
-                others += 1;
-                continue;
-            }
-            let claim = trusted(&note, head, keys, seams);
-            let claim = claim.map_err(|error| format!("{name}: {error}"));
-            claims.push(claim.map(|checkpoint| Claim {
-                from: name.clone(),
-                checkpoint,
-            }));
-        }
-    }
-    (claims, others)
-}
-
-/// A checkpoint of this log, or of one of its former epochs.
-fn is_ours(origin: &str, head: &Checkpoint, seams: &[Seam]) -> bool {
-    origin == head.origin || seams.iter().any(|s| s.declared.prev_origin == origin)
-}
-
-fn trusted(
-    note: &Note,
-    head: &Checkpoint,
-    keys: &[VerifierKey],
-    seams: &[Seam],
-) -> Result<Checkpoint, CheckpointError> {
-    let checkpoint = Checkpoint::parse(&note.text)?;
-    let former = seams
-        .iter()
-        .find(|seam| seam.declared.prev_origin == checkpoint.origin);
-    if let Some(seam) = former {
-        note.verify(std::slice::from_ref(&seam.former))?;
-        return Ok(checkpoint);
-    }
-    note.verify(keys)?;
-    if checkpoint.origin == head.origin {
-        return Ok(checkpoint);
-    }
-    Err(CheckpointError::Origin {
-        found: checkpoint.origin,
-        wanted: head.origin.clone(),
-    })
-}
-
-fn check_prefixes(
-    report: &mut Report,
-    head: &Checkpoint,
-    roots: &tree::PrefixRoots,
-    seams: &[Seam],
-    claims: Claims,
-    others: usize,
-) {
-    if claims.is_empty() {
-        let reason = format!("no checkpoint of this log was given, {others} of other logs");
-        return report.skip(3, &reason);
-    }
-    let (mut checked, mut lost) = (0, Lost::default());
-    for claim in claims {
-        let Claim { from, checkpoint } = match claim {
-            Ok(claim) => claim,
-            Err(reason) => return report.fail(3, Failure::whole(reason)),
-        };
-        let size = checkpoint.size;
-        if lost.note(&checkpoint, seams) {
-            continue;
-        }
-        let failure = match roots.get(&size) {
-            Some(root) if *root == checkpoint.root => {
-                checked += 1;
-                continue;
-            }
-            Some(_) => format!("history was rewritten below entry {size}, says {from}"),
-            None => format!(
-                "entries were cut off, or this copy is older: {from} saw {size}, here are {}: take a newer copy first",
-                head.size
-            ),
-        };
-        return report.fail(3, Failure::whole(failure));
-    }
-    if checked > 0 {
-        report.pass(3, checked);
-    }
-    if let Some(sentence) = lost.sentence() {
-        report.skip(3, &sentence);
-    }
-}
-
-/// Checkpoints over entries that a declared log epoch says are lost: no break, and no secret.
-#[derive(Default)]
-struct Lost {
-    count: u64,
-    newest: u64,
-    kept: u64,
-}
-
-impl Lost {
-    /// Whether this checkpoint is one of them.
-    fn note(&mut self, checkpoint: &Checkpoint, seams: &[Seam]) -> bool {
-        let seam = seams.iter().find(|seam| {
-            let declared = &seam.declared;
-            declared.prev_origin == checkpoint.origin && checkpoint.size > declared.prev_size
-        });
-        let Some(seam) = seam else {
-            return false;
-        };
-        self.count += 1;
-        self.newest = self.newest.max(checkpoint.size);
-        self.kept = seam.declared.prev_size;
-        true
-    }
-
-    fn sentence(&self) -> Option<String> {
-        let Self {
-            count,
-            newest,
-            kept,
-        } = self;
-        (*count > 0).then(|| {
-            format!(
-                "{count} of them saw up to {newest} entries; a declared log epoch kept {kept} and \
-                 declares the rest lost"
-            )
-        })
     }
 }
 

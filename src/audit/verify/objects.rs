@@ -20,7 +20,7 @@ pub(super) struct Sort {
 }
 
 /// Every sort of document an entry can name.
-pub(super) const SORTS: [Sort; 5] = [
+pub(super) const SORTS: [Sort; 6] = [
     Sort {
         member: "terms_sha256",
         folder: "terms",
@@ -28,6 +28,12 @@ pub(super) const SORTS: [Sort; 5] = [
     },
     Sort {
         member: "act_sha256",
+        folder: "acts",
+        prefix: "",
+    },
+    // The signed opening.
+    Sort {
+        member: "request_sha256",
         folder: "acts",
         prefix: "",
     },
@@ -74,8 +80,11 @@ impl References {
             }
         }
         let mut checked = 0;
-        for sort in &SORTS {
-            checked += sort.check_files(source, self)?;
+        for (number, sort) in SORTS.iter().enumerate() {
+            let before = &SORTS[..number];
+            if before.iter().all(|other| other.folder != sort.folder) {
+                checked += sort.check_files(source, self)?;
+            }
         }
         Ok(checked)
     }
@@ -115,8 +124,13 @@ impl Sort {
 
 impl References {
     fn first(&self, folder: &str, hash: &str) -> Option<u64> {
-        let number = SORTS.iter().position(|sort| sort.folder == folder)?;
-        self.named.get(&(number, hash.to_owned())).copied()
+        let sorts = SORTS.iter().enumerate();
+        let of_folder = sorts.filter(|(_, sort)| sort.folder == folder);
+        let found = of_folder.filter_map(|(number, _)| {
+            let seq = self.named.get(&(number, hash.to_owned()));
+            seq.copied()
+        });
+        found.min()
     }
 }
 

@@ -36,7 +36,7 @@ pub struct LevelReport {
 /// The whole result; `--json` prints it as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// No level failed, and levels 0, 1 and 4 ran.
+    /// No level failed, levels 0, 1 and 4 ran, and what was received elsewhere was used.
     pub passed: bool,
     /// The log's name, once its checkpoint parsed.
     pub origin: Option<String>,
@@ -51,6 +51,12 @@ pub struct Report {
     pub levels: Vec<LevelReport>,
     /// `call.begin` entries without an end at the very end of the log.
     pub open_calls: Vec<u64>,
+    /// Checkpoints of the copy itself that are prefixes.
+    pub own_checkpoints: u64,
+    /// Received checkpoints over entries that a declared log epoch says are lost.
+    pub lost_checkpoints: u64,
+    /// Files that were given as received and hold no checkpoint of this log.
+    pub unusable_seen: Vec<String>,
     /// `emergency.cut` entries: a node's emergency log had lost entries when it started.
     pub emergency_cuts: Vec<u64>,
 }
@@ -109,6 +115,9 @@ impl Report {
             key_from_export,
             levels: levels.collect(),
             open_calls: Vec::new(),
+            own_checkpoints: 0,
+            lost_checkpoints: 0,
+            unusable_seen: Vec::new(),
             emergency_cuts: Vec::new(),
         }
     }
@@ -119,6 +128,12 @@ impl Report {
         self.levels
             .iter()
             .find(|level| level.outcome == Outcome::Failed)
+    }
+
+    /// Every checkpoint that speaks for this log speaks of entries that are declared lost.
+    #[must_use]
+    pub fn all_lost(&self) -> bool {
+        self.lost_checkpoints > 0 && self.levels[3].outcome == Outcome::NotRun
     }
 
     pub(super) fn pass(&mut self, level: usize, checked: u64) {
@@ -149,10 +164,11 @@ impl Report {
         self
     }
 
-    fn decide(&mut self) {
+    pub(super) fn decide(&mut self) {
         let must = [0, 1, 4]
             .iter()
             .all(|level| self.levels[*level].outcome == Outcome::Passed);
-        self.passed = must && self.first_failure().is_none();
+        let used = self.unusable_seen.is_empty() && !self.all_lost();
+        self.passed = must && used && self.first_failure().is_none();
     }
 }

@@ -40,7 +40,9 @@ pub(super) fn run(args: &VerifyArgs, out: &Output) -> Result<Exit, CliError> {
     let passed = report.passed && acts.outcome != Outcome::Failed;
     out.result(object(&report, &acts, passed)?, &page(&report, &acts));
     if !passed {
-        let failure = failure(&report, &acts);
+        let broken = report.first_failure().is_some() || acts.outcome == Outcome::Failed;
+        let unused = unused(&report).filter(|_| !broken);
+        let failure = unused.unwrap_or_else(|| failure(&report, &acts));
         // With --json the report is the one object on stdout, and it says what failed.
         if out.json {
             out.warn(&failure.message);
@@ -135,6 +137,31 @@ fn object(report: &Report, acts: &ActsReport, passed: bool) -> Result<Value, Cli
         levels.push(serde_json::to_value(acts).map_err(shape)?);
     }
     Ok(object)
+}
+
+/// Nothing is wrong with the copy, but what was received could not be held against it: no success,
+/// since whoever asked would believe that it was.
+fn unused(report: &Report) -> Option<CliError> {
+    if !report.unusable_seen.is_empty() {
+        let names = report.unusable_seen.join(", ");
+        let message = format!("no checkpoint of this log in {names}: nothing of it was checked");
+        return Some(
+            CliError::usage(message)
+                .hint("give whole mails as they came (with their headers), or notes of `log head`"),
+        );
+    }
+    report.all_lost().then(|| {
+        let message = format!(
+            "could not be checked: all {} checkpoint(s) given speak of entries that a declared log \
+             epoch says are lost",
+            report.lost_checkpoints
+        );
+        CliError::failed("not_checked", message)
+            .hint(
+                "give an older mail too, and ask those who signed the new log epoch what was lost",
+            )
+            .page("host-lost")
+    })
 }
 
 fn failure(report: &Report, acts: &ActsReport) -> CliError {
