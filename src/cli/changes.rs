@@ -7,7 +7,7 @@ use super::client::{Client, Documents};
 use super::escape;
 use crate::domain::canonical;
 use crate::domain::ids::Digest;
-use crate::domain::policy::{BrowserUnlockers, ChannelRule, Policy};
+use crate::domain::policy::{self, Policy};
 use crate::domain::roster::{Roster, change};
 
 /// Lines that say what is new to this person; empty when nothing is.
@@ -85,99 +85,15 @@ fn policy_changes(old: &Policy, new: &Policy) -> Vec<String> {
 
 /// The differences of two policies, one line each.
 pub(super) fn policy_lines(old: &Policy, new: &Policy) -> Vec<String> {
-    let mut lines = Vec::new();
-    for case in &old.use_cases {
-        match new.use_case(&case.id) {
-            None => lines.push(format!("  − use case {}", case.id)),
-            Some(now) if now != case => lines.push(format!(
-                "  ~ use case {}: {} → {} minutes, scope {} → {}",
-                case.id,
-                case.max_minutes,
-                now.max_minutes,
-                escape::line(&case.scope.join(" ")),
-                escape::line(&now.scope.join(" "))
-            )),
-            Some(_) => {}
-        }
-    }
-    for case in new
-        .use_cases
-        .iter()
-        .filter(|case| old.use_case(&case.id).is_none())
-    {
-        lines.push(format!(
-            "  + use case {}: {} minutes, scope {}",
-            case.id,
-            case.max_minutes,
-            escape::line(&case.scope.join(" "))
-        ));
-    }
-    if old.access_details != new.access_details {
-        // As the responder will read it: this is its preview.
-        lines.push(match &new.access_details {
-            Some(text) => format!("  ~ read when a session opens: {}", escape::line(text)),
-            None => "  − nothing is read when a session opens".to_owned(),
-        });
-    }
-    if old.browser_unlockers != new.browser_unlockers {
-        lines.push(match new.browser_unlockers {
-            Some(BrowserUnlockers::BelowK) => {
-                "  ~ fewer than k custodians may open their share on a page of the vault's host"
-                    .to_owned()
-            }
-            None => {
-                "  ~ any number of custodians may open their share on a page of the vault's host"
-                    .to_owned()
-            }
-        });
-    }
-    lines.extend(channel_lines(old, new));
-    let (before, after) = (old.review_due_hours, new.review_due_hours);
-    if before != after {
-        lines.push(format!(
-            "  ~ a review is due after {before} → {after} hours"
-        ));
-    }
-    let differs = [
-        ("decision tree", old.tree != new.tree),
-        ("office hours", old.office_hours != new.office_hours),
-        (
-            "review questions",
-            old.review_questions != new.review_questions,
-        ),
-    ];
-    lines.extend(
-        differs
-            .iter()
-            .filter(|each| each.1)
-            .map(|(what, _)| format!("  ~ {what} differ")),
-    );
-    lines
-}
-
-/// Channels that are gone, new, or lead elsewhere; of an address that is a secret the policy has a
-/// hash.
-fn channel_lines(old: &Policy, new: &Policy) -> Vec<String> {
-    let shown = |channel: &ChannelRule| {
-        let [name, kind, to] = [&channel.name, &channel.kind, &channel.destination];
-        let [name, kind, to] = [name, kind, to].map(|text| escape::line(text));
-        format!("channel {name}: {kind} to {to}")
-    };
-    let without = |these: &Policy, others: &Policy, sign: &str| -> Vec<String> {
-        let alone = these
-            .channels
-            .iter()
-            .filter(|c| !others.channels.contains(c));
-        alone.map(|c| format!("  {sign} {}", shown(c))).collect()
-    };
-    let mut lines = without(old, new, "−");
-    lines.extend(without(new, old, "+"));
-    lines
+    let lines = policy::lines::lines(old, new);
+    let shown = |line: &String| format!("  {}", escape::line(line));
+    lines.iter().map(shown).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::policy::ChannelRule;
 
     fn with(channels: &[[&str; 3]]) -> Policy {
         let rule = |&[name, kind, destination]: &[&str; 3]| ChannelRule {

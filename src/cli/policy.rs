@@ -8,7 +8,7 @@ use serde_json::json;
 use super::client::Client;
 use super::{CliError, Exit, Globals, Output, escape, proposals};
 use crate::config::{Config, ConfigError};
-use crate::domain::policy::{ChannelRule, Policy, PolicyFile};
+use crate::domain::policy::{ChannelRule, DelayWhen, Policy, PolicyFile, UseCase};
 use crate::sealed::versions::What;
 
 /// Arguments of `policy`.
@@ -84,6 +84,7 @@ async fn show(client: &mut Client, out: &Output) -> Result<Exit, CliError> {
             case.max_minutes,
             escape::line(&case.scope.join(" "))
         ));
+        text.push_str(&conditions(case));
     }
     for channel in &policy.channels {
         let [name, kind, to] = [&channel.name, &channel.kind, &channel.destination];
@@ -107,6 +108,25 @@ async fn show(client: &mut Client, out: &Output) -> Result<Exit, CliError> {
         "policy": policy, "proposals": waiting});
     out.result(object, &text);
     Ok(Exit::DONE)
+}
+
+/// What must be waited for, and who must agree besides the custodians.
+fn conditions(case: &UseCase) -> String {
+    let when = match case.delay_when {
+        Some(DelayWhen::OutOfHours) => " out of hours",
+        Some(DelayWhen::Always) | None => "",
+    };
+    let mut said = Vec::new();
+    if case.delay_minutes > 0 {
+        said.push(format!("waits {} minutes{when}", case.delay_minutes));
+    }
+    if let Some(role) = case.co_approver {
+        said.push(format!("one of {} must agree too", role.word()));
+    }
+    if said.is_empty() {
+        return String::new();
+    }
+    format!("\n  {:<24} {}", "", said.join("; "))
 }
 
 async fn propose(
@@ -144,4 +164,30 @@ fn rules_of(config: &std::path::Path) -> Result<Vec<ChannelRule>, CliError> {
     let wrong = |e: ConfigError| CliError::usage(format!("{}: {e}", config.display()));
     let (read, _) = Config::read(config).map_err(wrong)?;
     read.channel_rules().map_err(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::roster::Role;
+
+    #[test]
+    fn a_use_case_says_how_long_it_waits_and_who_agrees() {
+        let mut case = UseCase {
+            id: "x".into(),
+            title: "X".into(),
+            max_minutes: 60,
+            scope: vec![],
+            delay_minutes: 0,
+            delay_when: None,
+            co_approver: None,
+        };
+        assert_eq!(conditions(&case), "");
+        case.delay_minutes = 30;
+        case.delay_when = Some(DelayWhen::OutOfHours);
+        case.co_approver = Some(Role::Security);
+        let said = conditions(&case);
+        let wanted = "waits 30 minutes out of hours; one of security must agree too";
+        assert!(said.ends_with(wanted), "{said}");
+    }
 }

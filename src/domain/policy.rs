@@ -16,6 +16,7 @@ use super::time::{DAY_MS, HOUR_MS, Timestamp};
 mod built_in;
 pub mod change;
 pub mod file;
+pub mod lines;
 #[cfg(test)]
 pub(in crate::domain) mod tests;
 mod way;
