@@ -327,7 +327,7 @@ fn findings(desk: &Desk) -> Markup {
             h2 { (words::FINDINGS) }
             @if desk.findings.is_empty() { p { (words::NO_FINDINGS) } }
             ul { @for finding in &desk.findings {
-                li { strong { (words::severity(finding.severity)) } ": " span data-finding { (finding.text) } }
+                li { strong { (words::severity(finding.severity)) } ": " span data-finding=(finding.severity.word()) { (finding.text) } }
             } }
             // Part of the form above: whoever adds a finding loses no answer that she typed there.
             label for="severity" { (words::SEVERITY) }

@@ -7,6 +7,7 @@ import { signOnly } from "./assertion.js";
 import { canonical, hashOf, hex } from "./bytes.js";
 import { claimKey, showClaim } from "./claim.js";
 import { h } from "./dom.js";
+import { ending, seenLast } from "./ending.js";
 import * as pins from "./pins.js";
 import { Stop, broken } from "./stop.js";
 import * as text from "./text/acts.js";
@@ -15,6 +16,14 @@ import { documents, newest, termsHash } from "./vault.js";
 // Who sits here, with the vault's documents as they were just checked.
 let desk = null;
 let turn = 0;
+
+const keysHere = (person) => {
+  const keys = person?.login_keys.filter((key) => key.startsWith(`passkey ${location.hostname}/`)) ?? [];
+  if (!keys.length) {
+    throw new Stop("no_passkey", text.noPasskey, text.useCommand, text.nothingSigned);
+  }
+  return keys;
+};
 
 const prepare = async (box) => {
   const { vault, person } = box.dataset;
@@ -27,10 +36,7 @@ const prepare = async (box) => {
   }
   const api = new Api("", "same-origin");
   const found = await documents(api, kept);
-  const keys = found.person.login_keys.filter((key) => key.startsWith(`passkey ${location.hostname}/`));
-  if (!keys.length) {
-    throw new Stop("no_passkey", text.noPasskey, text.useCommand, text.nothingSigned);
-  }
+  const keys = keysHere(found.person);
   desk = { kept: pins.learn(kept, newest(found)), api, found, keys };
   return desk;
 };
@@ -67,9 +73,20 @@ const missing = (field, what) => {
   return new Stop("missing", what, text.fillInNow, text.nothingSigned);
 };
 
+// Her passkeys as the vault names them, unchecked: a false one would only sign what counts for nothing.
+const withSeenLast = async (box) => {
+  const kept = pins.load(box.dataset.vault);
+  const api = new Api("", "same-origin");
+  const { roster } = await api.get("/vault");
+  const keys = keysHere(roster.people.find((person) => person.id === kept.person));
+  return { kept, api, found: { head: seenLast(kept) }, keys };
+};
+
+const toEnd = ending(async (box) => desk ?? await prepare(box), withSeenLast);
+
 const said = async (word, box, deed) => {
   const id = box.dataset.incident;
-  const at = desk ?? await prepare(box);
+  const at = await toEnd(box);
   const signed = await sign(at, word, { incident: id, terms_sha256: await termsOf(at.api, id) }, deed);
   await at.api.post(`/incidents/${id}/${word}`, signed);
   location.assign(`/i/${id}`);
@@ -119,8 +136,9 @@ const review = async (box, button) => {
   if (hash !== view.record_sha256) {
     throw new Stop("record_changed", text.recordChanged, text.changedNow, text.nothingSigned);
   }
-  const shown = [...document.querySelectorAll("[data-finding]")].map((each) => each.textContent);
-  if (canonical(shown) !== canonical(view.findings.map((each) => each.text))) {
+  const shown = [...document.querySelectorAll("[data-finding]")]
+    .map((each) => ({ severity: each.dataset.finding, text: each.textContent }));
+  if (canonical(shown) !== canonical(view.findings.map(({ severity, text: said }) => ({ severity, text: said })))) {
     throw new Stop("findings_changed", text.findingsChanged, text.changedNow, text.nothingSigned);
   }
   const deed = { answers, findings: view.findings, record_sha256: hash, verdict };

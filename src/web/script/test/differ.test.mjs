@@ -36,3 +36,16 @@ test("the same thing once more or once less is never silent", () => {
   assert.equal(differences({ scope: ["a", "a"] }, { scope: ["a"] }).length, 1);
   assert.equal(differences({ scope: ["a"] }, { scope: ["a", "a"] }).length, 1);
 });
+
+test("only keys and hashes are shortened: what is signed is shown whole", () => {
+  const text = "https://workspace.example/" + "a".repeat(80);
+  const sentence = `Call the number on the ${"b".repeat(60)} wall, and nobody else`;
+  const said = (before, after) => differences(before, after).join("\n");
+  assert.ok(said({ access_details: "" }, { access_details: text }).includes(text));
+  assert.ok(said({ access_details: "" }, { access_details: sentence }).includes(sentence));
+  assert.ok(said({ scope: [] }, { scope: [text] }).includes(text));
+  assert.ok(said({ use_cases: [] }, { use_cases: [{ id: "x", title: text }] }).includes(text));
+  const key = `ssh-ed25519 ${"c".repeat(60)}tail`;
+  assert.ok(!said(roster(person("ada")), roster(person("ada", { unlockers: [key] }))).includes(key));
+  assert.ok(!said({ prev_sha256: "d".repeat(64) }, { prev_sha256: "e".repeat(64) }).includes("d".repeat(64)));
+});

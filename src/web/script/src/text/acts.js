@@ -1,6 +1,7 @@
 // The sentences of the signing on the console's pages. Their own are in the vault's `words`.
 
 export const nothingSigned = "Nothing was signed.";
+export const endAnyway = "Call security by phone. Press again to end it all the same: that is signed over what this device saw last.";
 export const useCommand = "Use the command below.";
 export const notEnrolled = "This device does not know the vault yet.";
 export const notEnrolledNow = "Open your enrol link once on this device, or use the command below.";
