@@ -46,6 +46,7 @@ fn plan(kind: &str, severity: Severity) -> &'static [(Action, Target)] {
         "share.reject"
         | "approve.mismatch"
         | "session.foreign_address"
+        | "cp.unknown"
         | "session.token_seen"
         | "log.broken"
         | "alert.failed"

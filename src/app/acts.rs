@@ -3,7 +3,7 @@
 use super::App;
 use super::error::AppError;
 use crate::api::SignedDocument;
-use crate::domain::act::Act;
+use crate::domain::act::{Act, Seen};
 use crate::domain::ids::{Digest, IncidentId, PersonId};
 use crate::domain::incident::{CLOCK_APART_MS, Refusal};
 use crate::domain::roster::comparable;
@@ -176,6 +176,11 @@ impl App {
         Ok(verified)
     }
 
+    /// Whether a signer has seen a log of another name, or entries that this vault does not have.
+    pub(super) fn unknown_log(&self, seen: &Seen) -> bool {
+        seen.origin != self.inner.settings.origin || seen.size > self.inner.store.head().size
+    }
+
     /// Verifies an act signed by the key it names, whoever that is: the claim key (PROTOCOL §4).
     pub(super) fn verified_by_its_key(
         &self,
@@ -204,8 +209,7 @@ impl App {
             }
             .into());
         }
-        let head = self.inner.store.head();
-        if act.cp.origin != self.inner.settings.origin || act.cp.size > head.size {
+        if self.unknown_log(&act.cp) && !act.deed.only_ends() {
             return Err(AppError::NotAllowed(
                 "the signer has seen a log that this vault does not have: call security".into(),
             ));

@@ -208,6 +208,9 @@ impl App {
     ) -> Result<Incident, AppError> {
         let verified = self.admitted(signed, caller, id, word).await?;
         let result = self.answer_verified(id, &verified).await;
+        if verified.act.deed.only_ends() {
+            self.note_other_log(&verified, id).await;
+        }
         self.or_refused(&verified, id, result).await
     }
 

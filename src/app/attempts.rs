@@ -11,7 +11,9 @@ use super::login::COUNTED_MS;
 use super::permit::{Burst, Noted};
 use super::secrets::pause;
 use super::step::draft;
+use crate::audit::checkpoint::format_hash;
 use crate::audit::entry::Draft;
+use crate::domain::act::Seen;
 use crate::domain::alert::{self, Attempt};
 use crate::domain::ids::{IncidentId, PersonId};
 use crate::store::change::RowChange;
@@ -116,6 +118,44 @@ impl App {
             None => self.note_attempt(entry, &attempt).await,
         }
         error
+    }
+
+    /// Logs and tells that somebody ended something having seen another log than this one. It
+    /// comes after the deed: ending never waits for the log (PROTOCOL §11).
+    pub(super) async fn note_other_log(&self, verified: &Verified, incident: &IncidentId) {
+        let act = &verified.act;
+        if !self.seen_another(&act.cp).await {
+            return;
+        }
+        let entry = draft(
+            "cp.unknown",
+            [
+                ("inc", Value::from(incident.as_str())),
+                ("person", Value::from(act.person.as_str())),
+                ("act", Value::from(act.deed.word())),
+                ("act_sha256", Value::from(verified.sha256.hex())),
+                ("origin", Value::from(act.cp.origin.as_str())),
+                ("size", Value::from(act.cp.size)),
+                ("root", Value::from(act.cp.root.as_str())),
+            ],
+        );
+        let attempt = Attempt::OtherLogSeen {
+            person: act.person.clone(),
+            word: act.deed.word(),
+            incident: incident.clone(),
+            size: act.cp.size,
+        };
+        self.note_act(verified, entry, &attempt).await;
+    }
+
+    /// Whether what a signer had seen is no beginning of this log.
+    async fn seen_another(&self, seen: &Seen) -> bool {
+        if self.unknown_log(seen) {
+            return true;
+        }
+        // A store that cannot be read has its own alarms.
+        let root = self.inner.store.root_at(seen.size).await;
+        root.is_ok_and(|root| format_hash(&root) != seen.root)
     }
 
     /// Logs a login that failed.

@@ -26,6 +26,7 @@ impl App {
     ) -> Result<Incident, AppError> {
         let verified = self.admitted(signed, caller, id, word).await?;
         let result = self.end_verified(id, &verified).await;
+        self.note_other_log(&verified, id).await;
         self.or_refused(&verified, id, result).await
     }
 

@@ -79,7 +79,7 @@ async fn sign(
     view: &IncidentView,
 ) -> Result<IncidentView, CliError> {
     let terms_sha256 = terms_check::terms_hash(view, id)?;
-    let head = client.head().await?;
+    let head = client.head_to_end().await?;
     let act = client.sign_act(&head, Some((id, terms_sha256)), Deed::Close {})?;
     client
         .api
@@ -113,7 +113,17 @@ fn say(view: &IncidentView, out: &Output) {
         );
     }
     let safe = view.old_secret_refused && view.phase != "closing";
-    let text = match (safe, view.fully_safe_at_ms) {
+    out.result(
+        json!({"incident": view.id, "purpose": view.purpose, "phase": view.phase, "safe": safe,
+            "old_secret_refused": view.old_secret_refused, "rotation": view.rotation,
+            "fully_safe_at_ms": view.fully_safe_at_ms}),
+        &ended(view, safe),
+    );
+}
+
+/// How safe it is by now.
+fn ended(view: &IncidentView, safe: bool) -> String {
+    match (safe, view.fully_safe_at_ms) {
         (true, Some(at)) => format!(
             "{} is closed: the secret was rotated and Databricks refuses the old one.\nFully safe at {}, when the last token has expired.",
             view.id,
@@ -123,15 +133,16 @@ fn say(view: &IncidentView, out: &Output) {
             "{} is closed: the secret was rotated and Databricks refuses the old one.",
             view.id
         ),
+        // Gone from the list of secrets, and no refusal was seen (DESIGN §4.11).
+        (false, _) if view.phase != "closing" => format!(
+            "{}: the session has ended and the secret was rotated. The old one is no longer in \
+             Databricks' list of secrets, but Databricks has not been seen to refuse it.\nWatch: \
+             breakglass status {}",
+            view.id, view.id
+        ),
         (false, _) => format!(
             "{}: the session has ended, but it is NOT SAFE YET: the old secret still lives.\nWatch: breakglass status {}",
             view.id, view.id
         ),
-    };
-    out.result(
-        json!({"incident": view.id, "purpose": view.purpose, "phase": view.phase, "safe": safe,
-            "old_secret_refused": view.old_secret_refused, "rotation": view.rotation,
-            "fully_safe_at_ms": view.fully_safe_at_ms}),
-        &text,
-    );
+    }
 }

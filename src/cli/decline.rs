@@ -8,6 +8,9 @@ use crate::api::IncidentView;
 use crate::domain::act::Deed;
 use crate::domain::ids::IncidentId;
 
+/// The reason of a stop or a veto that names none: the mails name the bare command.
+const NOT_EXPECTED: &str = "not expected";
+
 /// Arguments of `refuse`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  breakglass refuse INC-7 --reason \"nobody called me\"")]
@@ -37,7 +40,7 @@ pub struct StopArgs {
     #[arg(value_name = "INC")]
     incident: IncidentId,
     /// Why; everyone reads it
-    #[arg(long)]
+    #[arg(long, default_value = NOT_EXPECTED)]
     reason: String,
 }
 
@@ -51,7 +54,7 @@ pub struct VetoArgs {
     #[arg(value_name = "INC")]
     incident: IncidentId,
     /// Why; everyone reads it
-    #[arg(long)]
+    #[arg(long, default_value = NOT_EXPECTED)]
     reason: String,
 }
 
@@ -131,7 +134,7 @@ async fn say(
     let mut client = Client::open(globals)?;
     let view = client.incident(id).await?;
     let terms_sha256 = terms_check::terms_hash(&view, id)?;
-    let head = client.head().await?;
+    let head = client.head_to_end().await?;
     let word = deed.word();
     let act = client.sign_act(&head, Some((id, terms_sha256)), deed)?;
     let view: IncidentView = client
@@ -153,4 +156,23 @@ async fn say(
         &text,
     );
     Ok(Exit::DONE)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use crate::cli::tree::Cli;
+
+    /// The mails name the bare command: it must not fail for want of a reason.
+    #[test]
+    fn a_stop_and_a_veto_need_no_reason_and_a_refusal_does() {
+        for word in ["stop", "veto"] {
+            assert!(
+                Cli::try_parse_from(["breakglass", word, "INC-7"]).is_ok(),
+                "{word}"
+            );
+        }
+        assert!(Cli::try_parse_from(["breakglass", "refuse", "INC-7"]).is_err());
+    }
 }

@@ -48,7 +48,12 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
     files::own_folder(&folder)?;
     let path = path_of(&folder, &link.vault);
     let earlier = earlier_pins(&path, &link)?;
-    let ca_file = ca_file(&args, &link, &folder).await?;
+    let ca = ca(&args, &link).await?;
+    let pem = format!("{}.ca.pem", link.vault);
+    let ca_file = match &ca {
+        Some(_) => Some(files::absolute(&folder)?.join(pem)),
+        None => None,
+    };
     let unlocker_keys = args.unlocker_key.iter().map(|file| files::absolute(file));
     let pins = Pins {
         ca_sha256: link.ca_sha256,
@@ -63,14 +68,31 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
         ca_file,
         pins,
     };
-    let mut client = Client::with(Kept { path, settings }, globals)?;
+    let kept = Kept::drafted(&path, settings);
+    let mut client = Client::enrolling(kept, globals, ca.as_deref())?;
+    let (documents, person, opened) = match checked(&mut client, out).await {
+        Ok(checked) => checked,
+        Err(why) => {
+            client.kept.drop_draft();
+            return Err(why);
+        }
+    };
+    client.kept.adopt(&path, ca.as_deref()).await?;
+    say(&client, &documents, &person, &opened, out);
+    Ok(Exit::DONE)
+}
+
+/// That the server agrees with the line and these keys work. Nothing of an earlier enrolment is
+/// overwritten before: a line that fails must not break a client that works.
+async fn checked(
+    client: &mut Client,
+    out: &Output,
+) -> Result<(Documents, Person, Vec<String>), CliError> {
     client.login().await?;
     let documents = client.documents().await?;
     let person = documents.person(&client.kept.settings)?.clone();
-    let opened = open_tests(&mut client, &person, out).await?;
-    client.kept.save()?;
-    say(&client, &documents, &person, &opened, out);
-    Ok(Exit::DONE)
+    let opened = open_tests(client, &person, out).await?;
+    Ok((documents, person, opened))
 }
 
 /// Pins of an earlier enrolment stay; another log key for the same vault is never taken over.
@@ -96,13 +118,8 @@ fn earlier_pins(path: &std::path::Path, link: &Link) -> Result<Pins, CliError> {
     Ok(settings.pins)
 }
 
-/// The CA's PEM, from the flag or from the server, kept beside the settings once its hash is the
-/// line's.
-async fn ca_file(
-    args: &Args,
-    link: &Link,
-    folder: &std::path::Path,
-) -> Result<Option<PathBuf>, CliError> {
+/// The CA's PEM, from the flag or from the server, if its hash is the line's.
+async fn ca(args: &Args, link: &Link) -> Result<Option<Vec<u8>>, CliError> {
     let Some(wanted) = link.ca_sha256 else {
         return Ok(None);
     };
@@ -118,9 +135,7 @@ async fn ca_file(
         )
         .hint("somebody may stand between you and the vault: ask the operator by phone"));
     }
-    let path = folder.join(format!("{}.ca.pem", link.vault));
-    files::write_private(&path, &pem)?;
-    files::absolute(&path).map(Some)
+    Ok(Some(pem))
 }
 
 /// Opens a test envelope with each unlocker there is a key for; names those without.

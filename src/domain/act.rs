@@ -210,6 +210,20 @@ impl Deed {
             Self::Override { .. } => "override",
         }
     }
+
+    /// Whether it only takes back or ends: it must work whatever state the log is in, and an act
+    /// of this kind gives nobody anything (PROTOCOL §11).
+    #[must_use]
+    pub fn only_ends(&self) -> bool {
+        matches!(
+            self,
+            Self::Refuse { .. }
+                | Self::Withdraw {}
+                | Self::Veto { .. }
+                | Self::Stop { .. }
+                | Self::Close {}
+        )
+    }
 }
 
 /// One act: the document that is signed.

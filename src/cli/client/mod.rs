@@ -20,6 +20,7 @@ use crate::api::{
 };
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::entry::Entry;
+use crate::audit::merkle::Edge;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::tree::Globals;
@@ -68,15 +69,28 @@ impl Client {
     /// When settings or folders are not usable.
     pub(crate) fn with(kept: Kept, globals: &Globals) -> Result<Self, CliError> {
         let settings = &kept.settings;
-        let server = globals.server.as_deref().unwrap_or(&settings.server);
         let ca = settings.ca_file.as_deref().map(files::read).transpose()?;
-        if ca.as_deref().map(Digest::of) != settings.pins.ca_sha256 {
+        Self::enrolling(kept, globals, ca.as_deref())
+    }
+
+    /// The same with the CA's PEM at hand, which nobody has kept yet.
+    ///
+    /// # Errors
+    /// When settings or folders are not usable.
+    pub(crate) fn enrolling(
+        kept: Kept,
+        globals: &Globals,
+        ca: Option<&[u8]>,
+    ) -> Result<Self, CliError> {
+        let settings = &kept.settings;
+        let server = globals.server.as_deref().unwrap_or(&settings.server);
+        if ca.map(Digest::of) != settings.pins.ca_sha256 {
             return Err(
                 CliError::failed("ca", "the CA file changed since it was enrolled")
                     .hint("tell security, then enrol again with a fresh line"),
             );
         }
-        let mut api = Api::new(server, ca.as_deref())?;
+        let mut api = Api::new(server, ca)?;
         let state = State::open(globals, &settings.vault, &settings.person)?;
         if let Some(token) = state.login(api.origin(), clock::now()) {
             api.set_token(token);
@@ -158,6 +172,35 @@ impl Client {
     pub(crate) async fn head(&mut self) -> Result<Checkpoint, CliError> {
         let note = self.api.get_bytes("/log/checkpoint").await?;
         self.follow(&note).await
+    }
+
+    /// The checkpoint under a word that only ends something. What is pinned has to do where the
+    /// server's log does not follow from it: whoever tampers with the log must not keep a session
+    /// alive that way (PROTOCOL §11). The person is warned, and the vault logs what she had seen.
+    ///
+    /// # Errors
+    /// When the settings hold no log key.
+    pub(crate) async fn head_to_end(&mut self) -> Result<Checkpoint, CliError> {
+        let why = match self.head().await {
+            Ok(head) => return Ok(head),
+            Err(why) => why,
+        };
+        let pins = &self.kept.settings.pins;
+        let pinned = match pins.checkpoint()? {
+            Some(pinned) => pinned,
+            None => Checkpoint {
+                origin: pins.log_key()?.name().to_owned(),
+                size: 0,
+                root: Edge::new().root(),
+            },
+        };
+        self.out.warn(&format!(
+            "! THE LOG CANNOT BE BELIEVED: {why}\n  What you asked for only ends something, so it \
+             is signed over what this machine saw last ({} entries) and sent.\n  Sign nothing \
+             else, and call security by phone: runbooks/log-broken.md",
+            pinned.size
+        ));
+        Ok(pinned)
     }
 
     /// [`Client::head`] for a note that is already here.

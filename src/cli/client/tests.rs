@@ -79,6 +79,32 @@ async fn a_fork_or_a_cut_is_exit_8_and_the_pin_stays() {
 }
 
 #[tokio::test]
+async fn a_word_that_only_ends_is_signed_over_the_pin_where_the_log_does_not_follow() {
+    let folder = tempfile::tempdir().unwrap();
+    let (pages, log, other) = (Pages::default(), entries(13, "tick"), entries(20, "other"));
+    let server = serve(pages.clone()).await;
+    show(&pages, &other, None);
+    pages.show("/log/checkpoint", b"nothing".to_vec());
+    // Who has seen nothing yet signs that.
+    let unseen = client(folder.path(), &server).head_to_end().await.unwrap();
+    assert_eq!((unseen.size, unseen.root), (0, Edge::new().root()));
+    assert_eq!(unseen.origin, signer().verifier_key().name());
+
+    show(&pages, &log, None);
+    let pinned = client(folder.path(), &server).head().await.unwrap();
+    for (shown, old) in [
+        (&other[..], Some(13)),
+        (&log[..6], None),
+        (&other[..13], None),
+    ] {
+        show(&pages, shown, old);
+        let mut client = client(folder.path(), &server);
+        assert_eq!(client.head_to_end().await.unwrap(), pinned);
+        assert!(client.head().await.is_err(), "nothing else goes on");
+    }
+}
+
+#[tokio::test]
 async fn a_long_command_does_not_write_back_pins_that_another_moved() {
     let folder = tempfile::tempdir().unwrap();
     let (pages, log) = (Pages::default(), entries(13, "tick"));

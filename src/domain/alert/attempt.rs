@@ -39,6 +39,17 @@ pub enum Attempt {
         /// The refusal's code.
         code: &'static str,
     },
+    /// Somebody ended something, and had seen another log than this vault's.
+    OtherLogSeen {
+        /// Who signed.
+        person: PersonId,
+        /// The act's word.
+        word: &'static str,
+        /// Which incident.
+        incident: IncidentId,
+        /// Entries that she had seen.
+        size: u64,
+    },
     /// The session token came from a second source address.
     ForeignAddress {
         /// Which incident.
@@ -138,6 +149,12 @@ pub fn for_attempt(attempt: &Attempt, roster: &Roster) -> Vec<AlertDraft> {
             incident,
             code,
         } => act_refused(person, word, incident.as_ref(), code, roster),
+        Attempt::OtherLogSeen {
+            person,
+            word,
+            incident,
+            size,
+        } => vec![other_log_seen(person, word, incident, *size, roster)],
         Attempt::ForeignAddress {
             incident,
             actor,
@@ -231,6 +248,29 @@ fn act_refused(
         ),
     };
     to_person(draft, person).into()
+}
+
+fn other_log_seen(
+    person: &PersonId,
+    word: &str,
+    incident: &IncidentId,
+    size: u64,
+    roster: &Roster,
+) -> AlertDraft {
+    let who = roster.name_of(person);
+    AlertDraft {
+        kind: "cp.unknown",
+        severity: Severity::Alarm,
+        audience: Audience::Everyone,
+        subject: format!("[ANOTHER LOG] {incident}: {who} has seen one that is not this vault's"),
+        body: format!(
+            "{who} signed `{word}` {incident}, and her machine had seen a log of {size} entries \
+             that does not go on as this one. Her word only ends something, so it was not held up \
+             by that. Either this log was rewritten, or somebody shows her another one.\n\
+             Security: take the checkpoints of her machine and the mails you kept, and hold them \
+             against a copy: runbooks/log-broken.md"
+        ),
+    }
 }
 
 fn foreign_address(

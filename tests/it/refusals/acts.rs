@@ -275,3 +275,44 @@ fn nobody_learns_from_a_note_or_a_review_draft_that_is_refused() {
     note("rio reads me what she does").unwrap();
     assert!(matches!(vault.incident(&incident.id).phase, Phase::Open(_)));
 }
+
+/// Who tampers with the log must not keep a session alive by it: a word that only ends something is
+/// obeyed whatever log its signer has seen. It is logged and told; every other word is refused.
+#[test]
+fn a_stop_by_who_has_seen_another_log_is_obeyed_logged_and_told() {
+    let odd: [fn(&mut Act); 3] = [
+        |act| act.cp.size += 1_000_000,
+        |act| act.cp.origin = "another.example/log/prod-eu/e1".to_owned(),
+        |act| act.cp.root = format!("{}=", "A".repeat(43)),
+    ];
+    for change in odd {
+        let vault = TestVault::new();
+        let (incident, _) = vault.opened();
+        let ada = &vault.people.ada;
+        let reason = "this is not the log I know".to_owned();
+        let mut act = ada.act_about(&vault, &incident, Deed::Stop { reason });
+        change(&mut act);
+        let stop = ada.sign_act(&act);
+        let before = vault.alerts_queued("cp.unknown");
+        let ended = vault
+            .app()
+            .end(&incident.id, &stop, &ada.caller(&vault), "stop");
+        let ended = vault.block(ended).unwrap();
+        assert!(!matches!(ended.phase, Phase::Open(_)), "{:?}", ended.phase);
+        let entry = vault.last_entry("cp.unknown").expect("it is logged");
+        assert_eq!(entry.text("person"), Some(ada.id.as_str()));
+        assert_eq!(entry.text("inc"), Some(incident.id.as_str()));
+        assert_eq!(entry.text("act"), Some("stop"));
+        assert_eq!(entry.text("origin"), Some(act.cp.origin.as_str()));
+        assert!(vault.alerts_queued("cp.unknown") > before, "nobody is told");
+        vault.verify_log();
+    }
+}
+
+#[test]
+fn an_ordinary_close_says_nothing_about_another_log() {
+    let vault = TestVault::new();
+    let (incident, _) = vault.opened();
+    vault.close(&incident).unwrap();
+    assert_eq!(vault.count("cp.unknown"), 0);
+}
