@@ -1,13 +1,14 @@
 //! Level 6 of `log verify`: every signed act of an export verifies under a key of the roster, and
 //! each version of roster and policy was signed by enough people (`versions`).
 //!
-//! A claim is signed by the key its opening named; everything else by a login key of the person
-//! it names.
+//! A claim is signed by the key that the opening of its incident named; everything else by a login
+//! key that its person had where the log names the act.
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use super::named::{NAMING, Named};
 use super::versions::{Chain, WORDS};
 use crate::audit::verify::{ExportSource, Outcome, lines_with};
 use crate::domain::act::{Act, Deed};
@@ -71,36 +72,62 @@ fn check_all(source: &dyn ExportSource) -> Result<u64, String> {
     if nothing {
         return Ok(0);
     }
-    let chain = chain(source)?;
+    let (chain, named) = chain(source)?;
     let rosters: Vec<&Roster> = chain.rosters().collect();
-    let claim_keys: BTreeSet<String> = acts
-        .iter()
-        .filter_map(|(_, act, ..)| claim_key(act))
-        .collect();
+    let claims = claim_keys(&acts, &named);
     for (name, act, document, signature) in &acts {
-        check_one(act, document, signature, &rosters, &claim_keys)
+        let hash = name.trim_end_matches(".json");
+        let counts = named.rosters(hash, rosters.len());
+        let in_force = counts.into_iter().filter_map(|at| rosters.get(at).copied());
+        check_one(act, document, signature, in_force, &claims)
             .map_err(|why| format!("acts/{name}: {why}"))?;
     }
     Ok(acts.len() as u64)
 }
 
-fn check_one(
+/// The claim keys that openings named, with their incidents.
+type ClaimKeys = BTreeSet<(String, String)>;
+
+fn claim_keys(acts: &[(&String, Act, Vec<u8>, Vec<u8>)], named: &Named) -> ClaimKeys {
+    let mut keys = ClaimKeys::new();
+    for (name, opening, ..) in acts {
+        let Some(key) = claim_key(opening) else {
+            continue;
+        };
+        let hash = name.trim_end_matches(".json");
+        for (_, claim, ..) in acts {
+            let incident = claim.incident.as_ref().map(ToString::to_string);
+            if let Some(incident) = incident.filter(|incident| named.began(hash, incident)) {
+                keys.insert((incident, key.clone()));
+            }
+        }
+    }
+    keys
+}
+
+fn check_one<'r>(
     act: &Act,
     document: &[u8],
     signature: &[u8],
-    rosters: &[&Roster],
-    claim_keys: &BTreeSet<String>,
+    mut in_force: impl Iterator<Item = &'r Roster>,
+    claims: &ClaimKeys,
 ) -> Result<(), String> {
+    let incident = act.incident.as_ref().map(ToString::to_string);
     let known = match act.deed {
-        Deed::Claim {} => claim_keys.contains(&act.key),
-        _ => rosters.iter().any(|roster| {
+        Deed::Claim {} => {
+            incident.is_some_and(|incident| claims.contains(&(incident, act.key.clone())))
+        }
+        _ => in_force.any(|roster| {
             roster
                 .owner_of_key(&act.key)
                 .is_some_and(|owner| owner.id == act.person)
         }),
     };
     if !known {
-        return Err(format!("its key is not one of {}", act.person));
+        return Err(format!(
+            "its key was not one of {} where the log names it",
+            act.person
+        ));
     }
     let key = LoginKey::parse(&act.key).map_err(|why| why.to_string())?;
     let signature = std::str::from_utf8(signature).map_err(|_| "its signature is not text")?;
@@ -118,10 +145,15 @@ fn claim_key(act: &Act) -> Option<String> {
 
 /// The chain of versions, checked on the way. Its rosters are those whose keys count: another
 /// file in `roster/` proves nothing, and neither does an entry that names one.
-fn chain(source: &dyn ExportSource) -> Result<Chain, String> {
-    let mut chain = Chain::default();
-    lines_with(source, &WORDS, |line| chain.take(source, line)).map_err(|why| why.reason)?;
-    Ok(chain)
+fn chain(source: &dyn ExportSource) -> Result<(Chain, Named), String> {
+    let (mut chain, mut named) = (Chain::default(), Named::default());
+    let words: Vec<&[u8]> = WORDS.into_iter().chain(NAMING).collect();
+    lines_with(source, &words, |line| {
+        named.take(line, &chain)?;
+        chain.take(source, line)
+    })
+    .map_err(|why| why.reason)?;
+    Ok((chain, named))
 }
 
 pub(super) fn file(source: &dyn ExportSource, path: &str) -> Result<Vec<u8>, String> {

@@ -122,7 +122,10 @@ fn export() -> (Files, LoadedKey, LoadedKey) {
     let claim = LoadedKey::generate_ed25519("claim").unwrap();
     let mut files = Files::default();
     files.begin(&roster(&rio));
-    files.add_act(&rio, "rio", opening(&claim));
+    let opened = files.add_act(&rio, "rio", opening(&claim));
+    let opened = opened.strip_prefix("acts/").unwrap();
+    let members = json!({"inc": "INC-1", "request_sha256": opened});
+    files.entry("incident.opened", 1, &members);
     files.add_act(&claim, "rio", Deed::Claim {});
     (files, rio, claim)
 }
@@ -302,8 +305,8 @@ fn a_version_whose_act_is_not_in_the_export_fails() {
     let (mut files, ..) = export();
     let nobody = Digest::of(b"nothing").hex();
     let members = json!({"roster_sha256": nobody, "acts": [nobody]});
-    files.entry("roster.changed", 1, &members);
-    assert!(check(&files).reason.unwrap().starts_with("entry 1: acts/"));
+    files.entry("roster.changed", 2, &members);
+    assert!(check(&files).reason.unwrap().starts_with("entry 2: acts/"));
 }
 
 #[test]
@@ -353,4 +356,54 @@ fn a_signature_for_another_act_or_none_at_all_fails() {
 #[test]
 fn an_export_without_acts_says_that_the_level_did_not_run() {
     assert_eq!(check(&Files::default()).outcome, Outcome::NotRun);
+}
+
+#[test]
+fn a_claim_with_the_key_of_another_incident_s_opening_fails() {
+    let (mut files, _, claim) = export();
+    let entries = files.0.get_mut("entries.ndjson").unwrap();
+    let text = String::from_utf8(entries.clone()).unwrap();
+    *entries = text.replace("INC-1", "INC-2").into_bytes();
+    let report = check(&files);
+    assert_eq!(report.outcome, Outcome::Failed, "{report:?} {claim:?}");
+}
+
+/// Rio left with roster 2; what the log names before still stands, what it names later does not.
+#[test]
+fn an_act_by_who_had_left_where_the_log_names_it_fails() {
+    for (named_at, outcome) in [(1, Outcome::Passed), (2, Outcome::Failed)] {
+        let rio = LoadedKey::generate_ed25519("rio").unwrap();
+        let kept: BTreeMap<&str, LoadedKey> = ["ada", "ben"]
+            .into_iter()
+            .map(|id| (id, LoadedKey::generate_ed25519(id).unwrap()))
+            .collect();
+        let before = roster_of(&rio, &kept);
+        let mut files = Files::default();
+        files.begin(&before);
+        let mut after = Roster {
+            seq: 2,
+            prev_sha256: Some(before.sha256().unwrap()),
+            ..before
+        };
+        let other = LoadedKey::generate_ed25519("rio").unwrap();
+        for person in after.people.iter_mut().filter(|p| p.id.as_str() == "rio") {
+            *person = self::person("rio", Role::Responder, &other);
+        }
+        let sha256 = files.put("roster", &canonical::to_bytes(&after).unwrap());
+        let deed = || Deed::Roster {
+            roster_sha256: sha256.parse().unwrap(),
+        };
+        let stems = ["ada", "ben"].map(|id| files.add_act(&kept[id], id, deed()));
+        let acts = stems.iter().map(|stem| &stem["acts/".len()..]);
+        let changed = json!({"roster_sha256": sha256, "acts": acts.collect::<Vec<_>>()});
+        let stopped = files.add_act(&rio, "rio", Deed::Stop { reason: "x".into() });
+        let stopped = json!({"act_sha256": stopped["acts/".len()..]});
+        let kinds = [("session.stopped", &stopped), ("roster.changed", &changed)];
+        let order = if named_at == 1 { [0, 1] } else { [1, 0] };
+        for (seq, at) in (1..).zip(order) {
+            files.entry(kinds[at].0, seq, kinds[at].1);
+        }
+        let report = check(&files);
+        assert_eq!(report.outcome, outcome, "named at {named_at}: {report:?}");
+    }
 }

@@ -1,5 +1,8 @@
-//! `breakglass log follow`: entries as they come, each line the bytes that were hashed, so that a
-//! shipper's copy can be verified. Resumable: the next `--from` is the last `seq` plus one.
+//! `breakglass log follow`: entries as they come, each line the bytes that the server says were
+//! hashed. Resumable: the next `--from` is the last `seq` plus one.
+//!
+//! Only the order is checked here, not the tree: a shipper's copy proves something once its lines
+//! are held against those of a verified export.
 
 use std::io::Write as _;
 use std::time::Duration;

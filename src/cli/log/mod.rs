@@ -4,6 +4,7 @@ mod acts;
 mod export;
 mod folder;
 mod follow;
+mod named;
 mod new_epoch;
 mod verify;
 mod versions;
