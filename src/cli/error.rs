@@ -156,7 +156,9 @@ pub fn exit_code_of(code: &str) -> u8 {
         | "outside_target"
         | "unanswered"
         | "other_record"
-        | "bad_text" => Exit::REFUSED,
+        | "bad_text"
+        | "bad_version"
+        | "signed_before" => Exit::REFUSED,
         _ => Exit::FAILED,
     };
     exit.0
@@ -240,7 +242,74 @@ mod tests {
             },
             Refusal::OtherRecord,
             Refusal::BadText { what: "reason" },
+            Refusal::DeadCredential { later: 2 },
+            Refusal::NotInGrants {
+                person: "rio".parse().unwrap(),
+            },
+            Refusal::OutsideTarget {
+                right: "account-admin",
+                target: text(),
+            },
+            Refusal::BadVersion {
+                what: "roster",
+                why: text(),
+            },
+            Refusal::SignedBefore,
         ]
+    }
+
+    /// Does not compile with a variant that is new: put it into the list above, and count it.
+    fn counted(refusal: &Refusal) -> usize {
+        match refusal {
+            Refusal::NotInPhase { .. }
+            | Refusal::SessionEnded { .. }
+            | Refusal::NoSuchIncident(_)
+            | Refusal::WrongRole { .. }
+            | Refusal::OwnIncident
+            | Refusal::NoShare { .. }
+            | Refusal::DeadCredential { .. }
+            | Refusal::OtherTerms
+            | Refusal::OtherManifest { .. }
+            | Refusal::OtherIndex { .. }
+            | Refusal::AlreadyApproved
+            | Refusal::RefusedBefore { .. }
+            | Refusal::NothingToWithdraw
+            | Refusal::Paused { .. }
+            | Refusal::Replayed
+            | Refusal::Lapsed { .. }
+            | Refusal::ClockApart { .. }
+            | Refusal::TreeSaysNo { .. }
+            | Refusal::BadOpening { .. }
+            | Refusal::NotInGrants { .. }
+            | Refusal::OutsideTarget { .. }
+            | Refusal::TooMany(_)
+            | Refusal::TooFewEligible { .. }
+            | Refusal::OverrideNeeded { .. }
+            | Refusal::NothingToOverride { .. }
+            | Refusal::CoApproverMissing { .. }
+            | Refusal::TooEarly { .. }
+            | Refusal::BadExtension { .. }
+            | Refusal::Busy(_)
+            | Refusal::NoQuorum { .. }
+            | Refusal::NoAlertConfirmed
+            | Refusal::SecondStop
+            | Refusal::WrongClaimKey
+            | Refusal::Participant
+            | Refusal::NotAuditor
+            | Refusal::Unanswered { .. }
+            | Refusal::OtherRecord
+            | Refusal::BadText { .. }
+            | Refusal::BadVersion { .. }
+            | Refusal::SignedBefore => {}
+        }
+        40
+    }
+
+    #[test]
+    fn the_list_of_refusals_is_whole() {
+        let codes: std::collections::BTreeSet<&str> =
+            every_refusal().iter().map(Refusal::code).collect();
+        assert_eq!(codes.len(), counted(&Refusal::SignedBefore));
     }
 
     #[test]

@@ -115,7 +115,8 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
     let documents = client.documents().await?;
     match args.command {
         Command::List => {
-            let (text, object) = listed(&documents);
+            let pins = &client.kept.settings.pins;
+            let (text, object) = listed(&documents, &pins.log_vkey);
             out.result(object, &text);
             Ok(Exit::DONE)
         }
@@ -240,7 +241,9 @@ fn found<'a>(documents: &'a Documents, name: &str) -> Result<&'a Person, CliErro
 }
 
 /// The list, for people and scripts.
-pub(super) fn listed(documents: &Documents) -> (String, Value) {
+/// Words are those that a client of this log says at its enrolment: with the key in force, not
+/// with the one of the epoch's manifest, which may be of a former log epoch.
+pub(super) fn listed(documents: &Documents, log_vkey: &str) -> (String, Value) {
     let roster = &documents.roster;
     let mut text = format!(
         "Roster {}: {} of {} custodians open {}.",
@@ -256,7 +259,7 @@ pub(super) fn listed(documents: &Documents) -> (String, Value) {
             .locked_out
             .iter()
             .any(|id| id == person.id.as_str());
-        let words = words_of(roster.vault.as_str(), &documents.manifest.log_vkey, person);
+        let words = words_of(roster.vault.as_str(), log_vkey, person);
         text.push('\n');
         text.push_str(&line(person, index, locked));
         text.push_str(&format!("\n  {:<12} words: {}", "", words.join(" · ")));

@@ -78,7 +78,7 @@ async fn show(client: &mut Client, toml: bool, out: &Output) -> Result<Exit, Cli
         out.result(json!({"toml": text}), text.trim_end());
         return Ok(Exit::DONE);
     }
-    let (mut text, mut object) = person::listed(&documents);
+    let (mut text, mut object) = person::listed(&documents, &client.kept.settings.pins.log_vkey);
     let (waits, waiting) = proposals::shown(client, &documents, What::Roster).await?;
     text.push_str(&waits);
     object["version"] = json!(roster.seq);

@@ -321,7 +321,9 @@ impl Refusal {
             Self::BadVersion { .. } => {
                 "write it against the version in force: `breakglass roster show`, `breakglass policy show`"
             }
-            Self::SignedBefore => "the others see it with `breakglass roster sign`",
+            Self::SignedBefore => {
+                "the others see it with `breakglass roster sign` or `breakglass policy sign`"
+            }
             _ => "see `breakglass status`",
         }
     }

@@ -23,17 +23,33 @@ pub fn lines(before: &Roster, after: &Roster) -> Vec<String> {
     }
     let joined = |p: &&Person| before.person(&p.id).is_none();
     for person in after.people.iter().filter(joined) {
-        let (mail, keys) = (&person.contacts.mail, person.login_keys.len());
         lines.push(format!(
-            "+ {} joins as {} ({mail}, {keys} login keys, {} unlockers{})",
+            "+ {} joins as {} ({}, time zone {}{})",
             person.name,
             roles(person),
-            person.unlockers.len(),
+            contacts(person),
+            person.time_zone,
             waiver(person)
         ));
+        // Compared with what she reads from her own screen: the name alone proves nothing.
+        let keys = [
+            ("login key", &person.login_keys),
+            ("unlocker", &person.unlockers),
+        ];
+        for (what, keys) in keys {
+            let keys = keys.iter().map(|key| short(key));
+            lines.extend(keys.map(|key| format!("+ {}: {what} {key}", person.name)));
+        }
     }
-    if before.auditor_recipients != after.auditor_recipients {
-        lines.push("~ auditors' recipients differ".to_owned());
+    let (old, new) = (&before.auditor_recipients, &after.auditor_recipients);
+    for key in new.iter().filter(|key| !old.contains(key)) {
+        lines.push(format!("+ auditors' recipient {}", short(key)));
+    }
+    for key in old.iter().filter(|key| !new.contains(key)) {
+        lines.push(format!("− auditors' recipient {}", short(key)));
+    }
+    if reordered(old, new) {
+        lines.push(format!("~ auditors' recipients: {ANOTHER_ORDER}"));
     }
     // Beside whatever else differs: the order of custodians decides whose share is which.
     if reordered(&ids(before), &ids(after)) {
@@ -159,7 +175,7 @@ mod tests {
             r.people.insert(0, person("gus", &[Role::Responder]));
         });
         assert!(
-            more.len() == 3 && more.iter().any(|line| line == order),
+            more.len() > 3 && more.iter().any(|line| line == order),
             "{more:?}"
         );
         let keys = told(|r| {
@@ -181,6 +197,27 @@ mod tests {
             r.people.remove(0);
             r.people.insert(0, person("gus", &[Role::Custodian]));
         });
-        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(
+            lines.iter().all(|line| !line.contains("order")),
+            "{lines:?}"
+        );
+    }
+
+    #[test]
+    fn every_key_of_a_newcomer_and_every_recipient_is_shown() {
+        let lines = told(|r| {
+            r.people.push(person("gus", &[Role::Custodian]));
+            r.auditor_recipients.push("age1auditorrecipientnew".into());
+        });
+        let gus = person("gus", &[Role::Custodian]);
+        for key in gus.login_keys.iter().chain(&gus.unlockers) {
+            let wanted = short(key);
+            assert!(
+                lines.iter().any(|line| line.ends_with(&wanted)),
+                "{wanted}: {lines:?}"
+            );
+        }
+        let recipient = "+ auditors' recipient age1audi…recipientnew";
+        assert!(lines.iter().any(|line| line == recipient), "{lines:?}");
     }
 }
