@@ -6,7 +6,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use hyper::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName,
-    HeaderValue, ORIGIN, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    HeaderValue, ORIGIN, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Method, StatusCode, Uri};
 
@@ -131,6 +131,31 @@ pub(super) async fn headers(mut response: Response) -> Response {
         .or_insert(HeaderValue::from_static(
             "default-src 'none'; frame-ancestors 'none'",
         ));
+    response
+}
+
+/// Whether browsers are told to come by TLS only from now on: at a name of its own under https.
+/// `localhost` is everybody's, and an address has no such rule (RFC 6797 §8.1.1).
+pub(super) fn keeps_to_tls(console_url: &str) -> bool {
+    let Ok(url) = console_url.parse::<Uri>() else {
+        return false;
+    };
+    let host = url.host().unwrap_or_default();
+    let address = host.trim_matches(['[', ']']);
+    url.scheme_str() == Some("https")
+        && host != "localhost"
+        && !host.ends_with(".localhost")
+        && address.parse::<std::net::IpAddr>().is_err()
+}
+
+/// Says so on every reply, a year at a time (RFC 6797 §6.1).
+pub(super) async fn strict_transport(keeps: bool, mut response: Response) -> Response {
+    if keeps {
+        let year = HeaderValue::from_static("max-age=31536000");
+        response
+            .headers_mut()
+            .insert(STRICT_TRANSPORT_SECURITY, year);
+    }
     response
 }
 

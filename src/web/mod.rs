@@ -69,6 +69,7 @@ pub fn handler(app: App, console_url: &str) -> Handler {
 pub fn router(app: App, console_url: &str) -> Router {
     let allowed = app.custodian_origin();
     let allowed = allowed.and_then(|origin| HeaderValue::from_str(&origin).ok());
+    let keeps = guard::keeps_to_tls(console_url);
     let mut router = Router::new();
     for route in routes::table(&app).into_iter().chain(page_table(&app)) {
         router = router.route(route.path, route.serve);
@@ -84,5 +85,8 @@ pub fn router(app: App, console_url: &str) -> Router {
         // Outermost: what the page apart asks goes on as a client's without a browser.
         .layer(from_fn(move |request, next| {
             apart::admit(allowed.clone(), request, next)
+        }))
+        .layer(map_response(move |response| {
+            guard::strict_transport(keeps, response)
         }))
 }

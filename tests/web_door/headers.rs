@@ -144,3 +144,16 @@ async fn the_cookie_is_bound_to_this_host_and_to_tls() {
     }
     assert!(!cookie.to_ascii_lowercase().contains("domain"), "{cookie}");
 }
+
+#[tokio::test]
+async fn a_console_under_https_keeps_browsers_to_tls_and_one_on_loopback_does_not() {
+    let vault = Vault::start().await;
+    for path in ["/", "/api/v1/health", "/custodian/", "/no-such-page"] {
+        for (host, wanted) in [("vault.example", "max-age=31536000"), ("127.0.0.1", "")] {
+            let asked = vault.ask(Method::GET, path).header("host", host);
+            let response = asked.send().await.unwrap();
+            let told = one(response.headers(), "strict-transport-security");
+            assert_eq!(told, wanted, "{host}{path}");
+        }
+    }
+}

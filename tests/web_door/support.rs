@@ -131,7 +131,11 @@ impl Vault {
             .await
             .unwrap();
         let origin = format!("http://{}", bound.address());
-        let hosts = Hosts::new().with("127.0.0.1", web::handler(app.clone(), &origin));
+        // The second name is that of a console behind TLS, for what it tells browsers.
+        let secure = web::handler(app.clone(), "https://vault.example");
+        let hosts = Hosts::new()
+            .with("127.0.0.1", web::handler(app.clone(), &origin))
+            .with("vault.example", secure);
         let stop = CancellationToken::new();
         tokio::spawn(bound.serve(hosts, Limits::default(), stop.clone()));
         let http = reqwest::Client::builder().no_proxy().build().unwrap();

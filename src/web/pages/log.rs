@@ -19,6 +19,7 @@ use crate::audit::checkpoint::{Checkpoint, parse_hash};
 use crate::audit::merkle::{Hash, leaf_hash};
 use crate::audit::merkle_proof::{verify_consistency, verify_inclusion};
 use crate::audit::note::VerifierKey;
+use crate::domain::log_epoch::split_origin;
 use crate::domain::time::Timestamp;
 use crate::web::words::log as words;
 
@@ -210,6 +211,13 @@ pub(super) async fn compare(
         .into_response())
 }
 
+/// The epoch of this log that a note is of, where that is an earlier one.
+fn former_epoch(note: &str, origin: &str) -> Option<u32> {
+    let (base, now) = split_origin(origin)?;
+    let (old_base, before) = split_origin(note.lines().next()?.trim())?;
+    (base == old_base && before < now).then_some(before)
+}
+
 async fn compared(app: &App, pasted: &str) -> Result<Compared, crate::app::AppError> {
     // Browsers send lines with CR LF, and mails indent; the note itself has neither.
     let note: String = pasted
@@ -222,7 +230,11 @@ async fn compared(app: &App, pasted: &str) -> Result<Compared, crate::app::AppEr
         key.map_err(|_| crate::app::AppError::Inconsistent("the log's key is none".into()))?;
     let old = match Checkpoint::open(note.as_bytes(), &key) {
         Ok(old) => old,
-        Err(why) => return Ok(Compared::NotOurs(why.to_string())),
+        Err(why) => {
+            let former = former_epoch(&note, key.name());
+            let why = former.map_or_else(|| why.to_string(), words::of_former_epoch);
+            return Ok(Compared::NotOurs(why));
+        }
     };
     let head = app.checkpoint();
     let new = Checkpoint::open(head.as_bytes(), &key)
@@ -309,5 +321,21 @@ fn inclusion(app: &App, proof: &EntryProof) -> Markup {
             ol .mono { @for hash in &proof.inclusion { li { (hash) } } }
         }
         (parts::command("checkpoint", &proof.checkpoint))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mail_of_the_log_before_a_new_epoch_is_told_what_to_do_with_it() {
+        let note = |origin: &str| format!("{origin}\n7\nAAAA\n");
+        let now = "v.example/log/v/e3";
+        assert_eq!(former_epoch(&note("v.example/log/v/e2"), now), Some(2));
+        for other in [now, "v.example/log/v/e4", "x.example/log/v/e1", "nothing"] {
+            assert_eq!(former_epoch(&note(other), now), None, "{other}");
+        }
+        assert!(words::of_former_epoch(2).contains("log verify"));
     }
 }

@@ -67,6 +67,13 @@ pub(in crate::web) fn not_ours(why: &str) -> String {
     format!("This is no checkpoint of this log: {why}.")
 }
 
+pub(in crate::web) fn of_former_epoch(epoch: u32) -> String {
+    format!(
+        "it is of epoch {epoch} of the log, before this one was declared. Hold it against a copy: \
+         breakglass log verify DIR --seen FILE"
+    )
+}
+
 pub(in crate::web) fn entry(seq: u64) -> String {
     format!("Entry {seq}")
 }
