@@ -13,7 +13,10 @@ use clap::Parser as _;
 static ALLOCATOR: Allocator = breakglass::sealed::allocator::ALLOCATOR;
 
 fn main() -> ExitCode {
-    let cli = tree::Cli::parse();
+    let cli = match tree::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(why) => return ExitCode::from(tree::not_parsed(&why).0),
+    };
     let out = Output::standard(&cli.globals);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

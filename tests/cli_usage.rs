@@ -82,3 +82,24 @@ fn help_tells_the_exit_codes() {
     assert_eq!(output.status.code(), Some(0));
     assert!(help.contains("130 interrupted"), "{help}");
 }
+
+#[test]
+fn a_wrong_command_line_with_json_is_one_error_object() {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_breakglass"))
+        .args(["status", "--json", "--no-such-flag"])
+        .env_clear()
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let object: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(object["error"]["code"], "usage");
+    assert_eq!(object["error"]["exit"], 2);
+    let message = object["error"]["message"].as_str().unwrap();
+    assert!(message.contains("--no-such-flag"), "{message}");
+    let help = std::process::Command::new(env!("CARGO_BIN_EXE_breakglass"))
+        .args(["status", "--json", "--help"])
+        .output()
+        .unwrap();
+    assert_eq!(help.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&help.stdout).contains("Usage"));
+}

@@ -27,6 +27,15 @@ fn every_example_configuration_is_accepted() {
     assert!(seen >= 2);
 }
 
+/// Paths are relative to the file, whatever folder the command runs in: the folder joins once.
+#[test]
+fn a_relative_path_to_a_configuration_in_another_folder_joins_that_folder_once() {
+    // `cargo test` runs in the package's own folder.
+    let (config, _) = Config::read(Path::new("deploy/examples/small.toml")).unwrap();
+    let database = config.store().sqlite.unwrap();
+    assert_eq!(database, config.data.join("vault.db"));
+}
+
 #[test]
 fn one_example_has_every_kind_of_channel_and_the_watch() {
     let (config, _) = Config::read(&deploy().join("examples/every-channel.toml")).unwrap();

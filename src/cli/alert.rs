@@ -70,7 +70,13 @@ async fn confirm(client: &Client, code: String, out: &Output) -> Result<Exit, Cl
     let done: Done = client
         .api
         .post("/alerts/confirm", &AlertConfirm { code })
-        .await?;
+        .await
+        .map_err(|why: CliError| match why.code.as_str() {
+            "bad_document" => why.hint(
+                "read the code in the message again; one is good for a day: breakglass alert test",
+            ),
+            _ => why,
+        })?;
     let text = format!("✓ {} reaches people", escape::line(&done.done));
     out.result(json!({"confirmed": done.done}), &text);
     Ok(Exit::DONE)

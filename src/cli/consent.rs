@@ -5,7 +5,7 @@ use serde_json::json;
 use super::client::{Client, Documents};
 use super::phrase::Heard;
 use super::terms_check::{self, Case};
-use super::{CliError, Exit, Globals, Output, approve, clock, phrase, show};
+use super::{CliError, Exit, Globals, Output, approve, clock, phrase, show, text};
 use crate::api::IncidentView;
 use crate::domain::act::{Deed, PhraseResult};
 use crate::domain::ids::IncidentId;
@@ -24,6 +24,9 @@ pub struct OverrideArgs {
     /// A gate to pass; without it those that the terms name
     #[arg(long, value_name = "GATE", value_parser = gate)]
     gate: Vec<Gate>,
+    /// Sign what is shown without asking
+    #[arg(long)]
+    yes: bool,
 }
 
 /// Reads a gate.
@@ -58,6 +61,11 @@ pub async fn lift(args: OverrideArgs, globals: &Globals, out: &Output) -> Result
     }
     // What is signed is shown, `-q` or not.
     out.warn(&show::facts(&case, &documents.roster, clock::now()));
+    let words: Vec<&str> = gates.iter().map(|g| g.word()).collect();
+    if !args.yes {
+        let question = format!("Sign that {id} may pass {}?", words.join(", "));
+        text::confirm(out, &question, "--yes").await?;
+    }
     let deed = Deed::Override {
         gates: gates.clone(),
     };
@@ -66,7 +74,6 @@ pub async fn lift(args: OverrideArgs, globals: &Globals, out: &Output) -> Result
         .api
         .post(&format!("/incidents/{id}/override"), &act)
         .await?;
-    let words: Vec<&str> = gates.iter().map(|g| g.word()).collect();
     out.result(
         json!({"incident": id, "gates": words, "phase": view.phase}),
         &format!("Signed: {id} may pass {}.", words.join(", ")),
@@ -118,4 +125,17 @@ pub(super) async fn co_approve(
         ),
     );
     Ok(Exit::DONE)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use crate::cli::tree::Cli;
+
+    #[test]
+    fn an_override_is_asked_for_and_scripts_say_yes_beforehand() {
+        let parsed = Cli::try_parse_from(["breakglass", "override", "INC-7", "--yes"]);
+        assert!(parsed.is_ok(), "{parsed:?}");
+    }
 }

@@ -15,6 +15,9 @@ use crate::simulator::{self, FirstSecret, Knobs, Principal, Running, SimulatorCo
 
 /// Options of `breakglass simulate`.
 #[derive(Debug, Clone, clap::Args)]
+#[command(
+    after_help = "Example:\n  breakglass simulate --http 127.0.0.1:8080 --write-first-secret first.secret"
+)]
 pub struct Args {
     /// Serve plain HTTP here (port 0 picks a free one).
     #[arg(long, default_value = "127.0.0.1:0")]

@@ -146,6 +146,34 @@ pub enum Command {
     Demo(demo::Args),
 }
 
+/// A command line that is none. Help and version are no errors and go to the standard output; with
+/// `--json` a program gets its one object, as for every other error.
+#[must_use]
+pub fn not_parsed(why: &clap::Error) -> super::Exit {
+    // What cannot be written has nobody to read it.
+    let _ = why.print();
+    if !why.use_stderr() {
+        return super::Exit::DONE;
+    }
+    let wants_json = std::env::args_os()
+        .skip(1)
+        .take_while(|word| word != "--")
+        .any(|word| word == "--json");
+    if wants_json {
+        println!("{}", parser_error(why));
+    }
+    super::Exit::USAGE
+}
+
+/// Its first line; no secret is ever an argument.
+fn parser_error(why: &clap::Error) -> serde_json::Value {
+    let text = why.to_string();
+    let first = text.lines().next().unwrap_or_default();
+    let message = first.strip_prefix("error: ").unwrap_or(first);
+    serde_json::json!({"error": {"code": "usage", "message": message,
+        "hint": "see --help", "runbook": "", "exit": super::Exit::USAGE.0}})
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

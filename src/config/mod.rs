@@ -193,11 +193,11 @@ impl Config {
             sqlite: None,
             postgres_url_file: None,
         });
-        if store.sqlite.is_none() && store.postgres_url_file.is_none() {
-            store.sqlite = Some(data.join("vault.db"));
-        }
         if let Some(path) = &mut store.sqlite {
             *path = folder.join(&*path);
+        } else if store.postgres_url_file.is_none() {
+            // `data` has the folder in it already.
+            store.sqlite = Some(data.join("vault.db"));
         }
         if let Some(url_file) = &mut store.postgres_url_file {
             url_file.path = folder.join(&url_file.path);
