@@ -15,6 +15,7 @@ mod consent;
 mod drill;
 mod fault;
 mod incident;
+mod other_log;
 mod overdue;
 mod page;
 mod rotation;

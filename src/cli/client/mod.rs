@@ -4,6 +4,8 @@
 //! Nothing here decides what a person should do; the commands do.
 
 mod documents;
+mod draft;
+mod ending;
 mod history;
 pub(crate) mod http;
 mod keys;
@@ -20,7 +22,6 @@ use crate::api::{
 };
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::entry::Entry;
-use crate::audit::merkle::Edge;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::tree::Globals;
@@ -172,35 +173,6 @@ impl Client {
     pub(crate) async fn head(&mut self) -> Result<Checkpoint, CliError> {
         let note = self.api.get_bytes("/log/checkpoint").await?;
         self.follow(&note).await
-    }
-
-    /// The checkpoint under a word that only ends something. What is pinned has to do where the
-    /// server's log does not follow from it: whoever tampers with the log must not keep a session
-    /// alive that way (PROTOCOL §11). The person is warned, and the vault logs what she had seen.
-    ///
-    /// # Errors
-    /// When the settings hold no log key.
-    pub(crate) async fn head_to_end(&mut self) -> Result<Checkpoint, CliError> {
-        let why = match self.head().await {
-            Ok(head) => return Ok(head),
-            Err(why) => why,
-        };
-        let pins = &self.kept.settings.pins;
-        let pinned = match pins.checkpoint()? {
-            Some(pinned) => pinned,
-            None => Checkpoint {
-                origin: pins.log_key()?.name().to_owned(),
-                size: 0,
-                root: Edge::new().root(),
-            },
-        };
-        self.out.warn(&format!(
-            "! THE LOG CANNOT BE BELIEVED: {why}\n  What you asked for only ends something, so it \
-             is signed over what this machine saw last ({} entries) and sent.\n  Sign nothing \
-             else, and call security by phone: runbooks/log-broken.md",
-            pinned.size
-        ));
-        Ok(pinned)
     }
 
     /// [`Client::head`] for a note that is already here.

@@ -3,6 +3,7 @@
 use super::history_tests::{consistency, entries, head, signer};
 use super::test_pages::{Pages, serve};
 use super::*;
+use crate::audit::merkle::Edge;
 
 fn show(pages: &Pages, log: &[Vec<u8>], old: Option<u64>) {
     pages.show("/log/checkpoint", head(log).1.into_bytes());

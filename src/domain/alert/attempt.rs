@@ -1,7 +1,7 @@
 //! Attempts that failed and states that people must know of, though no incident changed.
 
 use super::fault::{self, Fault};
-use super::{AlertDraft, Audience, Severity, security_and};
+use super::{AlertDraft, Audience, Severity, other_log, security_and};
 use crate::domain::ids::{IncidentId, PersonId};
 use crate::domain::roster::{Role, Roster};
 use crate::domain::time::Timestamp;
@@ -154,7 +154,7 @@ pub fn for_attempt(attempt: &Attempt, roster: &Roster) -> Vec<AlertDraft> {
             word,
             incident,
             size,
-        } => vec![other_log_seen(person, word, incident, *size, roster)],
+        } => vec![other_log::message(person, word, incident, *size, roster)],
         Attempt::ForeignAddress {
             incident,
             actor,
@@ -248,29 +248,6 @@ fn act_refused(
         ),
     };
     to_person(draft, person).into()
-}
-
-fn other_log_seen(
-    person: &PersonId,
-    word: &str,
-    incident: &IncidentId,
-    size: u64,
-    roster: &Roster,
-) -> AlertDraft {
-    let who = roster.name_of(person);
-    AlertDraft {
-        kind: "cp.unknown",
-        severity: Severity::Alarm,
-        audience: Audience::Everyone,
-        subject: format!("[ANOTHER LOG] {incident}: {who} has seen one that is not this vault's"),
-        body: format!(
-            "{who} signed `{word}` {incident}, and her machine had seen a log of {size} entries \
-             that does not go on as this one. Her word only ends something, so it was not held up \
-             by that. Either this log was rewritten, or somebody shows her another one.\n\
-             Security: take the checkpoints of her machine and the mails you kept, and hold them \
-             against a copy: runbooks/log-broken.md"
-        ),
-    }
 }
 
 fn foreign_address(

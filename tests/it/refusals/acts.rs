@@ -294,10 +294,10 @@ fn a_stop_by_who_has_seen_another_log_is_obeyed_logged_and_told() {
         change(&mut act);
         let stop = ada.sign_act(&act);
         let before = vault.alerts_queued("cp.unknown");
+        let caller = ada.caller(&vault);
         let ended = vault
-            .app()
-            .end(&incident.id, &stop, &ada.caller(&vault), "stop");
-        let ended = vault.block(ended).unwrap();
+            .block(vault.app().end(&incident.id, &stop, &caller, "stop"))
+            .unwrap();
         assert!(!matches!(ended.phase, Phase::Open(_)), "{:?}", ended.phase);
         let entry = vault.last_entry("cp.unknown").expect("it is logged");
         assert_eq!(entry.text("person"), Some(ada.id.as_str()));
