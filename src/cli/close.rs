@@ -117,32 +117,50 @@ fn say(view: &IncidentView, out: &Output) {
         json!({"incident": view.id, "purpose": view.purpose, "phase": view.phase, "safe": safe,
             "old_secret_refused": view.old_secret_refused, "rotation": view.rotation,
             "fully_safe_at_ms": view.fully_safe_at_ms}),
-        &ended(view, safe),
+        &ended(
+            &view.id,
+            view.phase == "closing",
+            safe,
+            view.fully_safe_at_ms,
+        ),
     );
 }
 
 /// How safe it is by now.
-fn ended(view: &IncidentView, safe: bool) -> String {
-    match (safe, view.fully_safe_at_ms) {
+fn ended(id: &str, closing: bool, safe: bool, fully_safe_at_ms: Option<i64>) -> String {
+    match (safe, fully_safe_at_ms) {
         (true, Some(at)) => format!(
-            "{} is closed: the secret was rotated and Databricks refuses the old one.\nFully safe at {}, when the last token has expired.",
-            view.id,
+            "{id} is closed: the secret was rotated and Databricks refuses the old one.\nFully safe at {}, when the last token has expired.",
             Timestamp(at).clock_utc()
         ),
-        (true, None) => format!(
-            "{} is closed: the secret was rotated and Databricks refuses the old one.",
-            view.id
-        ),
+        (true, None) => {
+            format!("{id} is closed: the secret was rotated and Databricks refuses the old one.")
+        }
         // Gone from the list of secrets, and no refusal was seen (DESIGN §4.11).
-        (false, _) if view.phase != "closing" => format!(
-            "{}: the session has ended and the secret was rotated. The old one is no longer in \
+        (false, _) if !closing => format!(
+            "{id}: the session has ended and the secret was rotated. The old one is no longer in \
              Databricks' list of secrets, but Databricks has not been seen to refuse it.\nWatch: \
-             breakglass status {}",
-            view.id, view.id
+             breakglass status {id}"
         ),
         (false, _) => format!(
-            "{}: the session has ended, but it is NOT SAFE YET: the old secret still lives.\nWatch: breakglass status {}",
-            view.id, view.id
+            "{id}: the session has ended, but it is NOT SAFE YET: the old secret still lives.\nWatch: breakglass status {id}"
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ended;
+
+    #[test]
+    fn a_secret_that_left_the_list_is_neither_alive_nor_seen_to_be_refused() {
+        let listed = ended("INC-7", false, false, None);
+        assert!(listed.contains("no longer in"), "{listed}");
+        assert!(
+            !listed.contains("still lives") && !listed.contains("refuses"),
+            "{listed}"
+        );
+        assert!(ended("INC-7", true, false, None).contains("NOT SAFE YET"));
+        assert!(ended("INC-7", false, true, Some(0)).contains("refuses the old one"));
     }
 }
