@@ -178,8 +178,8 @@ fn shown(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::policy;
     use super::super::DelayWhen;
+    use super::super::tests::policy;
     use super::*;
     use crate::domain::roster::Role;
 
@@ -233,12 +233,18 @@ mod tests {
             &["office hours to hour", "→ 23"],
         );
         let lines = told(|p| p.channels[0].destination = "elsewhere.example".into());
-        assert!(lines.len() == 2 && lines[1].ends_with("elsewhere.example"), "{lines:?}");
+        assert!(
+            lines.len() == 2 && lines[1].ends_with("elsewhere.example"),
+            "{lines:?}"
+        );
         one(
             |p| p.review_questions[0].text = "Fine?".into(),
             &["review questions", "→ Fine?"],
         );
-        one(|p| p.review_due_hours = 99, &["a review is due after", "→ 99 hours"]);
+        one(
+            |p| p.review_due_hours = 99,
+            &["a review is due after", "→ 99 hours"],
+        );
     }
 
     #[test]
@@ -274,7 +280,10 @@ mod tests {
             lines.contains(&"~ tree: another order".to_owned()),
             "{lines:?}"
         );
-        assert_eq!(told(|p| p.channels.reverse()), ["~ channels: another order"]);
+        assert_eq!(
+            told(|p| p.channels.reverse()),
+            ["~ channels: another order"]
+        );
         assert!(told(|_| {}).is_empty());
     }
 }
