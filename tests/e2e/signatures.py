@@ -122,10 +122,12 @@ def overdue(checks, vault, incident):
     checks.equal("yet it waits", shown["phase"], "collecting")
     checks.hold("status says for whom", "security" in json.dumps(shown["asked"]["missing"]), shown["asked"])
     refused(checks, vault, "an auditor cannot lift the gate: exit 9", (9, "security"), "vera", "override",
-            second)
+            second, "--yes")
     refused(checks, vault, "a gate that is not closed is not lifted", (5, ""), "sam", "override", second,
-            "--gate", "rotation_owed")
-    code, printed, said = vault.runs("sam", "override", second)
+            "--gate", "rotation_owed", "--yes")
+    code, _, said = vault.runs("sam", "override", second)
+    checks.hold("nothing is signed that nobody said yes to", code == 2 and "--yes" in said, said)
+    code, printed, said = vault.runs("sam", "override", second, "--yes")
     checks.hold("security lifts it, having read the terms", code == 0
                 and printed["gates"] == ["review_overdue"] and "overdue" in said, f"exit {code}: {said}")
     until("the open session", lambda: vault.phase(second) == "open")
