@@ -155,10 +155,8 @@ impl App {
             self.measure(&bearer).await?;
         }
         if let Some(mut interrupted) = self.interrupted_saga().await? {
-            let rotation = &interrupted.rotation;
-            // Switched before custodians were asked: what they opened is the successor.
-            let is_successor =
-                rotation.has_switched() && rotation.from_epoch != incident.terms.epoch;
+            let opened = (credential.as_ref(), incident.terms.epoch);
+            let is_successor = self.is_its_successor(&interrupted, opened).await?;
             if is_successor {
                 // Finish, then rotate it as well, for its shares were combined on this host
                 // (PROTOCOL §6).

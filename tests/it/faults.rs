@@ -9,4 +9,5 @@ mod emergency;
 mod emergency_bind;
 mod left_alone;
 mod lifetimes;
+mod older_saga;
 mod stopping;

@@ -223,7 +223,9 @@ impl App {
         let slack = self.measured().await?.lifetime_slack_s;
         let (mut orphans, mut foreign) = (Vec::new(), Vec::new());
         for record in first.iter().chain(&second) {
-            let known = saga.rotation.pre_ids.contains(&record.id)
+            // The row may be older than what custodians opened, which this saga made then.
+            let known = hands.holds(&record.id)
+                || saga.rotation.pre_ids.contains(&record.id)
                 || orphans.contains(&record.id)
                 || foreign.contains(&record.id);
             if known {
@@ -259,6 +261,14 @@ impl App {
     }
     pub(super) async fn discard(&self, saga: &mut Saga, hands: &mut Hands) -> Result<(), AppError> {
         let secret_id = saga.rotation.new_secret_id.clone().unwrap_or_default();
+        if hands.holds(&secret_id) {
+            // A row that is older than the switch: this is the secret that was opened, and perhaps
+            // the last one that lives (DESIGN §4.10).
+            return Err(AppError::Inconsistent(format!(
+                "{} would discard the secret that is in use",
+                saga.rotation.id
+            )));
+        }
         if saga.rotation.state != State::Discard {
             let event = Event::Discard {
                 secret_id: secret_id.clone(),

@@ -13,6 +13,7 @@ use crate::app::successor::{KEPT_ENTRY, Kept};
 use crate::domain::ids::Digest;
 use crate::domain::manifest::Kind;
 use crate::domain::rotation::Event;
+use crate::sealed::secret::Credential;
 
 impl App {
     /// The same saga, recorded on the emergency log from now on.
@@ -41,6 +42,30 @@ impl App {
         self.move_on(&mut saga, resumed, Vec::new(), Vec::new())
             .await?;
         Ok(saga)
+    }
+
+    /// Whether what custodians opened, the secret of an epoch, is what this saga made: it switched
+    /// before they were asked, or its row is older than the switch, which stood on an emergency log
+    /// and does not fit. Then the saga goes on with it; discarding it would delete what everybody
+    /// relies on.
+    ///
+    /// # Errors
+    /// Rows that cannot be read.
+    pub(in crate::app) async fn is_its_successor(
+        &self,
+        saga: &Saga,
+        (opened, epoch): (&Credential, u32),
+    ) -> Result<bool, AppError> {
+        if saga.rotation.has_switched() {
+            return Ok(saga.rotation.from_epoch != epoch);
+        }
+        let facts = self.inner.facts.get();
+        let current = facts.epoch.as_ref().map(|row| row.manifest.epoch);
+        // Only the newest epoch can be switched to.
+        Ok(
+            saga.rotation.new_secret_id.as_ref() == Some(&opened.secret_id)
+                && current == Some(self.epoch_of(saga).await?),
+        )
     }
 
     /// The epoch that the saga sealed, with everything a row of it has.
