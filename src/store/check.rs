@@ -18,6 +18,8 @@ use crate::audit::merkle::{Edge, leaf_hash};
 use crate::audit::note::VerifierKey;
 use crate::domain::time::Timestamp;
 
+mod seams;
+
 /// Entries rehashed at every start.
 const REHASHED: u64 = 512;
 
@@ -220,8 +222,16 @@ async fn against_marks(
         );
     }
     for file in [vec![mark.to_owned()], aside].concat() {
-        if let Some(note) = durable::read(&file)? {
-            against_mark(connection, log, key, &note).await?;
+        let Some(note) = durable::read(&file)? else {
+            continue;
+        };
+        match seams::of_former_name(connection, key, &note).await? {
+            Some(seam) => {
+                seams::against(connection, &seam, &note).await?;
+                // It is evidence, and the next mark is written in its place.
+                high_water::put_aside(mark, &seam.prev_origin)?;
+            }
+            None => against_mark(connection, log, key, &note).await?,
         }
     }
     Ok(())
@@ -241,6 +251,11 @@ async fn against_mark(
             log.head.size, seen.size
         )));
     }
+    holds(connection, &seen).await
+}
+
+/// The database's first entries are those of a checkpoint.
+async fn holds(connection: &Pool, seen: &Checkpoint) -> Result<(), StoreError> {
     let edge = tree::edge_at(connection, seen.size).await?;
     if edge.root() != seen.root {
         return Err(StoreError::forked(format!(

@@ -1,6 +1,6 @@
 """An older database is restored: the vault refuses, people declare a new log epoch, work goes on.
 
-    python tests/e2e/new_log_epoch.py --binary target/release/breakglass
+    python tests/e2e/new_log_epoch.py --binary target/release/breakglass [--store postgres]
 
 First a backup of the same custody epoch: what was lost is told to who had seen it, and an incident
 runs to its end under the new name. Then one that is older than the last custody epoch: its
@@ -30,16 +30,37 @@ def on_host(vault, *words):
     return done.returncode, printed, done.stderr
 
 
-def restore(vault, backup):
+def restore(vault, backup, folder="data"):
     """The host's database becomes that of a backup; everything else on the host stays."""
     vault.serve.kill()
-    data = vault.dir / "vault" / "data"
-    data = data if (data / "vault.db").exists() else next(
-        path.parent for path in (vault.dir / "vault").rglob("vault.db"))
+    data = vault.dir / "vault" / folder
+    if vault.store == "postgres":
+        # psql puts the copy into a new database, and the host is led to it.
+        url = vault.postgres.url()
+        vault.postgres.sql("", None, "-f", backup / "breakglass.sql")
+        (vault.dir / "vault" / "pg.url").write_text(url)
+        return data
     for path in data.glob("vault.db*"):
         path.unlink()
     shutil.copy(backup / "breakglass.db", data / "vault.db")
     return data
+
+
+def nobody_serves(checks, vault, folder):
+    """On a server the database itself is looked at, so a process that serves it is not disturbed."""
+    code, _, said = on_host(vault, "log", "new-epoch", "propose", "--why", "the disk died",
+                            "--out", folder / "epoch.json")
+    checks.hold("nothing is proposed while a process serves the database",
+                code == 1 and "another process" in said, said)
+
+
+def away(checks, vault, data, remembered):
+    """Another node over the same database, which was away when the epoch was declared."""
+    vault.serve.end()
+    (data / "head.hw").write_bytes(remembered)
+    vault.start_serve()
+    checks.hold("a node that was away follows the declaration, and keeps what it remembers",
+                (data / "head.hw.e1.2").read_bytes() == remembered)
 
 
 def refuses(vault):
@@ -68,7 +89,7 @@ def signed(vault, folder, file, name):
 def main():
     args = v.arguments(__doc__)
     checks = v.Checks()
-    with v.Vault(args.binary, keep=args.keep) as vault:
+    with v.Vault(args.binary, keep=args.keep, store=args.store) as vault:
         first = vault.folder / "first"
         checks.equal("a backup is taken", on_host(vault, "backup", first)[0], 0)
         vault.does("dora", "status")
@@ -82,6 +103,9 @@ def main():
         # The host's own mark follows the log within a second.
         mark = next((vault.dir / "vault").rglob("head.hw"))
         until("the host's mark", lambda: int(mark.read_text().split("\n")[1]) >= seen["size"])
+        if args.store == "postgres":
+            nobody_serves(checks, vault, vault.folder)
+        remembered = mark.read_bytes()
         data = restore(vault, first)
         code, said = refuses(vault)
         checks.hold("the restored database is refused, with what to do",
@@ -112,6 +136,8 @@ def main():
         checks.hold("the former mark is kept as evidence", (data / "head.hw.e1").exists())
 
         vault.start_serve()
+        if args.store == "postgres":
+            away(checks, vault, data, remembered)
         code, _, said = vault.runs("ada", "status")
         checks.hold("ada's client tells her once, with the number lost",
                     code == 0 and "NEW LOG EPOCH 2" in said and "LOST" in said, said)

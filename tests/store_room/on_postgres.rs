@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use breakglass::domain::time::Timestamp;
 use breakglass::store::change::RowChange;
-use breakglass::store::{Commit, CommitError, Config, Genesis, Store, StoreError};
+use breakglass::store::{
+    Commit, CommitError, Config, Genesis, LogIdentity, Store, StoreError, put_back,
+};
 use serde_json::Map;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
@@ -159,9 +161,8 @@ async fn a_server_that_forgets_what_it_acknowledged_is_refused_with_the_setting_
     assert!(refused.contains("set synchronous_commit = on"), "{refused}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs BREAKGLASS_TEST_POSTGRES; tests/run starts one"]
-async fn an_older_database_is_found_by_the_high_water_mark() {
+/// A vault whose database was put back to its first entry; its node remembers two.
+async fn put_back_in_time() -> Server {
     let mut server = Server::new().await;
     let store = server.create().await.unwrap();
     let old = "CREATE TABLE old_head AS SELECT * FROM log_head";
@@ -175,6 +176,54 @@ async fn an_older_database_is_found_by_the_high_water_mark() {
              INSERT INTO log_head SELECT * FROM old_head",
         )
         .await;
+    server
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs BREAKGLASS_TEST_POSTGRES; tests/run starts one"]
+async fn a_restored_log_goes_on_under_a_new_name_and_its_mark_is_kept() {
+    let server = put_back_in_time().await;
+    let mark = server.folder.path().join("head.hw");
+    let aside = server.folder.path().join("head.hw.e1");
+    let evidence = std::fs::read(&mark).unwrap();
+    let config = server.config();
+    // What was restored is seen beside the mark, which stays.
+    let elsewhere = server.folder.path().join("seen.hw");
+    let url_file = server.url_file().into();
+    let looked = Store::open_beside_its_mark(&url_file, identity(), TestClock::new(), elsewhere);
+    let looked = looked.await.unwrap();
+    assert_eq!(looked.head().size, 1);
+    let new = || LogIdentity {
+        origin: "vault.example/log/test/e2".to_owned(),
+        ..identity()
+    };
+    let renamed = || Store::open_renamed(&config, &identity(), new(), TestClock::new());
+    // Whoever has the lock is asked first, and nothing is put aside for a refusal.
+    assert!(matches!(renamed().await, Err(StoreError::InUse(_))));
+    looked.close().await;
+    assert_eq!(std::fs::read(&mark).unwrap(), evidence);
+    assert!(!aside.exists());
+    // Begun and never declared: refused as before.
+    renamed().await.unwrap().close().await;
+    assert_eq!(std::fs::read(&aside).unwrap(), evidence);
+    let refused = server.open().await.unwrap_err();
+    assert!(matches!(refused, StoreError::Forked { .. }), "{refused}");
+    put_back(&config, &identity().origin).unwrap();
+    assert_eq!(std::fs::read(&mark).unwrap(), evidence);
+    // Declared.
+    let store = renamed().await.unwrap();
+    store.commit(note("log.epoch")).await.unwrap();
+    store.close().await;
+    let store = Store::open(&config, new(), TestClock::new()).await.unwrap();
+    assert_eq!(store.check_whole().await.unwrap(), 2);
+    store.close().await;
+    assert_eq!(std::fs::read(&aside).unwrap(), evidence);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs BREAKGLASS_TEST_POSTGRES; tests/run starts one"]
+async fn an_older_database_is_found_by_the_high_water_mark() {
+    let server = put_back_in_time().await;
     let found = server.open().await.unwrap_err();
     assert!(matches!(found, StoreError::Forked { .. }), "{found}");
 }

@@ -21,7 +21,7 @@ use crate::domain::canonical;
 use crate::domain::ids::Digest;
 use crate::domain::log_epoch::{LogEpoch, LogEpochError, split_origin};
 use crate::sealed::versions::SignedAct;
-use crate::store::{self, BackupStamp, Config, Store};
+use crate::store::{self, BackupStamp, Config, LogIdentity, Store, StoreError};
 
 /// The steps.
 #[derive(Debug, clap::Subcommand)]
@@ -103,10 +103,9 @@ async fn parts(globals: &Globals) -> Result<Parts, CliError> {
 
 async fn propose(args: Propose, globals: &Globals, out: &Output) -> Result<Exit, CliError> {
     let parts = parts(globals).await?;
-    let database = database(&parts)?;
     let stamped = BackupStamp::read(&BackupStamp::path(&parts.config.data));
     let stamped = stamped.map_err(|e| store_error(&e))?.map_or(0, |s| s.epoch);
-    let remembered = remembered(&parts, &database)?;
+    let remembered = remembered(&parts)?;
     let (saved, prev) = saved(&parts).await?;
     let (prev_origin, prev_vkey) = prev;
     let parts = {
@@ -153,8 +152,7 @@ async fn propose(args: Propose, globals: &Globals, out: &Output) -> Result<Exit,
     Ok(Exit::DONE)
 }
 
-/// What the database holds, read from a copy: nothing of it changes, and the mark of what was lost
-/// stays where it is.
+/// What the database holds: nothing of it changes, and the mark of what was lost stays where it is.
 async fn saved(parts: &Parts) -> Result<(SavedLog, (String, String)), CliError> {
     let folder = parts.config.data.join("new-epoch.tmp");
     files::private_folder(&folder)?;
@@ -165,31 +163,47 @@ async fn saved(parts: &Parts) -> Result<(SavedLog, (String, String)), CliError> 
 }
 
 async fn look(parts: &Parts, folder: &Path) -> Result<(SavedLog, (String, String)), CliError> {
+    let identity = parts.log_identity()?;
+    let prev = (identity.origin.clone(), parts.log_vkey()?);
+    let opened = open_to_look(parts, folder, identity).await;
+    let store = opened.map_err(|why| store_error(&why))?;
+    let app = parts.app(store.clone()).await;
+    let saved = app.map(|app| app.saved_log());
+    // Also after an error: a server's lock is given back before anybody else asks for it.
+    store.close().await;
+    Ok((saved?.map_err(|why| app_error(&why))?, prev))
+}
+
+/// A copy of a file; a server's database itself, which nobody serves meanwhile.
+async fn open_to_look(
+    parts: &Parts,
+    folder: &Path,
+    identity: LogIdentity,
+) -> Result<Store, StoreError> {
+    let clock = Arc::clone(&parts.clock);
+    let config = parts.config.store();
+    if let Some(url_file) = &config.postgres_url_file {
+        let mark = folder.join("head.hw");
+        return Store::open_beside_its_mark(url_file, identity, clock, mark).await;
+    }
     let copy = folder.join("breakglass.db");
     let _former = std::fs::remove_file(&copy);
-    let copied = store::back_up(&parts.config.store(), folder).await;
-    copied.map_err(|why| store_error(&why))?;
+    store::back_up(&config, folder).await?;
     let config = Config {
         sqlite: Some(copy),
         postgres_url_file: None,
     };
-    let identity = parts.log_identity()?;
-    let prev = (identity.origin.clone(), parts.log_vkey()?);
-    let opened = Store::open(&config, identity, Arc::clone(&parts.clock)).await;
-    let store = opened.map_err(|why| store_error(&why))?;
-    let app = parts.app(store.clone()).await?;
-    let saved = app.saved_log();
-    store.close().await;
-    Ok((saved.map_err(|why| app_error(&why))?, prev))
+    Store::open(&config, identity, clock).await
 }
 
 /// Entries that this host's marks remember of the log.
 ///
 /// # Errors
 /// Failed, when a mark is of a later epoch than the database: that one would be declared twice.
-fn remembered(parts: &Parts, database: &Path) -> Result<Option<u64>, CliError> {
+fn remembered(parts: &Parts) -> Result<Option<u64>, CliError> {
     let origin = parts.log_identity()?.origin;
-    let notes = store::remembered(database, &origin).map_err(|why| store_error(&why))?;
+    let notes =
+        store::remembered(&parts.config.store(), &origin).map_err(|why| store_error(&why))?;
     let later = notes.iter().any(|note| {
         let origin = note.lines().next().and_then(split_origin);
         origin.is_some_and(|(_, number)| number > parts.log_epoch())
@@ -294,7 +308,6 @@ async fn apply(args: &Apply, globals: &Globals, out: &Output) -> Result<Exit, Cl
         });
     }
     let parts = parts(globals).await?;
-    database(&parts)?;
     if parts.log_epoch() >= declared.epoch {
         return Err(CliError::usage(format!(
             "the log is in epoch {} already",
@@ -313,7 +326,7 @@ async fn apply(args: &Apply, globals: &Globals, out: &Output) -> Result<Exit, Cl
         Ok(seen) => seen,
         Err(error) => {
             // Nothing was declared: the mark goes back, and the vault refuses to start as before.
-            let back = store::put_back(&database(&parts)?, &old.origin);
+            let back = store::put_back(&parts.config.store(), &old.origin);
             back.map_err(|why| store_error(&why))?;
             return Err(error);
         }
@@ -342,13 +355,6 @@ async fn write(
     let app: App = parts.app(store).await?;
     let written = app.declare_log_epoch(declared, acts).await;
     written.map_err(|why| app_error(&why))
-}
-
-fn database(parts: &Parts) -> Result<PathBuf, CliError> {
-    parts.config.store().sqlite.ok_or_else(|| {
-        CliError::usage("this vault's database is PostgreSQL")
-            .hint("a new log epoch is declared over a SQLite database only")
-    })
 }
 
 fn declaration(path: &Path) -> Result<LogEpoch, CliError> {
