@@ -60,13 +60,15 @@ macro_rules! page_file {
 }
 
 /// All files: what another machine serves, too.
-pub static FILES: [PageFile; 8] = [
+pub static FILES: [PageFile; 9] = [
     page_file!("index.html", "text/html; charset=utf-8"),
     page_file!("custodian.js", "text/javascript; charset=utf-8"),
     page_file!("chunk.js", "text/javascript; charset=utf-8"),
     page_file!("custodian.css", "text/css; charset=utf-8"),
     // Only for what is done between incidents.
     page_file!("custody.js", "text/javascript; charset=utf-8"),
+    // Only when the log has gone on under a new name.
+    page_file!("epochs.js", "text/javascript; charset=utf-8"),
     PageFile {
         name: "SHA256SUMS",
         media_type: "text/plain; charset=utf-8",

@@ -83,20 +83,17 @@ const extended = async (old, oldRoot, size, root, proof) => {
   return path.done() && same(a, oldRoot) && same(b, root);
 };
 
+// Whether the tree of a checkpoint begins with that of an earlier one.
+export const grows = async (api, seen, now) => {
+  if (now.size <= seen.size) return now.size === seen.size && now.root === seen.root;
+  const { proof } = await api.get(`/log/consistency?old=${seen.size}&new=${now.size}`);
+  return extended(seen.size, hash(seen.root), now.size, hash(now.root), proof.map(hash)).catch(() => false);
+};
+
 // The newest checkpoint, which must extend the pinned one.
 export const head = async (api, pins) => {
   const now = await openCheckpoint(await api.text("/log/checkpoint"), pins.log_vkey);
-  const seen = pins.checkpoint;
-  if (!seen) return now;
-  const rewritten = broken(text.rewritten);
-  if (now.size < seen.size) throw rewritten;
-  if (now.size === seen.size) {
-    if (now.root !== seen.root) throw rewritten;
-    return now;
-  }
-  const { proof } = await api.get(`/log/consistency?old=${seen.size}&new=${now.size}`);
-  const good = await extended(seen.size, hash(seen.root), now.size, hash(now.root), proof.map(hash)).catch(() => false);
-  if (!good) throw rewritten;
+  if (pins.checkpoint && !(await grows(api, pins.checkpoint, now))) throw broken(text.rewritten);
   return now;
 };
 

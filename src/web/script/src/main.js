@@ -49,10 +49,11 @@ const pinLink = async (fragment) => {
   if (!good) throw new Stop("bad_link", text.badLink, text.badLinkNow);
   await parseVkey(log);
   const earlier = pins.load(vault);
-  if (earlier && (earlier.log_vkey !== log || earlier.person !== who)) {
+  // The link of then still leads here after the log went on under a new name.
+  if (earlier && (!(earlier.log_vkeys ?? [earlier.log_vkey]).includes(log) || earlier.person !== who)) {
     throw broken(text.otherPins);
   }
-  const fresh = { ...earlier, vault, log_vkey: log, person: who, ...(server && { server }) };
+  const fresh = { vault, log_vkey: log, person: who, ...earlier, ...(server && { server }) };
   if (!earlier) pins.save(fresh);
   return fresh;
 };

@@ -32,6 +32,8 @@ export class Person {
   }
 
   async documents() {
+    // Moved by the try before this one, perhaps, or in another tab.
+    this.pins = { ...this.pins, ...pins.load(this.pins.vault) };
     this.found = await vault.documents(this.api, this.pins);
     this.pins = pins.learn(this.pins, vault.newest(this.found));
     return this.found;

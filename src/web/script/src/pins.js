@@ -21,6 +21,13 @@ export const learn = (pins, learnt) => {
   return joined;
 };
 
+// What changed when the log went on under a new name. Another tab that was first found the same.
+export const move = (pins, moved) => {
+  const now = { ...pins, ...load(pins.vault), ...moved };
+  save(now);
+  return now;
+};
+
 // The vault this device is enrolled at, if it is one.
 export const only = () => {
   const names = Object.keys(localStorage).filter((name) => name.startsWith(prefix));

@@ -6,7 +6,8 @@ import { parseAct, verify } from "./signatures.js";
 import { Stop, broken, refused } from "./stop.js";
 import * as text from "./text/checks.js";
 import { roles } from "./text/shared.js";
-import { genesis, step } from "./versions.js";
+import { move } from "./pins.js";
+import { genesis, signersOf, step } from "./versions.js";
 
 const version = "breakglass/1";
 const clocksApartMs = 10 * 60_000;
@@ -14,9 +15,12 @@ const clocksApartMs = 10 * 60_000;
 export const termsHash = async (terms) =>
   hex(await sha256(concat(utf8("breakglass/terms/v1\n"), utf8(canonical(terms)))));
 
+// Keys of the log, one per epoch of it.
+const keysOf = (pins) => pins.log_vkeys ?? [pins.log_vkey];
+
 const checkManifest = (manifest, pins, kind) => {
   const good = manifest.v === version && manifest.vault === pins.vault && manifest.kind === kind
-    && manifest.log_vkey === pins.log_vkey && manifest.possession_keys.length === manifest.n;
+    && keysOf(pins).includes(manifest.log_vkey) && manifest.possession_keys.length === manifest.n;
   if (!good) throw broken(text.otherManifest);
 };
 
@@ -34,16 +38,17 @@ const stepOf = async (api, head, { seq, what, sha256: hash }) => {
   if (what !== "roster" && what !== "policy") throw unapproved(what);
   const entry = await log.entry(api, head, seq);
   if (entry.t !== `${what}.changed` || entry[`${what}_sha256`] !== hash) throw unapproved(what);
-  const acts = await Promise.all((entry.acts ?? []).map(async (act) => ({
-    document: await byHash(api, "acts", act), signature: await api.text(`/log/files/acts/${act}.sig`),
-  })));
-  return { what, text: await byHash(api, what, hash), acts };
+  return { what, text: await byHash(api, what, hash), acts: await actsOf(api, entry.acts) };
 };
 
-// Every version from the log's first entry on, each signed by people of the one before.
-const versionsOf = async (api, pins, view, head) => {
+const actsOf = (api, hashes) => Promise.all((hashes ?? []).map(async (act) => ({
+  document: await byHash(api, "acts", act), signature: await api.text(`/log/files/acts/${act}.sig`),
+})));
+
+// Every version from the log's first entry on, up to an entry, each signed by people of the one before.
+const versionsOf = async (api, pins, view, head, end = 0) => {
   const first = await log.entry(api, head, 0);
-  if (first.t !== "log.genesis" || first.vault !== pins.vault || first.vkey !== pins.log_vkey) {
+  if (first.t !== "log.genesis" || first.vault !== pins.vault || first.vkey !== keysOf(pins)[0]) {
     throw broken(text.otherBeginning);
   }
   const { roster_sha256: roster, policy_sha256: policy } = first;
@@ -51,12 +56,15 @@ const versionsOf = async (api, pins, view, head) => {
   let before = 0;
   for (const named of view.versions) {
     if (!(named.seq > before)) throw broken(text.outOfOrder);
+    if (end && named.seq >= end) return versions;
     before = named.seq;
     const taken = await stepOf(api, head, named);
     versions = await step(versions, taken).catch((why) => {
       throw broken(text.doesNotStand(taken.what, why.message));
     });
   }
+  versions.genesis = await hashOf(first);
+  if (end) return versions;
   for (const what of ["roster", "policy"]) if (!alike(view[what], versions[what])) throw unapproved(what);
   const known = (!pins.newest_roster || versions.rosters.has(pins.newest_roster))
     && (!pins.newest_policy || versions.policies.has(pins.newest_policy));
@@ -73,13 +81,25 @@ const dealtTo = ({ rosters }, manifest) => {
   return dealt;
 };
 
+// A log that goes by another name than the pinned one, or whose first key is not known yet. What is told
+// is told once, before anything is shown or signed; the next try goes on under the new name.
+const followed = async (api, pins, view) => {
+  const { follow } = await import("./epochs.js");
+  const { moved, told } = await follow(api, pins, view, {
+    entry: log.entry, grows: log.grows, openCheckpoint: log.openCheckpoint, actsOf, versionsOf, signersOf, hashOf, broken,
+  });
+  const now = move(pins, moved);
+  if (told) throw new Stop("log_epoch", ...told);
+  return now;
+};
+
 // Roster, policy and manifest in force, found in the signed log.
-export const documents = async (api, pins) => {
+export const documents = async (api, kept) => {
   const view = await api.get("/vault");
   const { manifest } = view;
-  if (view.vault !== pins.vault || view.log_vkey !== pins.log_vkey) {
-    throw broken(text.otherVault);
-  }
+  if (view.vault !== kept.vault) throw broken(text.otherVault);
+  const same = view.log_vkey === kept.log_vkey && view.log_epochs.length < keysOf(kept).length;
+  const pins = same ? kept : await followed(api, kept, view);
   const head = await log.head(api, pins);
   const found = { ...(await versionsOf(api, pins, view, head)), manifest, head, manifest_sha256: await hashOf(manifest) };
   checkManifest(manifest, pins, "live");
@@ -90,8 +110,8 @@ export const documents = async (api, pins) => {
 };
 
 // What was just checked is what the next look must extend; no older version is ever taken for these.
-export const newest = ({ head: { origin, root, size }, roster_sha256: newest_roster, policy_sha256: newest_policy }) =>
-  ({ newest_roster, newest_policy, checkpoint: { origin, root, size } });
+export const newest = ({ head: { origin, root, size }, roster_sha256: newest_roster, policy_sha256: newest_policy, genesis }) =>
+  ({ newest_roster, newest_policy, genesis, checkpoint: { origin, root, size } });
 
 // The share index of a person in an epoch; 0 for who holds none.
 const indexIn = (found, manifest, id) =>

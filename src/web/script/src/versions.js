@@ -9,12 +9,12 @@ import * as text from "./text/checks.js";
 const hashText = async (document) => hex(await sha256(utf8(document)));
 
 // The people of `roster` who signed exactly this, with keys of their own.
-const signersOf = async (roster, what, sha256Hex, acts) => {
+export const signersOf = async (roster, what, said, acts) => {
   const people = new Set();
   for (const { document, signature } of acts) {
-    const act = only(parseAct(document), `act at_ms cp key person v vault ${what}_sha256 | incident terms_sha256`);
+    const act = only(parseAct(document), `act at_ms cp key person v vault ${Object.keys(said).join(" ")} | incident terms_sha256`);
     only(act.cp, "origin root size");
-    const says = act.v === "breakglass/1" && act.act === what && act[`${what}_sha256`] === sha256Hex
+    const says = act.v === "breakglass/1" && act.act === what && Object.keys(said).every((name) => act[name] === said[name])
       && act.vault === roster.vault;
     if (!says) throw new Error(text.agreesElsewhere);
     const owner = roster.people.find((person) => person.login_keys.some((key) => comparable(key) === comparable(act.key)));
@@ -48,7 +48,7 @@ export const step = async (versions, { what, text: document, acts }) => {
   const { after, needs } = needsOf(versions, what, document);
   const hash = await hashText(document);
   const { roster } = versions;
-  const signers = await signersOf(roster, what, hash, acts);
+  const signers = await signersOf(roster, what, { [`${what}_sha256`]: hash }, acts);
   if (!met(needs, roster, signers)) throw new Error(text.tooFew);
   return what === "roster"
     ? { ...versions, roster: after, roster_sha256: hash, rosters: new Map([...versions.rosters, [hash, after]]) }

@@ -26,13 +26,18 @@ export const subproof = (m, leaves, whole) => {
 };
 
 const { privateKey, publicKey } = generateKeyPairSync("ed25519");
-export const name = "vault.example/log/prod-eu/e1";
-const raw = unbase64url(publicKey.export({ format: "jwk" }).x);
-const keyBytes = Buffer.concat([Buffer.from([1]), raw]);
-const id = sha(`${name}\n`, keyBytes).subarray(0, 4);
-export const vkey = `${name}+${id.toString("hex")}+${keyBytes.toString("base64")}`;
-export const note = (size, rootHash, by = privateKey) => {
-  const text = `${name}\n${size}\n${base64(rootHash)}\n`;
-  const line = Buffer.concat([id, nodeSign(null, Buffer.from(text), by)]).toString("base64");
-  return `${text}\n\u2014 ${name} ${line}\n`;
+// The log under a name: its key, and its signed checkpoints.
+export const keyed = (name) => {
+  const raw = unbase64url(publicKey.export({ format: "jwk" }).x);
+  const keyBytes = Buffer.concat([Buffer.from([1]), raw]);
+  const id = sha(`${name}\n`, keyBytes).subarray(0, 4);
+  const vkey = `${name}+${id.toString("hex")}+${keyBytes.toString("base64")}`;
+  const note = (size, rootHash, by = privateKey) => {
+    const text = `${name}\n${size}\n${base64(rootHash)}\n`;
+    const line = Buffer.concat([id, nodeSign(null, Buffer.from(text), by)]).toString("base64");
+    return `${text}\n\u2014 ${name} ${line}\n`;
+  };
+  return { vkey, note };
 };
+export const name = "vault.example/log/prod-eu/e1";
+export const { vkey, note } = keyed(name);

@@ -23,7 +23,7 @@ const served = (bend = () => {}) => {
       { seq: 2, t: "roster.changed", roster_sha256: hash(step.text), acts: step.acts.map((act) => hash(act.document)) },
     ],
     view: {
-      vault: "prod-eu", log_vkey: vkey, roster: JSON.parse(step.text), policy: JSON.parse(vectors.policy),
+      vault: "prod-eu", log_vkey: vkey, log_epochs: [], roster: JSON.parse(step.text), policy: JSON.parse(vectors.policy),
       versions: [{ seq: 2, what: "roster", sha256: hash(step.text) }],
       manifest: {
         v: "breakglass/1", vault: "prod-eu", kind: "live", epoch: 1, k: 2, n: 3, log_vkey: vkey,
