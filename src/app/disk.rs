@@ -15,6 +15,9 @@ use crate::store::{Ballast, CallLine, Commit, CommitError, Committed, Lane};
 
 /// Less free room than this is told: 1 GiB.
 const LOW_BYTES: u64 = 1 << 30;
+/// How often the disk is looked at, and while it is full: people wait for what they made room for.
+const LOOK_EVERY_MS: i64 = MINUTE_MS;
+const LOOK_EVERY_WHILE_FULL_MS: i64 = 2_000;
 /// How often a database that is held by somebody else is asked; each time it waits by itself.
 const BUSY_TRIES: u32 = 3;
 
@@ -94,7 +97,7 @@ impl App {
         true
     }
 
-    /// Looks at the disk, at most once a minute: tells when it is low, and takes the ballast back
+    /// Looks at the disk, now and then: tells when it is low, and takes the ballast back
     /// when there is room again.
     ///
     /// # Errors
@@ -104,7 +107,12 @@ impl App {
             return Ok(());
         };
         let boot_ms = self.inner.clock.boot_ms();
-        if !self.inner.memory.told.tell("disk", boot_ms, MINUTE_MS) {
+        let every_ms = if self.is_disk_full() {
+            LOOK_EVERY_WHILE_FULL_MS
+        } else {
+            LOOK_EVERY_MS
+        };
+        if !self.inner.memory.told.tell("disk", boot_ms, every_ms) {
             return Ok(());
         }
         let free = match ballast.free_bytes() {
@@ -129,19 +137,5 @@ impl App {
             self.note_attempt(entry, &Attempt::Fault(fault)).await;
         }
         Ok(())
-    }
-
-    /// Why nothing new may be opened now, if so: one sentence. What the rules say besides, they say
-    /// themselves.
-    pub(super) fn opens_nothing(&self) -> Option<&'static str> {
-        if self.is_disk_full() {
-            Some("the disk is full: nothing new is opened until there is room")
-        } else if self.is_stopping() {
-            Some("the vault is ending: nothing new is opened")
-        } else if self.is_forked() {
-            Some("the log is not the one this vault wrote: nothing is opened")
-        } else {
-            None
-        }
     }
 }

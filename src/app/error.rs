@@ -1,6 +1,7 @@
 //! What a step can end with besides success: the rules said no, something broke, or nobody can
 //! tell. Doors turn these into status codes; nothing here knows HTTP.
 
+use super::shut::Shut;
 use crate::databricks::CallError;
 use crate::domain::incident::Refusal;
 use crate::domain::incident::apply::FoldError;
@@ -37,6 +38,9 @@ pub enum AppError {
     /// The log could not be written: nothing was done.
     #[error("the log could not be written: {0}")]
     LogLost(String),
+    /// Nothing new is opened now, by anybody; nothing was done.
+    #[error(transparent)]
+    Shut(#[from] Shut),
     /// Too much at once; nothing was done.
     #[error("the log's queue is full")]
     Overloaded,
@@ -111,6 +115,7 @@ impl AppError {
             Self::Sealed(_) => "sealed",
             Self::Databricks(_) => "databricks_unreachable",
             Self::LogLost(_) => "log_lost",
+            Self::Shut(shut) => shut.code(),
             Self::Overloaded => "overloaded",
             Self::Store(_) | Self::Conflict(_) | Self::Untakeable(_) | Self::Inconsistent(_) => {
                 "broken"
@@ -137,6 +142,7 @@ impl AppError {
             }
             Self::Databricks(_) => "see whether Databricks answers from the vault's host",
             Self::LogLost(_) => "call the operator: the vault opens nothing without its log",
+            Self::Shut(shut) => shut.hint(),
             Self::Overloaded => "try once more in a moment",
             Self::Conflict(_) => "try once more",
             Self::Store(_) | Self::Untakeable(_) | Self::Inconsistent(_) => "call the operator",
@@ -148,6 +154,7 @@ impl AppError {
     pub fn runbook(&self) -> &'static str {
         match self {
             Self::Refused(refusal) => refusal.runbook(),
+            Self::Shut(shut) => shut.runbook(),
             Self::Share(_) => "custodian",
             Self::LogLost(_)
             | Self::Store(_)

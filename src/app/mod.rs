@@ -41,6 +41,7 @@ mod rotate;
 mod secrets;
 mod session;
 mod session_source;
+mod shut;
 mod stop;
 mod successor;
 mod supply;
@@ -98,6 +99,7 @@ use facts::FactsCell;
 pub use log_epochs::SavedLog;
 use memory::Memory;
 pub use secrets::{MEASURED, Measured};
+pub use shut::Shut;
 
 /// What the composition root tells the story about this installation.
 #[derive(Debug, Clone)]

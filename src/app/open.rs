@@ -47,7 +47,7 @@ impl App {
         if opening.purpose != Purpose::Rotate
             && let Some(why) = self.opens_nothing()
         {
-            return Err(AppError::LogLost(why.to_owned()));
+            return Err(why.into());
         }
         self.first_time(verified).await?;
         self.check_workspace(&opening.target)?;

@@ -321,6 +321,10 @@ impl App {
             if self.is_over(session) {
                 return Err(PermitRefusal::Ended);
             }
+            // The room that was given back is for the way back, which is about to cut this session.
+            if self.is_disk_full() {
+                return Err(PermitRefusal::NotLogged);
+            }
             self.inner.store.commit_line(&begin).await
         };
         match committed {

@@ -131,6 +131,8 @@ pub fn exit_code_of(code: &str) -> u8 {
         | "wrong_claim_key" | "participant" | "not_auditor" => Exit::NOT_ALLOWED,
         "databricks_unreachable" => Exit::DATABRICKS_UNREACHABLE,
         "refused"
+        | "disk_full"
+        | "ending"
         | "other_terms"
         | "other_manifest"
         | "already_approved"
@@ -331,6 +333,8 @@ mod tests {
             ("share_rejected", 6),
             ("session_ended", 7),
             ("log_broken", 8),
+            ("disk_full", 5),
+            ("ending", 5),
             ("login_needed", 9),
             ("databricks_unreachable", 10),
             ("something_new", 1),

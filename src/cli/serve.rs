@@ -12,7 +12,7 @@ mod check;
 mod notify;
 mod standby;
 
-use super::vault_parts::{Parts, config_error};
+use super::vault_parts::{Parts, config_error, story_error};
 use super::{CliError, Exit, Globals, Output};
 use crate::app::App;
 use crate::config::{Config, HostUrl};
@@ -64,10 +64,9 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
     let app = parts.app(store.clone()).await?;
     check_channels(&app, &parts.config)?;
     parts.keep_reserves(&app)?;
-    let broken = |e: crate::app::AppError| CliError::failed(e.code(), e.to_string());
     app.recover(&parts.config_sha256.hex())
         .await
-        .map_err(broken)?;
+        .map_err(|e| story_error(&e))?;
     if let Some(later) = app.dealt_later() {
         out.warn(&format!(
             "! This database is older than epoch {later}: the credential sealed in it is dead, and \

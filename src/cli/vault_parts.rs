@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::CliError;
 use crate::alerts;
 use crate::app::clock::SystemClock;
-use crate::app::{App, Settings, Watch};
+use crate::app::{App, AppError, Settings, Watch};
 use crate::audit::note::NoteSigner;
 use crate::config::{self, Config, ConfigError, HostUrl};
 use crate::databricks::Client;
@@ -280,6 +280,22 @@ pub(super) fn store_error(error: &StoreError) -> CliError {
             "start nothing. If this database was restored on purpose, its log goes on only by a \
              declared epoch: breakglass log new-epoch propose; otherwise call security",
         ),
+        full if full.is_want_of_room() => {
+            let why = format!("the disk is full, so the vault cannot open its store: {full}");
+            CliError::failed("store", why)
+                .hint("free space there, keep every emergency.* file, and start again")
+                .page("log-broken")
+        }
         _ => CliError::failed("store", error.to_string()),
+    }
+}
+
+/// What the story said, with its next step.
+pub(super) fn story_error(error: &AppError) -> CliError {
+    match error {
+        AppError::Store(error) => store_error(error),
+        other => CliError::failed(other.code(), other.to_string())
+            .hint(other.hint())
+            .page(other.runbook()),
     }
 }

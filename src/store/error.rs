@@ -97,6 +97,22 @@ impl StoreError {
         }
     }
 
+    /// Whether there was no room on a disk: the data folder's, or the database server's.
+    #[must_use]
+    pub fn is_want_of_room(&self) -> bool {
+        match self {
+            // SQLITE_FULL, SQLITE_IOERR_SHMSIZE (its index beside the file has no room), and
+            // PostgreSQL's disk_full.
+            Self::Database(error) => error
+                .as_database_error()
+                .and_then(sqlx::error::DatabaseError::code)
+                .is_some_and(|code| matches!(&*code, "13" | "4874" | "53100")),
+            Self::File { source, .. } => source.kind() == std::io::ErrorKind::StorageFull,
+            Self::First(error) => *error == CommitError::Full,
+            _ => false,
+        }
+    }
+
     /// A log that is another one.
     pub(crate) fn forked(why: impl Into<String>) -> Self {
         Self::Forked { why: why.into() }
@@ -154,4 +170,22 @@ pub enum Conflict {
     /// A row with this id is there already.
     #[error("it exists already")]
     Exists,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_without_room_is_told_from_one_that_fails() {
+        let file = |kind: std::io::ErrorKind| StoreError::File {
+            path: "emergency.ndjson".into(),
+            source: kind.into(),
+        };
+        assert!(file(std::io::ErrorKind::StorageFull).is_want_of_room());
+        assert!(!file(std::io::ErrorKind::PermissionDenied).is_want_of_room());
+        assert!(StoreError::First(CommitError::Full).is_want_of_room());
+        assert!(!StoreError::First(CommitError::Closed).is_want_of_room());
+        assert!(!StoreError::Database(sqlx::Error::PoolClosed).is_want_of_room());
+    }
 }

@@ -110,7 +110,9 @@ fn status_of(error: &AppError) -> StatusCode {
         AppError::NotFound(_) => StatusCode::NOT_FOUND,
         AppError::Sealed(_) => StatusCode::CONFLICT,
         AppError::Databricks(_) => StatusCode::BAD_GATEWAY,
-        AppError::LogLost(_) | AppError::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+        AppError::LogLost(_) | AppError::Shut(_) | AppError::Overloaded => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         AppError::Store(_)
         | AppError::Conflict(_)
         | AppError::Untakeable(_)
@@ -167,6 +169,7 @@ fn refused(refusal: &Refusal) -> StatusCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::Shut;
     use http_body_util::BodyExt as _;
 
     async fn answered(error: AppError) -> (StatusCode, ErrorDetail, Option<String>) {
@@ -204,6 +207,9 @@ mod tests {
             (AppError::NotFound("x".into()), 404, "not_found"),
             (AppError::Sealed("x"), 409, "sealed"),
             (AppError::LogLost("x".into()), 503, "log_lost"),
+            (Shut::DiskFull.into(), 503, "disk_full"),
+            (Shut::Ending.into(), 503, "ending"),
+            (Shut::Forked.into(), 503, "log_broken"),
             (AppError::Overloaded, 503, "overloaded"),
             (AppError::Inconsistent("x".into()), 500, "broken"),
         ];

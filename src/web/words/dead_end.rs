@@ -75,6 +75,7 @@ pub(in crate::web) fn title_of(error: &AppError) -> &'static str {
         AppError::Sealed(_) => "The vault is sealed",
         AppError::Databricks(_) => "Databricks did not answer",
         AppError::LogLost(_) => "The log cannot be written",
+        AppError::Shut(_) => "Nothing is opened now",
         AppError::Overloaded => "Too much at once",
         AppError::Store(_)
         | AppError::Conflict(_)
