@@ -43,7 +43,7 @@ class MixedVault(page_of.PasskeyVault):
             for kept in (folder / "config").glob("*"):
                 kept.unlink()
             keys = ["--key", folder / "id_ed25519"]
-            keys += ["--key", folder / "spare_ed25519"] if role == "custodian" else []
+            keys += ["--unlocker-key", folder / "spare_ed25519"] if role == "custodian" else []
             self.does(name, "enrol", self.lines()[name], *keys)
             if role == "custodian":
                 self.does(name, "prove", "--yes")
@@ -76,7 +76,7 @@ def main():
     checks, apart, browser = Checks(), page_of.PageApart(), Browser("ada")
     apart.policy = page_of.POLICY.format("'self'")
     try:
-        keys = {"ada": page_of.make_keys(checks, browser, f"{apart.origin}/custodian/")}
+        keys = {"ada": page_of.make_keys(checks, browser, f"{apart.console_name}/custodian/")}
         with MixedVault(given.binary, given.keep, keys, apart) as vault:
             apart.policy = page_of.POLICY.format(vault.console_url)
             page = f"{vault.console_url}/custodian/"

@@ -197,7 +197,7 @@ async fn a_restored_log_goes_on_under_a_new_name_and_its_mark_is_kept() {
         origin: "vault.example/log/test/e2".to_owned(),
         ..identity()
     };
-    let renamed = || Store::open_renamed(&config, &identity(), new(), TestClock::new());
+    let renamed = async || Store::open_renamed(&config, &identity(), new(), TestClock::new()).await;
     // Whoever has the lock is asked first, and nothing is put aside for a refusal.
     assert!(matches!(renamed().await, Err(StoreError::InUse(_))));
     looked.close().await;
