@@ -12,7 +12,7 @@ use crate::app::step::draft;
 use crate::app::successor::{KEPT_ENTRY, Kept};
 use crate::domain::ids::Digest;
 use crate::domain::manifest::Kind;
-use crate::domain::rotation::Event;
+use crate::domain::rotation::{Event, State};
 use crate::sealed::secret::Credential;
 
 impl App {
@@ -58,6 +58,10 @@ impl App {
     ) -> Result<bool, AppError> {
         if saga.rotation.has_switched() {
             return Ok(saga.rotation.from_epoch != epoch);
+        }
+        let sealed = [State::Sealed, State::Verified, State::Acked];
+        if !sealed.contains(&saga.rotation.state) {
+            return Ok(false);
         }
         let facts = self.inner.facts.get();
         let current = facts.epoch.as_ref().map(|row| row.manifest.epoch);
