@@ -144,14 +144,14 @@ def unconfirmed(checks, vault):
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind((host, int(port)))
         vault.taken = [*getattr(vault, "taken", []), taken]
-    began = time.monotonic()
     incident, phrase = vault.asks()
+    began = time.monotonic()
+    refused(checks, vault, "nobody stands in before a minute has passed: exit 5", (5, ""), "dora",
+            "approve", incident, "--phrase", phrase, "--override", "no_alert_confirmed")
     given = vault.approves(incident, phrase)
     checks.equal("with dead channels three shares open nothing", given[-1]["phase"], "collecting")
     text = vault.runs_plain("rio", "status", incident)
     checks.hold("status says that no alert was confirmed", "no alert channel has confirmed" in text, text)
-    refused(checks, vault, "nobody stands in before a minute has passed: exit 5", (5, ""), "dora",
-            "approve", incident, "--phrase", phrase, "--override", "no_alert_confirmed")
     return incident, phrase, began
 
 
