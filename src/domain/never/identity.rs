@@ -50,7 +50,7 @@ pub(super) fn touches_principal(call: &Seen<'_>, principal: &Principal) -> Optio
 /// A write to a protected group by its shown name, as the old `/groups` routes have it. Databricks
 /// compares these names without case.
 pub(super) fn touches_group_by_name(call: &Seen<'_>, principal: &Principal) -> Option<NeverReason> {
-    let is_old = |path: &Vec<_>| path.iter().nth(2).is_some_and(|part| part == "groups");
+    let is_old = |path: &Vec<_>| path.get(2).is_some_and(|part| part == "groups");
     if !writes(call) || !call.readings.iter().any(is_old) {
         return None;
     }
