@@ -180,8 +180,8 @@ const RULES: [Rule; 10] = [
     routes::vends_by_name,
     routes::audit_setting,
     identity::touches_principal,
-    identity::touches_group_by_name,
     identity::admin_role,
+    identity::touches_group_by_name,
 ];
 
 /// Whether a call can never be made by any session.
