@@ -15,7 +15,7 @@ use super::secrets::pause;
 use super::step::{With, draft};
 use super::undo::{Plan, Tokens, upstream};
 use crate::api::{GrantReply, SignedDocument};
-use crate::databricks::{Upstream, WorkspaceAdmin};
+use crate::databricks::{CallError, Upstream, WorkspaceAdmin};
 use crate::domain::act::Deed;
 use crate::domain::alert::{self, Attempt};
 use crate::domain::grants::{self, Right};
@@ -53,7 +53,9 @@ impl App {
                 Ok(thing.held(reply.as_ref()))
             })
             .await?;
-        if held.contains("ADMIN") || self.is_admin_at(&tokens, &workspace).await {
+        // An unknown is no yes: assigning her again changes nothing.
+        let is_admin = self.is_admin_at(&tokens, &workspace).await;
+        if held.contains("ADMIN") || is_admin.unwrap_or_default() {
             return Ok(());
         }
         let plan = Plan {
@@ -71,8 +73,14 @@ impl App {
         .await?;
         let waits = &config.waits;
         let until = self.inner.clock.boot_ms() + i64::try_from(waits.me_poll_ms).unwrap_or(0);
-        while !self.is_admin_at(&tokens, &workspace).await {
+        loop {
+            let found = self.is_admin_at(&tokens, &workspace).await;
+            if found.as_ref().is_ok_and(|is_admin| *is_admin) {
+                return Ok(());
+            }
             if self.inner.clock.boot_ms() >= until.min(end) {
+                // What it said last, or that it never said yes.
+                found?;
                 return Err(AppError::Sealed(
                     "databricks does not show the principal as admin of the workspace; without \
                      identity federation set [databricks] workspace_admin = \"standing\"",
@@ -80,18 +88,24 @@ impl App {
             }
             pause(waits.propagation_step_ms).await;
         }
-        Ok(())
     }
 
-    /// Whether the workspace itself takes the principal for an admin now. A host that does not
-    /// answer, or does not know it, says no.
-    async fn is_admin_at(&self, tokens: &Tokens, workspace: &str) -> bool {
+    /// Whether the workspace itself takes the principal for an admin now. One that refuses it does
+    /// not know it, which is a no.
+    ///
+    /// # Errors
+    /// A host that did not answer, or in a way that says nothing.
+    async fn is_admin_at(&self, tokens: &Tokens, workspace: &str) -> Result<bool, AppError> {
         let at = Upstream::Workspace(workspace.to_owned());
-        let Ok(token) = self.token_at(tokens, &at).await else {
-            return false;
+        let me = async {
+            let token = self.token_at(tokens, &at).await?;
+            Ok::<_, AppError>(self.inner.databricks.me(&at, &token).await?)
         };
-        let me = self.inner.databricks.me(&at, &token).await;
-        me.is_ok_and(|me| me.is_workspace_admin())
+        match me.await {
+            Ok(me) => Ok(me.is_workspace_admin()),
+            Err(AppError::Databricks(CallError::Refused { .. })) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     fn assignment(&self, workspace: &str, principal: &str) -> Thing {

@@ -198,16 +198,16 @@ impl App {
             Err(error) => {
                 drop(self.inner.memory.end_session());
                 // Stopped while it was being opened: the way back takes over from here.
-                if self.is_closing(&incident.id).await {
-                    Ok(())
-                } else {
-                    Err(error)
+                match self.is_closing(&incident.id).await? {
+                    true => Ok(()),
+                    false => Err(error),
                 }
             }
         }
     }
 
-    pub(super) async fn is_closing(&self, id: &IncidentId) -> bool {
-        matches!(self.load(id).await, Ok((incident, _)) if matches!(incident.phase, Phase::Closing(_)))
+    pub(super) async fn is_closing(&self, id: &IncidentId) -> Result<bool, AppError> {
+        let (incident, _) = self.load(id).await?;
+        Ok(matches!(incident.phase, Phase::Closing(_)))
     }
 }

@@ -213,7 +213,8 @@ impl App {
             Ok(()) if rotates => self.way_back(&id, &hand).await,
             Ok(()) => {}
             // Stopped meanwhile: the way back waits for this hand and needs the credential.
-            Err(_) if self.is_closing(&id).await => {}
+            // Where that cannot be read, the step that records a broken opening asks again.
+            Err(_) if self.is_closing(&id).await.unwrap_or_default() => {}
             Err(error) => {
                 tracing::error!(incident = %id, %error, "the session could not be opened");
                 if let Err(error) = self.opening_broke(&id, &error.to_string(), true).await {

@@ -123,7 +123,7 @@ impl Forwarder {
             .collect();
         let dialer = Dialer {
             timeout: Duration::from_millis(config.waits.connect_timeout_ms),
-            proxy: config.proxy_endpoint().ok().flatten(),
+            proxy: client.inner.proxy.clone(),
             pinned: config
                 .workspace_address
                 .map(|to| (to, Arc::new(workspace_hosts))),

@@ -48,6 +48,8 @@ pub struct Client {
 pub(super) struct Inner {
     pub(super) config: Config,
     pub(super) tls: rustls::ClientConfig,
+    /// Host and port of the outbound proxy, for the proxied leg as well.
+    pub(super) proxy: Option<(String, u16)>,
     /// Keeps connections: reads and tokens.
     shared: reqwest::Client,
     /// Never keeps a connection: for calls that make or delete something, so that a dead
@@ -86,6 +88,7 @@ impl Client {
         let inner = Inner {
             config: config.clone(),
             tls,
+            proxy: config.proxy_endpoint()?,
             shared,
             single,
         };
