@@ -76,14 +76,14 @@ impl App {
     async fn back_on(&self, log: &Arc<EmergencyLog>, unsealed: Unsealed) -> Draft {
         let deleted = self.delete_without_log(log, &unsealed);
         let deleted = match tokio::time::timeout(PATIENCE, deleted).await {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(pending)) => Ok(pending),
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err("databricks did not answer in time".to_owned()),
         };
         let rotated = match &deleted {
             // The session's secret comes first; without it nothing would be safe.
             Err(_) => Err("the session secret comes first".to_owned()),
-            Ok(()) => {
+            Ok(_) => {
                 let journal = Journal::Emergency(Arc::clone(log));
                 let rotated = self.rotate_without_log(&journal, &unsealed);
                 match tokio::time::timeout(ROTATION_PATIENCE, rotated).await {
@@ -93,7 +93,7 @@ impl App {
                 }
             }
         };
-        let outcome = deleted.map_or_else(|why| why, |()| "session secrets deleted".to_owned());
+        let outcome = deleted.map_or_else(|why| why, words_of);
         let mut ended = draft(
             "emergency.ended",
             [
@@ -112,12 +112,12 @@ impl App {
     }
 
     /// Deletes every session secret and probe that is or may be alive. One that the list may not
-    /// show yet is waited for; what does not show at all stays for custodians.
+    /// show yet is waited for; what does not show at all stays for custodians. Returns how many.
     async fn delete_without_log(
         &self,
         log: &EmergencyLog,
         unsealed: &Unsealed,
-    ) -> Result<(), AppError> {
+    ) -> Result<usize, AppError> {
         let states = ["sent", "made", "unknown"];
         let mut posts = self.inner.store.secret_posts(&states).await?;
         posts.retain(|post| post.used_for != SecretUse::Successor);
@@ -127,7 +127,7 @@ impl App {
         loop {
             self.delete_listed(log, &bearer, &mut posts).await?;
             if posts.is_empty() || left_ms == 0 {
-                return Ok(());
+                return Ok(posts.len());
             }
             let pause_ms = gap_ms.clamp(1, left_ms);
             pause(pause_ms).await;
@@ -212,6 +212,15 @@ impl App {
     }
 }
 
+/// What came of the session's secrets, with those that a list may still show.
+fn words_of(pending: usize) -> String {
+    match pending {
+        0 => "session secrets deleted".to_owned(),
+        1 => "session secrets deleted but one that no list shows yet".to_owned(),
+        more => format!("session secrets deleted but {more} that no list shows yet"),
+    }
+}
+
 fn about(kind: &str, post: &SecretPost, secret_id: Option<&str>, outcome: Option<&str>) -> Draft {
     let mut members = Map::new();
     if let Some(secret_id) = secret_id {
@@ -224,5 +233,17 @@ fn about(kind: &str, post: &SecretPost, secret_id: Option<&str>, outcome: Option
     Draft {
         kind: kind.to_owned(),
         members,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::words_of;
+
+    #[test]
+    fn what_no_list_shows_yet_is_not_called_deleted() {
+        assert_eq!(words_of(0), "session secrets deleted");
+        assert!(words_of(1).contains("but one"));
+        assert!(words_of(3).contains("but 3"));
     }
 }
