@@ -47,8 +47,7 @@ impl App {
         if !ended || drill || before.approvals().is_empty() {
             return Ok(Vec::new());
         }
-        let counted = self.inner.store.fact(SHARES_GIVEN).await?;
-        let counted = counted.and_then(|n| n.parse::<u32>().ok()).unwrap_or(0) + 1;
+        let counted = self.number_fact(SHARES_GIVEN).await? + 1;
         let mut rows = vec![fact(SHARES_GIVEN, Some(counted.to_string()))];
         if counted >= MAX_SHARES_GIVEN {
             rows.extend(owed("two incidents ended after shares were given to them"));

@@ -69,6 +69,7 @@ mod log_epochs;
 pub mod log_files;
 pub mod look;
 pub mod metrics;
+mod numbers;
 mod overdue;
 pub mod page_login;
 pub mod recover;

@@ -64,8 +64,7 @@ impl App {
     }
 
     async fn told_later(&self) -> Result<u32, AppError> {
-        let known = self.inner.store.fact(DEALT_LATER).await?;
-        Ok(known.and_then(|text| text.parse().ok()).unwrap_or(0))
+        self.number_fact(DEALT_LATER).await
     }
 
     /// The epoch in the newest backup of this vault that was made on this host; 0: none known.
@@ -75,8 +74,13 @@ impl App {
         };
         match BackupStamp::read(path) {
             Ok(Some(stamp)) if stamp.vault == self.inner.settings.vault => stamp.epoch,
+            Ok(_) => 0,
             // Unknown: what a person or a client has seen still tells.
-            Ok(_) | Err(_) => 0,
+            Err(error) => {
+                tracing::warn!(%error, "whether this database is older than the newest backup is \
+                     not known: its stamp cannot be read");
+                0
+            }
         }
     }
 }

@@ -82,10 +82,7 @@ impl App {
 
     /// What was measured last; zeros where nothing was.
     pub(super) async fn measured(&self) -> Result<Measured, AppError> {
-        let fact = self.inner.store.fact(MEASURED).await?;
-        Ok(fact
-            .and_then(|text| serde_json::from_str(&text).ok())
-            .unwrap_or_default())
+        Ok(self.document_fact(MEASURED).await?.unwrap_or_default())
     }
 
     /// The larger of the configured wait and twice the measured one (PROTOCOL §7).

@@ -47,8 +47,7 @@ impl App {
     /// The next epoch's number. One that was discarded is never given again: two manifests with
     /// one number would confuse whoever reads the log.
     async fn next_epoch(&self, kind: Kind) -> Result<u32, AppError> {
-        let dealt = self.inner.store.fact(last_epoch(kind)).await?;
-        let dealt = dealt.and_then(|text| text.parse().ok()).unwrap_or(0);
+        let dealt = self.number_fact(last_epoch(kind)).await?;
         Ok(self.inner.store.highest_epoch(kind).await?.max(dealt) + 1)
     }
 

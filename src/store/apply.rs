@@ -4,6 +4,8 @@
 //! nothing: a row that is not as the caller read it is a conflict, and the caller's whole commit is
 //! rolled back.
 
+use serde::ser::Error as _;
+
 use super::change::{Alert, Document, RowChange, SecretPost};
 use super::error::Conflict;
 use super::sql;
@@ -324,7 +326,9 @@ fn save_rotation(expected: i64, rotation: &Rotation) -> Steps {
     let incident = rotation.incident.as_ref().map(|id| id.as_str());
     let document = serde_json::to_string(rotation)?;
     if expected == 0 {
-        let number: i64 = rotation.id.as_str()[4..].parse().unwrap_or(0);
+        let number = rotation.id.as_str().strip_prefix("rot-");
+        let number: Option<i64> = number.and_then(|number| number.parse().ok());
+        let number = number.ok_or_else(|| serde_json::Error::custom("a rotation has no number"))?;
         let insert = step(sql::incident::INSERT_ROTATION)
             .with(rotation.id.as_str())
             .with(number)

@@ -42,8 +42,7 @@ impl App {
             return Ok(());
         };
         let name = format!("{KNOWN}:{}", log.node());
-        let fact = self.inner.store.fact(&name).await?;
-        let known = fact.and_then(|text| serde_json::from_str::<Known>(&text).ok());
+        let known: Option<Known> = self.document_fact(&name).await?;
         let mut known = self.look_for_a_cut(log, known).await?;
         if known.vkey != log.vkey() {
             // A crash here: named twice, which says nothing wrong.

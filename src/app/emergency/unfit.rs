@@ -133,8 +133,7 @@ impl App {
             name: name.to_owned(),
             value: Some(value),
         };
-        let dealt = store.fact(LAST_EPOCH).await?;
-        let dealt: u32 = dealt.and_then(|text| text.parse().ok()).unwrap_or(0);
+        let dealt = self.number_fact(LAST_EPOCH).await?;
         let mut rows = Vec::new();
         if highest > dealt {
             rows.push(fact(LAST_EPOCH, highest.to_string()));
