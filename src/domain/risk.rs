@@ -8,6 +8,7 @@ use std::fmt;
 mod routes;
 mod settle;
 
+pub(in crate::domain) use routes::holds_separator;
 pub use routes::{BodyNeed, Flag, Route, all_routes, body_need, counts};
 pub use settle::{Body, BodyRefusal, Settled, settle};
 

@@ -254,15 +254,15 @@ fn walk(node: &'static Node, method: &str, rest: &[&str]) -> Option<&'static Rou
 
 /// The segments that hold what only declared parameters may hold.
 pub(super) fn encoded_indexes(segments: &[&str]) -> Vec<usize> {
-    let holds = |part: &str| {
-        part.contains(';')
-            || ["%2F", "%5C", "%25", "%3B"]
-                .iter()
-                .any(|s| part.contains(s))
-    };
     (0..segments.len())
-        .filter(|index| holds(segments[*index]))
+        .filter(|index| holds_separator(segments[*index]))
         .collect()
+}
+
+/// Whether a segment holds what only a declared parameter may hold.
+pub(in crate::domain) fn holds_separator(part: &str) -> bool {
+    let encoded = ["%2F", "%5C", "%25", "%3B"];
+    part.contains(';') || encoded.iter().any(|triplet| part.contains(triplet))
 }
 
 /// Whether the route declares parameters at all these places as encoded.

@@ -13,7 +13,7 @@ pub(super) fn canonical(raw: &str) -> Result<String, TargetRefusal> {
     let mut encoded_at = Vec::new();
     for (index, part) in parts.iter().enumerate() {
         check_segment(part)?;
-        if holds_separator(part) {
+        if risk::holds_separator(part) {
             encoded_at.push(index);
         }
     }
@@ -65,14 +65,6 @@ fn check_segment(part: &str) -> Result<(), TargetRefusal> {
         return Err(TargetRefusal::Percent);
     }
     Ok(())
-}
-
-/// Whether a segment holds what only a declared parameter may hold.
-fn holds_separator(part: &str) -> bool {
-    part.contains(';')
-        || ["%2F", "%5C", "%25", "%3B"]
-            .iter()
-            .any(|s| part.contains(s))
 }
 
 fn decode_fully(part: &str) -> Option<String> {
