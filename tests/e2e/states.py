@@ -80,7 +80,7 @@ def not_yet_open(states):
     """Waiting, withdrawn, a veto, cooling, vetoed, refused."""
     vault, checks = states.vault, states.checks
     incident, _ = states.asks("rio", "compliance-mandate", MANDATE)
-    states.look("waiting", "rio", f"/i/{incident}", "Waiting")
+    states.look("waiting", "rio", f"/i/{incident}", "Waiting", "not asked yet")
     vault.does("rio", "withdraw", incident)
     states.look("withdrawn", "rio", f"/i/{incident}", "Withdrawn")
     checks.hold("nobody is asked to agree any more", "must agree" not in states.browser.text(), states.browser.text())
@@ -90,7 +90,8 @@ def not_yet_open(states):
     states.look("cooling", "sam", f"/i/{incident}", "Veto window")
     states.look("release-cooling", "dora", f"/i/{incident}/release", "Enough shares are in")
     vault.does("sam", "veto", incident, "--reason", "nothing is planned")
-    states.look("vetoed", "rio", f"/i/{incident}", "nothing is planned", "A security person said no")
+    states.look("vetoed", "rio", f"/i/{incident}", "nothing is planned", "A security person said no",
+                "share came in, worth nothing now")
     states.look("veto-too-late", "sam", f"/i/{incident}/veto", "Nothing was changed by you")
     incident, _ = states.asks("ida", "catastrophic-outage", ANSWERS)
     for name in ("cleo", "dora", "emil"):
@@ -107,7 +108,7 @@ def lapsed(states):
         restart(vault)
     until("the lapse", lambda: vault.phase(incident) == "lapsed")
     states.who = None
-    states.look("lapsed", "ida", f"/i/{incident}", "Lapsed")
+    states.look("lapsed", "ida", f"/i/{incident}", "Lapsed", "did not answer")
     states.look("release-lapsed", "ada", f"/i/{incident}/release", "Too few shares came in time", "Nothing was released")
 
 
@@ -155,6 +156,7 @@ def dead_ends(states, incident):
     for _ in range(2):
         vault.runs("dora", "approve", incident, "--phrase", "able able able")
     says(states, "dora", path, "paused for five minutes", "Nothing was released", "in five minutes")
+    states.look("paused", "dora", f"/i/{incident}", "paused: other words were picked")
     vault.does("emil", "refuse", incident, "--reason", "nobody called me")
     says(states, "emil", path, "a no is final", "Nothing was released by you", "opens another incident")
 
@@ -170,8 +172,9 @@ def closing(states):
     vault.serve.kill()
     vault.knobs(unavailable_next=0)
     vault.start_serve()
+    until("the vault's question", lambda: "phrase" in vault.does("otto", "status", incident))
     states.who = None
-    states.look("rotation-owed", "otto", f"/i/{incident}", "otation")
+    states.look("rotation-owed", "otto", f"/i/{incident}", "A rotation is owed", "Not safe yet")
     states.look("board-rotation-owed", "ada", "/", incident, "They are asked for below")
     states.look("release-rotation", "ada", f"/i/{incident}/release", "For the rotation alone: nobody gets access")
     vault.approves(incident, vault.does("otto", "status", incident)["phrase"])

@@ -243,12 +243,12 @@ fn nobody_answers(id: &str, viewer: &Viewer) -> Markup {
 fn custodians(view: &IncidentView, viewer: &Viewer, now: Timestamp) -> Markup {
     html! {
         h2 { (words::CUSTODIANS) }
-        ul .cards { @for custodian in &view.custodians { (card(custodian, viewer, now)) } }
+        ul .cards { @for custodian in &view.custodians { (card(custodian, &view.phase, viewer, now)) } }
     }
 }
 
-fn card(custodian: &CustodianView, viewer: &Viewer, now: Timestamp) -> Markup {
-    let (kind, word) = words::answer(&custodian.state);
+fn card(custodian: &CustodianView, phase: &str, viewer: &Viewer, now: Timestamp) -> Markup {
+    let (kind, word) = words::answer(&custodian.state, phase);
     html! {
         li {
             h3 { (custodian.name) @if custodian.person == viewer.person.as_str() { " " (words::YOU) } }

@@ -33,7 +33,7 @@ pub(super) fn pictures(story: &Story, viewer: &Viewer) -> Markup {
             h2 { (picture_words::BARS) }
             figure {
                 div .scroll tabindex="0" role="region" aria-label=(picture_words::BARS) { (picture) }
-                figcaption { (bars::legend()) }
+                figcaption { (bars::legend(&bars)) }
             }
             details {
                 summary { (picture_words::LANES_TABLE) }

@@ -50,7 +50,7 @@ pub(in crate::web) fn code() -> String {
 
 pub(in crate::web) fn minutes(minutes: u32) -> String {
     match minutes {
-        0 => "no session".to_owned(),
+        0 => "no session under these terms: the rotation alone".to_owned(),
         _ => format!("{minutes} minutes"),
     }
 }

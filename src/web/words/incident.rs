@@ -141,9 +141,13 @@ pub(in crate::web) fn ended(cause: &str) -> String {
     format!("The session ended: {cause}")
 }
 
-/// A custodian's answer: kind of badge, and word.
-pub(in crate::web) fn answer(state: &str) -> (&'static str, &'static str) {
+/// A custodian's answer: kind of badge, and word. What it is worth depends on the phase.
+pub(in crate::web) fn answer(state: &str, phase: &str) -> (&'static str, &'static str) {
+    let over = matches!(phase, "refused" | "withdrawn" | "lapsed");
     match state {
+        "in" if over => ("", "share came in, worth nothing now"),
+        "asked" if phase == "waiting" => ("", "not asked yet"),
+        "asked" if over => ("", "did not answer"),
         "in" => ("good", "✓ share in"),
         "refused" => ("bad", "✗ refused"),
         "paused" => ("warn", "paused: other words were picked"),

@@ -49,13 +49,25 @@ fn total(tally: &Tally) -> i64 {
     i64::try_from(tally.calls() + tally.denied).unwrap_or(i64::MAX)
 }
 
+/// Calls in the highest column; never zero.
+fn most(bars: &[Bar]) -> i64 {
+    let most = bars.iter().map(|bar| total(&bar.tally)).max();
+    most.unwrap_or(1).max(1)
+}
+
+/// How many circles stand above a column at most.
+fn circles(bars: &[Bar]) -> usize {
+    let most = most(bars);
+    let most = bars.iter().map(|bar| above(bar, most).count()).max();
+    most.unwrap_or(0)
+}
+
 /// The picture; none without calls.
 pub(in crate::web::pages) fn picture(step: i64, bars: &[Bar]) -> Option<Markup> {
     let last = bars.last()?.from.plus_ms(step);
     let axis = Axis::over(bars.iter().map(|b| b.from).chain([last]), LEFT)?;
-    let most = bars.iter().map(|bar| total(&bar.tally)).max()?.max(1);
-    let circles = bars.iter().map(|bar| above(bar, most).count()).max();
-    let top = TOP + LETTER * i64::try_from(circles.unwrap_or(0)).unwrap_or(0);
+    let most = most(bars);
+    let top = TOP + LETTER * i64::try_from(circles(bars)).unwrap_or(0);
     let bottom = top + HEIGHT;
     Some(html! {
         svg .picture role="img" aria-label=(words::BARS_LABEL)
@@ -116,10 +128,10 @@ fn pushed(top: &mut i64, height: i64) -> i64 {
 }
 
 /// What each colour and letter means.
-pub(in crate::web::pages) fn legend() -> Markup {
+pub(in crate::web::pages) fn legend(bars: &[Bar]) -> Markup {
     html! {
         ul .legend {
-            li { (words::CIRCLES) }
+            @if circles(bars) > 0 { li { (words::CIRCLES) } }
             @for group in Group::ALL {
                 li {
                     svg .picture.key viewBox="0 0 18 18" aria-hidden="true" {
