@@ -221,6 +221,9 @@ pub struct CustodianView {
     pub state: String,
     /// When the share came in, unix milliseconds.
     pub at_ms: Option<i64>,
+    /// When she was paged last for the terms in force, unix milliseconds.
+    #[serde(default)]
+    pub paged_at_ms: Option<i64>,
 }
 
 /// A session as others see it.

@@ -152,6 +152,7 @@ impl App {
         Ok(With {
             rows,
             drafts: vec![entry],
+            ..With::default()
         })
     }
 

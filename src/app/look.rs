@@ -18,6 +18,7 @@ use serde_json::Value;
 
 use super::App;
 pub use super::acts::Caller;
+pub use super::checking::LogCheck;
 use super::epochs::EPOCH_OWED;
 use super::error::AppError;
 use super::step::ROTATION_OWED;

@@ -2,7 +2,7 @@
 //! All of it is wiped when dropped; a restart loses it, and the rules know that.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio_util::sync::CancellationToken;
@@ -154,7 +154,7 @@ pub(super) struct Memory {
     /// The newest custody epoch known to have been dealt after the one in force; 0: none.
     pub(super) dealt_later: AtomicU32,
     /// How far the check of the whole log is.
-    pub(super) log_check: AtomicU8,
+    pub(super) log_check: super::checking::CheckState,
     /// Requests that reached no door, of the last second.
     pub(super) doors: Mutex<Burst>,
     /// Unknown tokens of the last second.

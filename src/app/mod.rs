@@ -65,6 +65,7 @@ mod emergency;
 mod epochs;
 pub mod genesis;
 mod knocks;
+mod known;
 mod log_epochs;
 pub mod log_files;
 pub mod look;

@@ -11,7 +11,7 @@ use super::event_rows::rows_of;
 use super::facts::Facts;
 use crate::alerts;
 use crate::audit::entry::Draft;
-use crate::domain::alert::{self, AlertDraft};
+use crate::domain::alert::{self, AlertDraft, Known};
 use crate::domain::ids::{IncidentId, PersonId};
 use crate::domain::incident::command::Command;
 use crate::domain::incident::rules::EpochFacts;
@@ -32,6 +32,8 @@ pub(super) const ROTATION_OWED: &str = "rotation_owed_since_ms";
 pub(super) struct With {
     pub rows: Vec<RowChange>,
     pub drafts: Vec<Draft>,
+    /// What the messages say besides the incident's row.
+    pub known: Known,
 }
 
 impl With {
@@ -40,6 +42,7 @@ impl With {
         Self {
             rows: verified.rows(now),
             drafts: vec![seen(verified)],
+            known: Known::default(),
         }
     }
 }
@@ -115,6 +118,7 @@ impl App {
             with.rows.extend(self.shares_given(&before, &events).await?);
             with.rows
                 .extend(self.paging_rows(&events, &after, &facts, now).await?);
+            with.known = self.known_of(&before, &events).await;
             match self
                 .write(version, &after, &events, with, &facts, now)
                 .await
@@ -168,6 +172,7 @@ impl App {
             let alerts = alert::for_event(
                 event,
                 after,
+                &with.known,
                 &facts.roster,
                 &self.inner.settings.console_url,
             );
@@ -185,8 +190,8 @@ impl App {
         Ok(committed)
     }
 
-    /// Puts alerts into the outbox of a commit: one row per alert and channel, one entry per
-    /// alert. The rows stand in the transaction of their event (DESIGN §9).
+    /// Puts alerts into the outbox of a commit: one row per alert and channel, for mail one per
+    /// local time of its readers; one entry per alert. The rows stand in the transaction of their event (DESIGN §9).
     pub(super) fn queue(
         &self,
         commit: &mut Commit,
@@ -199,12 +204,10 @@ impl App {
             let mut ids = Vec::new();
             for channel in &self.inner.channels {
                 let id = incident.map(|i| &i.id);
-                let row = alert_row(channel.as_ref(), &alert, id, &facts.roster, now);
-                let Some(row) = row else {
-                    continue;
-                };
-                ids.push(Value::from(format!("{}:{}", row.channel, row.id)));
-                commit.rows.push(RowChange::QueueAlert(row));
+                for row in alert_rows(channel.as_ref(), &alert, id, &facts.roster, now) {
+                    ids.push(Value::from(format!("{}:{}", row.channel, row.id)));
+                    commit.rows.push(RowChange::QueueAlert(row));
+                }
             }
             let mut entry = draft(
                 "alert.queued",
@@ -382,6 +385,39 @@ impl RulesData {
             continues: self.continues.clone(),
         })
     }
+}
+
+/// The outbox rows of an alert on one channel: one, but for mail one for each local time that its
+/// readers' clocks show. None where the channel has no use for it, or where the system gives no
+/// randomness for an id.
+fn alert_rows(
+    channel: &dyn alerts::Channel,
+    alert: &AlertDraft,
+    incident: Option<&IncidentId>,
+    roster: &Roster,
+    now: Timestamp,
+) -> Vec<Alert> {
+    let Some(row) = alert_row(channel, alert, incident, roster, now) else {
+        return Vec::new();
+    };
+    // A chat room is read by everyone, and shows moments in each reader's zone where it can.
+    let texts = match channel.kind() {
+        "smtp" => alert::by_local_time(&alert.body, &alert.audience, roster),
+        _ => return vec![row],
+    };
+    let rows: Vec<Alert> = texts
+        .into_iter()
+        .filter_map(|(body, to)| {
+            Some(Alert {
+                id: super::chance::short_id().ok()?,
+                to: to.into_iter().collect(),
+                body,
+                ..row.clone()
+            })
+        })
+        .collect();
+    // A message to nobody fails where it is sent, and is told there.
+    if rows.is_empty() { vec![row] } else { rows }
 }
 
 /// The outbox row of an alert on one channel; none where the channel has no use for it, or where

@@ -7,6 +7,7 @@
 
 mod host;
 mod live;
+mod page;
 mod places;
 mod standing;
 mod vault;
@@ -130,6 +131,7 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
     let mut answers = host::answers(&config);
     answers.extend(standing::answers(&config).await);
     answers.extend(vault::answers(&config).await);
+    answers.push(page::answer(&config).await);
     match &args.credential_file {
         Some(file) => {
             let secret = read_secret(file).map_err(|e| config_error(&e))?;

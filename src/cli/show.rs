@@ -236,7 +236,12 @@ pub(super) fn custodian(view: &CustodianView) -> String {
     let at = view.at_ms.map_or(String::new(), |at| {
         format!("   {}", Timestamp(at).clock_utc())
     });
-    format!("  {mark} {:<18} {word}{at}", line(&view.name))
+    // Who has answered needs no page any more.
+    let paged = view.paged_at_ms.filter(|_| view.state == "asked");
+    let paged = paged.map_or_else(String::new, |at| {
+        format!(", paged {}", Timestamp(at).clock_utc())
+    });
+    format!("  {mark} {:<18} {word}{paged}{at}", line(&view.name))
 }
 
 /// What changed between two looks at an incident, one line per event.
@@ -307,6 +312,7 @@ mod tests {
             time_zone: "UTC".into(),
             state: "asked".into(),
             at_ms: None,
+            paged_at_ms: None,
         };
         IncidentView {
             id: "INC-1".into(),
@@ -333,6 +339,23 @@ mod tests {
             waits_for: None,
             asked: Default::default(),
         }
+    }
+
+    #[test]
+    fn a_custodian_who_is_asked_was_paged_at_that_time_and_one_who_answered_needs_no_page() {
+        let mut ada = view("collecting").custodians.remove(0);
+        assert_eq!(custodian(&ada).trim(), "… ADA                asked");
+        ada.paged_at_ms = Some(1_795_226_880_000);
+        assert_eq!(
+            custodian(&ada).trim(),
+            "… ADA                asked, paged 02:08 UTC"
+        );
+        ada.state = "in".into();
+        ada.at_ms = Some(1_795_226_940_000);
+        assert_eq!(
+            custodian(&ada).trim(),
+            "✓ ADA                share 1   02:09 UTC"
+        );
     }
 
     #[test]

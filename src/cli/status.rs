@@ -10,8 +10,11 @@ use crate::api::{ChannelList, DrillView, Health, IncidentView, VaultView};
 use crate::domain::due::BACKUP_OLD_MS;
 use crate::domain::ids::IncidentId;
 use crate::domain::incident::extend::extended_sha256;
+use crate::domain::paging::{Hours, hours_there};
 use crate::domain::phrase::phrase as phrase_of;
-use crate::domain::readiness::{DAY_PERCENT, NIGHT_PERCENT, quorum_percent};
+use crate::domain::readiness::{
+    DAY_PERCENT, NIGHT_PERCENT, answers_percent, quorum_percent, quorum_percent_of,
+};
 use crate::domain::roster::{Person, Role};
 use crate::domain::terms::Purpose;
 use crate::domain::time::{DAY_MS, Timestamp};
@@ -67,7 +70,7 @@ async fn board(client: &mut Client, documents: &Documents, out: &Output) -> Resu
              is dead, and nothing can be opened. Operators: runbooks/host-lost.md"
         ));
     }
-    let ready = readiness(documents);
+    let ready = readiness(documents, now);
     text.push_str(&format!("\n{}\n{}", ready.text, backup_line(view, now)));
     let channels: ChannelList = client.get_again("/alerts").await?;
     text.push_str(&channel_lines(&channels, now));
@@ -78,6 +81,10 @@ async fn board(client: &mut Client, documents: &Documents, out: &Output) -> Resu
         ));
     }
     text.push_str(&format!("\n{}", drill_line(documents, now)));
+    text.push_str(&format!(
+        "\nCustodian page sha256 {}.",
+        escape::line(&view.custodian_page_sha256)
+    ));
     let mut shown = Vec::new();
     for incident in incidents {
         text.push('\n');
@@ -94,6 +101,7 @@ async fn board(client: &mut Client, documents: &Documents, out: &Output) -> Resu
         "epoch_owed": view.epoch_owed, "backup_at_ms": view.backup_at_ms,
         "backup_epoch": view.backup_epoch, "dealt_later": view.dealt_later, "drills": view.drills,
         "log_epochs": view.log_epochs, "can_approve": ready.people,
+        "who_can_approve": ready.who, "quorum_now_percent": ready.now,
         "quorum_night_percent": ready.night, "quorum_day_percent": ready.day,
         "log_size": documents.head.size, "version": view.version,
         "custodian_page_sha256": view.custodian_page_sha256, "channels": channels.channels,
@@ -182,39 +190,73 @@ fn backup_line(view: &VaultView, now: Timestamp) -> String {
 struct Ready {
     text: String,
     people: usize,
+    who: Vec<Value>,
+    now: u32,
     night: u32,
     day: u32,
 }
 
 /// Holders of a share of this epoch who are still in the roster and not locked out. The chances
 /// are estimates: each answers within ten minutes by the odds named.
-fn readiness(documents: &Documents) -> Ready {
+fn readiness(documents: &Documents, now: Timestamp) -> Ready {
     let (manifest, view) = (&documents.manifest, &documents.view);
     let dealt = documents.dealt_to(manifest).unwrap_or(&documents.roster);
     let here = |p: &Person| {
         let out = view.locked_out.iter().any(|id| id == p.id.as_str());
         documents.roster.person(&p.id).is_some() && !out
     };
-    let can: Vec<u8> = dealt
-        .custodians()
-        .filter(|(_, person)| here(person))
-        .map(|(index, _)| index)
-        .collect();
-    let proved = can.iter().filter(|i| view.proved.contains(i)).count();
+    let can: Vec<(u8, &Person)> = dealt.custodians().filter(|(_, p)| here(p)).collect();
+    let proved = |index: &u8| view.proved.contains(index);
     let (people, k) = (can.len(), u32::from(manifest.k));
     let count = u32::try_from(people).unwrap_or(u32::MAX);
     let [night, day] = [NIGHT_PERCENT, DAY_PERCENT].map(|each| quorum_percent(count, k, each));
+    let mut there: Vec<(Hours, String, String)> = Vec::new();
+    let mut who = Vec::new();
+    for (index, person) in &can {
+        // Where she lives now, if that changed since the shares were dealt.
+        let person = documents.roster.person(&person.id).unwrap_or(person);
+        let (hours, clock) = hours_there(now, &person.time_zone);
+        who.push(
+            json!({"person": person.id, "name": person.name, "index": index,
+            "time_zone": person.time_zone, "local_time": clock, "hours": hours.word(),
+            "proved": proved(index)}),
+        );
+        there.push((hours, clock, escape::line(&person.name)));
+    }
+    let odds: Vec<u32> = there.iter().map(|(h, ..)| answers_percent(*h)).collect();
+    let chance = quorum_percent_of(&odds, k);
     let text = format!(
-        "{people} can approve, {proved} of them proved; {k} are needed. Chance within ten minutes, \
-         if each answers with {NIGHT_PERCENT} % at night and {DAY_PERCENT} % by day: {night} % and \
-         {day} %."
+        "{people} can approve, {} of them proved; {k} are needed.{}\nChance that enough answer \
+         within ten minutes, now: {chance} % (each with {DAY_PERCENT} % by day and {NIGHT_PERCENT} \
+         % otherwise; all by day {day} %, all at night {night} %).",
+        can.iter().filter(|(index, _)| proved(index)).count(),
+        hour_lines(&there)
     );
     Ready {
         text,
         people,
+        who,
+        now: chance,
         night,
         day,
     }
+}
+
+/// Who is up, and who would be woken: one line each.
+fn hour_lines(there: &[(Hours, String, String)]) -> String {
+    let mut text = String::new();
+    for (hours, words) in [
+        (Hours::Day, "by day there now"),
+        (Hours::Edge, "early or late there now"),
+        (Hours::Night, "at night there now"),
+    ] {
+        let mine = there.iter().filter(|(h, ..)| *h == hours);
+        let names: Vec<String> = mine.map(|(_, at, name)| format!("{name} {at}")).collect();
+        if !names.is_empty() {
+            text.push_str(&format!("\n  {words}: {}", names.join(", ")));
+        }
+    }
+    text
 }
 
 async fn one(
@@ -290,6 +332,28 @@ fn with_phrase(view: &IncidentView, phrase: Option<String>) -> Result<Value, Cli
 mod tests {
     use super::*;
     use crate::api::ChannelState;
+
+    #[test]
+    fn people_are_named_by_what_their_clocks_show() {
+        // 2026-11-21 02:07 UTC.
+        let now = Timestamp(1_795_226_820_000);
+        let there = |name: &str, zone: &str| {
+            let (hours, clock) = hours_there(now, zone);
+            (hours, clock, name.to_owned())
+        };
+        let said = hour_lines(&[
+            there("Ada", "Europe/Berlin"),
+            there("Cleo", "Asia/Tokyo"),
+            there("Dora", "America/New_York"),
+            there("Emil", "Asia/Karachi"),
+            there("Ben", "Europe/London"),
+        ]);
+        assert_eq!(
+            said,
+            "\n  by day there now: Cleo 11:07, Dora 21:07\n  early or late there now: Emil 07:07\
+             \n  at night there now: Ada 03:07, Ben 02:07"
+        );
+    }
 
     #[test]
     fn the_channels_are_named_with_their_age_and_one_that_fails_has_its_own_line() {

@@ -15,6 +15,8 @@ mod consent;
 mod drill;
 mod fault;
 mod incident;
+mod known;
+mod local;
 mod other_log;
 mod overdue;
 mod page;
@@ -27,6 +29,8 @@ pub mod version;
 pub use attempt::{Attempt, for_attempt};
 pub use fault::Fault;
 pub use incident::for_event;
+pub use known::{Calls, Known};
+pub use local::by_local_time;
 pub use overdue::for_overdue_review;
 pub use page::for_page;
 pub use rotation::for_rotation;
@@ -92,16 +96,20 @@ impl Audience {
         }
     }
 
+    /// Whether somebody on the roster belongs to it.
+    fn names(&self, person: &Person) -> bool {
+        match self {
+            Self::Everyone => true,
+            Self::Roles(roles) => roles.iter().any(|role| person.is(*role)),
+            Self::People(people) => people.contains(&person.id),
+        }
+    }
+
     /// Pager names of the audience; for who has none her id, which is nobody's pager: the channel
     /// must know that somebody is left.
     #[must_use]
     pub fn pagers(&self, roster: &Roster) -> BTreeSet<String> {
-        let is_meant = |person: &Person| match self {
-            Self::Everyone => true,
-            Self::Roles(roles) => roles.iter().any(|role| person.is(*role)),
-            Self::People(people) => people.contains(&person.id),
-        };
-        let meant = roster.people.iter().filter(|person| is_meant(person));
+        let meant = roster.people.iter().filter(|person| self.names(person));
         let name = |p: &Person| p.contacts.pager.clone().unwrap_or_else(|| p.id.to_string());
         meant.map(name).collect()
     }

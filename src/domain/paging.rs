@@ -73,6 +73,41 @@ pub fn discomfort(hour: u32) -> u8 {
     }
 }
 
+/// What time of the day it is for somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hours {
+    /// She is up.
+    Day,
+    /// Early or late.
+    Edge,
+    /// She sleeps.
+    Night,
+}
+
+impl Hours {
+    /// The word in JSON.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Edge => "edge",
+            Self::Night => "night",
+        }
+    }
+}
+
+/// What time of the day it is there, and what her clock shows: `09:10`.
+#[must_use]
+pub fn hours_there(at: Timestamp, time_zone: &str) -> (Hours, String) {
+    let there = local(at, time_zone);
+    let hours = match discomfort(there.hour()) {
+        0 => Hours::Day,
+        1 => Hours::Edge,
+        _ => Hours::Night,
+    };
+    (hours, there.format("%H:%M").to_string())
+}
+
 /// Candidates, best first. Equal ones keep the order of the roster.
 #[must_use]
 pub fn order(mut candidates: Vec<Candidate>, now: Timestamp) -> Vec<PersonId> {

@@ -1,6 +1,7 @@
 //! Who could answer tonight: the chance of a quorum, and when a custodian is asked to prove her
 //! share again (facts on custody §2.2, §2.3). Pure; the numbers are estimates and say so.
 
+use super::paging::Hours;
 use super::time::{DAY_MS, Timestamp};
 
 /// Chance, in percent, that one custodian answers within ten minutes at night.
@@ -25,6 +26,34 @@ pub fn quorum_percent(people: u32, k: u32, each_percent: u32) -> u32 {
     };
     let chance: f64 = (k..=people).map(exactly).sum();
     (chance.clamp(0.0, 1.0) * 100.0).round() as u32
+}
+
+/// Chance, in whole percent, that at least `k` answer when each does so with her own percentage,
+/// independently.
+#[must_use]
+pub fn quorum_percent_of(each_percent: &[u32], k: u32) -> u32 {
+    // Chance of exactly so many answers, one more person at a time.
+    let mut exactly = vec![1.0_f64];
+    for percent in each_percent {
+        let p = f64::from((*percent).min(100)) / 100.0;
+        let mut next = vec![0.0; exactly.len() + 1];
+        for (answers, chance) in exactly.iter().enumerate() {
+            next[answers] += chance * (1.0 - p);
+            next[answers + 1] += chance * p;
+        }
+        exactly = next;
+    }
+    let chance: f64 = exactly.iter().skip(k as usize).sum();
+    (chance.clamp(0.0, 1.0) * 100.0).round() as u32
+}
+
+/// How likely somebody answers within ten minutes at her local hour, whole percent.
+#[must_use]
+pub fn answers_percent(hours: Hours) -> u32 {
+    match hours {
+        Hours::Day => DAY_PERCENT,
+        Hours::Edge | Hours::Night => NIGHT_PERCENT,
+    }
 }
 
 /// Whether a custodian should be reminded to prove her share.
@@ -75,6 +104,18 @@ mod tests {
         ] {
             assert_eq!(quorum_percent(people, k, each), chance, "{k} of {people}");
         }
+    }
+
+    #[test]
+    fn people_with_the_same_odds_give_the_same_chance_one_by_one() {
+        for (people, k, each) in [(5_u32, 3, 60), (7, 3, 60), (5, 3, 80), (2, 3, 80)] {
+            let odds = vec![each; people as usize];
+            let together = quorum_percent(people, k, each);
+            assert_eq!(quorum_percent_of(&odds, k), together, "{k} of {people}");
+        }
+        assert_eq!(quorum_percent_of(&[100, 100, 0], 2), 100);
+        assert_eq!(quorum_percent_of(&[100, 50], 2), 50);
+        assert_eq!(quorum_percent_of(&[], 1), 0);
     }
 
     #[test]

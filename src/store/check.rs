@@ -122,6 +122,17 @@ impl Store {
     /// # Errors
     /// [`StoreError::Forked`] naming the first bad entry.
     pub async fn check_whole(&self) -> Result<u64, StoreError> {
+        self.check_whole_telling(|_, _| {}).await
+    }
+
+    /// [`Self::check_whole`] that says after each step how many entries are checked, and of how many.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn check_whole_telling(
+        &self,
+        progress: impl Fn(u64, u64) + Send,
+    ) -> Result<u64, StoreError> {
         // PostgreSQL checks its pages by itself when they carry checksums.
         let said: String = match self.reader() {
             Pool::Sqlite(_) => {
@@ -151,6 +162,7 @@ impl Store {
                 )));
             }
             self.rehash(&found, &mut edge).await?;
+            progress(edge.size(), head.size);
         }
         if edge.root() != head.root {
             return Err(StoreError::forked(

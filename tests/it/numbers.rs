@@ -6,10 +6,11 @@ use breakglass::app::look::{CallEnd, Numbers};
 use breakglass::audit::entry::Draft;
 use breakglass::domain::ids::IncidentId;
 use breakglass::domain::incident::Phase;
+use breakglass::domain::time::Timestamp;
 use breakglass::store::Commit;
 use serde_json::{Value, json};
 
-use crate::support::TestVault;
+use crate::support::{Plan, TestVault};
 
 /// Writes an entry about a call as the proxy would.
 fn wrote(vault: &TestVault, id: &IncidentId, kind: &str, more: Value) {
@@ -65,4 +66,72 @@ fn a_second_look_counts_what_came_since_the_first() {
     let is_denied = |end: &CallEnd| matches!(end, CallEnd::Denied(_));
     let upstream = story.calls.iter().filter(|call| !is_denied(&call.end));
     assert_eq!(upstream.count(), 4);
+}
+
+/// The body of somebody's mail of a kind.
+fn mail_to(vault: &TestVault, who: &str, kind: &str) -> String {
+    vault.deliver();
+    let to = format!("{who}@example.com");
+    let mails = vault.mail.messages().into_iter();
+    let own: Vec<String> = mails
+        .filter(|m| m.kind == kind && m.to.contains(&to))
+        .map(|m| m.body)
+        .collect();
+    assert_eq!(own.len(), 1, "{who} gets one mail of {kind}: {own:#?}");
+    own.into_iter().next().unwrap()
+}
+
+#[test]
+fn the_mails_say_who_released_what_was_called_and_when_by_each_readers_own_clock() {
+    let vault = TestVault::planned(Plan {
+        roster: Box::new(|roster| {
+            let zones = [("tess", "Asia/Tokyo"), ("ben", "Asia/Kolkata")];
+            for (who, zone) in zones {
+                let person = roster.people.iter_mut().find(|p| p.id.as_str() == who);
+                person.unwrap().time_zone = zone.to_owned();
+            }
+        }),
+        ..Plan::default()
+    });
+    let (incident, _) = vault.opened();
+    let id = &incident.id;
+    let open = mail_to(&vault, "tess", "session.open");
+    assert!(open.contains("Released by ada, ben and cleo.\n"), "{open}");
+    let stop = format!("https://vault.example/i/{id}/stop\n");
+    assert!(open.contains(&stop), "{open}");
+
+    for class in ["read", "read", "egress", "change", "destroy", "unreviewed"] {
+        let call = json!({"cls": class, "method": "GET", "route": "/api/2.0/x"});
+        wrote(&vault, id, "call.begin", call);
+    }
+    let deny = |why: &str| json!({"cls": "read", "method": "GET", "route": "-", "why": why});
+    wrote(&vault, id, "deny", deny("outside_scope"));
+    wrote(&vault, id, "deny", deny("never_credential"));
+    vault.pass_ms(600_000);
+    vault.close(&incident).unwrap();
+    vault.settle();
+
+    let utc = mail_to(&vault, "ada", "incident.closed");
+    let at = |kind: &str| Timestamp(vault.last_entry(kind).unwrap().ts_ms);
+    let (opened, refused) = (at("session.open"), at("rotate.done"));
+    for said in [
+        "6 calls: 2 read, 1 egress, 1 write, 2 dangerous; 2 refused by the vault, 1 of them outside \
+         the stated scope.\n"
+            .to_owned(),
+        format!(", opened {}, closed ", opened.date_clock_utc()),
+        format!("Databricks refused the old one at {}.\n", refused.date_clock_utc()),
+        "The review by vera or tess is due ".to_owned(),
+    ] {
+        assert!(utc.contains(&said), "{said}: {utc}");
+    }
+    assert!(!utc.contains(" JST)") && !utc.contains(" IST)"), "{utc}");
+    let tokyo = mail_to(&vault, "tess", "incident.closed");
+    let kolkata = mail_to(&vault, "ben", "incident.closed");
+    assert_eq!(tokyo.matches(" JST)").count(), 5, "{tokyo}");
+    assert_eq!(kolkata.matches(" IST)").count(), 5, "{kolkata}");
+    // One message to the chat room, whoever reads it.
+    let hooks = vault.hook.kinds();
+    let closed = hooks.iter().filter(|kind| *kind == "incident.closed");
+    assert_eq!(closed.count(), 1);
+    vault.verify_log();
 }

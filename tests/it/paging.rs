@@ -66,6 +66,30 @@ fn four_are_paged_at_once_one_more_after_three_minutes_and_the_fallback_list_aft
 }
 
 #[test]
+fn an_incident_says_when_each_custodian_was_paged_for_the_terms_in_force() {
+    let mut vault = TestVault::new();
+    let (incident, _) = vault.open();
+    let paged = |vault: &TestVault| -> Vec<Option<i64>> {
+        let view = vault.block(vault.app().show(&incident.id)).unwrap();
+        view.custodians.iter().map(|c| c.paged_at_ms).collect()
+    };
+    assert_eq!(paged(&vault), [None; 5]);
+    vault.tick();
+    let first = vault.last_entry("page.sent").unwrap().ts_ms;
+    let all = paged(&vault);
+    assert_eq!(all.iter().filter(|at| **at == Some(first)).count(), 4);
+    assert_eq!(all.iter().filter(|at| at.is_none()).count(), 1);
+    vault.pass_ms(3 * MINUTE_MS);
+    vault.tick();
+    let all = paged(&vault);
+    assert!(all.iter().all(Option::is_some), "{all:?}");
+    assert!(all.iter().any(|at| *at >= Some(first + 3 * MINUTE_MS)));
+    // Asked again after a restart: who was paged for void terms is not said to be paged.
+    vault.restart();
+    assert_eq!(paged(&vault), [None; 5]);
+}
+
+#[test]
 fn a_restart_loses_no_wave_and_sends_none_twice() {
     let mut vault = TestVault::new();
     vault.open();

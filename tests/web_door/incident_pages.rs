@@ -1,8 +1,10 @@
 //! The list of incidents, ten on a page: every one stands on one page and no page ends in nothing.
 
 use breakglass::api::IncidentView;
+use breakglass::audit::entry::Draft;
 use breakglass::domain::act::Deed;
 use breakglass::domain::time::MINUTE_MS;
+use breakglass::store::Commit;
 use reqwest::Method;
 
 use crate::support::{User, Vault, ok};
@@ -48,4 +50,59 @@ async fn twelve_incidents_stand_on_two_pages_newest_first() {
         13,
         "all of them, under one heading: {csv}"
     );
+    // The same lines as JSON, field by field.
+    let json: serde_json::Value = ok(otto.get("/incidents.json").await).await;
+    let objects = json["incidents"].as_array().unwrap();
+    let mut rows = csv.lines();
+    let names: Vec<&str> = rows.next().unwrap().split(',').collect();
+    assert_eq!(objects.len(), 12);
+    for (object, row) in objects.iter().zip(rows) {
+        for (name, cell) in names.iter().zip(row.split(',')) {
+            let said = match &object[name] {
+                serde_json::Value::Null => String::new(),
+                serde_json::Value::String(text) => text.clone(),
+                number => number.to_string(),
+            };
+            assert_eq!(said, cell, "{name} of {object}");
+        }
+        assert_eq!(object.as_object().unwrap().len(), names.len());
+        assert!(object["calls"].is_u64() && object["ms_to_quorum"].is_null());
+    }
+    assert!(page.contains("href=\"/incidents.json\""), "{page}");
+}
+
+#[tokio::test]
+async fn the_incidents_page_says_who_was_paged_and_when() {
+    let vault = Vault::start().await;
+    let otto = vault.login("otto").await;
+    let asked = otto.open_rotation().await;
+    let path = format!("/i/{}", asked.id);
+    let shown = || async { otto.get(&path).await.text().await.unwrap() };
+    let before = shown().await;
+    assert!(!before.contains("Paged"), "{before}");
+    let people = serde_json::json!(["ada"]);
+    let members = [
+        ("inc".to_owned(), asked.id.as_str().into()),
+        ("wave".to_owned(), 0.into()),
+        ("people".to_owned(), people),
+    ];
+    let sent = Draft {
+        kind: "page.sent".to_owned(),
+        members: members.into_iter().collect(),
+    };
+    let committed = vault
+        .app
+        .store()
+        .commit(Commit::control(vec![sent], Vec::new()));
+    committed.await.unwrap();
+    let view: IncidentView = ok(otto.get(&format!("/api/v1/incidents/{}", asked.id)).await).await;
+    let of = |who: &str| view.custodians.iter().find(|c| c.person == who).unwrap();
+    assert!(of("ada").paged_at_ms.is_some() && of("ben").paged_at_ms.is_none());
+    let after = shown().await;
+    let card = after.split("ADA Example").nth(1).unwrap();
+    let card = card.split("</li>").next().unwrap();
+    // 2027-01-15 08:00 UTC, where the tests' clock begins, on Otto's clock in Berlin.
+    assert!(card.contains("Paged"), "{card}");
+    assert!(card.contains("09:00 CET (08:00 UTC)"), "{card}");
+    assert_eq!(after.matches("Paged").count(), 1, "{after}");
 }

@@ -14,6 +14,20 @@ use breakglass::audit::verify::{Expectations, ExportSource, Seen, verify};
 
 use crate::support::{User, Vault, fill, no, ok};
 
+#[tokio::test]
+async fn the_page_says_whether_the_whole_log_was_checked_and_to_which_entry() {
+    let vault = Vault::start().await;
+    let vera = vault.login("vera").await;
+    let shown = || async { vera.get("/log").await.text().await.unwrap() };
+    let before = shown().await;
+    assert!(before.contains("has not been checked"), "{before}");
+    vault.app.check_whole_log().await;
+    let last = vault.app.store().head().size - 1;
+    let after = shown().await;
+    let said = format!("checked to entry {last}: every entry gives the signed root");
+    assert!(after.contains(&said), "{after}");
+}
+
 /// An export as it came over HTTP, by path.
 struct Fetched(BTreeMap<String, Vec<u8>>);
 

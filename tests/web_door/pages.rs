@@ -98,6 +98,11 @@ async fn a_code_from_the_command_line_signs_a_browser_in_once() {
     let board = sent(vault.ask(Method::GET, "/").header("cookie", pair)).await;
     let board = board.text().await.unwrap();
     assert!(board.contains("Signed in as"), "{board}");
+    // Two of three in Berlin at nine in the morning, each with 80 %.
+    assert!(
+        board.contains("a chance of 90 % within ten minutes"),
+        "{board}"
+    );
     let again = vault.ask_once(enter()).await;
     assert_eq!(again.status(), 401);
     assert!(again.headers().get("set-cookie").is_none());

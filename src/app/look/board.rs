@@ -27,6 +27,8 @@ pub struct Board {
     pub reviews: Vec<ReviewSummary>,
     /// The epoch; none before `init` has ended.
     pub readiness: Option<Readiness>,
+    /// Chance, in whole percent, that enough custodians would answer now; none without an epoch.
+    pub chance_percent: Option<u32>,
     /// A rotation is owed since then.
     pub rotation_owed_since: Option<Timestamp>,
     /// Entries in the log.
@@ -62,6 +64,11 @@ impl App {
             Err(AppError::Sealed(_)) => None,
             Err(error) => return Err(error),
         };
+        let chance_percent = match self.waking_order(None).await {
+            Ok(order) => Some(order.chance_percent()),
+            Err(AppError::Sealed(_)) => None,
+            Err(error) => return Err(error),
+        };
         Ok(Board {
             now: self.now(),
             vault_phase: health.vault_phase,
@@ -69,6 +76,7 @@ impl App {
             live,
             reviews: self.reviews().await?.reviews,
             readiness,
+            chance_percent,
             rotation_owed_since: owed.and_then(|ms| ms.parse().ok()).map(Timestamp),
             log_size: health.log_size,
             channels: self.channel_list().await?.channels,

@@ -1,6 +1,8 @@
 //! One incident as people of the roster see it: the row, the log's entries about it, and the
 //! documents it names, put together.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -9,7 +11,7 @@ use crate::api::{CustodianView, IncidentView, SessionView, SignedDocument};
 use crate::app::App;
 use crate::app::error::AppError;
 use crate::app::facts::{Facts, document};
-use crate::audit::entry::parse_entry;
+use crate::audit::entry::{Entry, parse_entry};
 use crate::domain::canonical;
 use crate::domain::ids::{Digest, IncidentId, PersonId};
 use crate::domain::incident::{Approval, Event, Incident, Phase, Session};
@@ -23,6 +25,25 @@ use crate::store::change::DocumentKind;
 /// Most entries read to tell who released a share for terms that are spent: asking and answering
 /// are a few entries per custodian.
 const MAX_ANSWER_ENTRIES: u32 = 200;
+
+/// What people were asked and answered for the terms in force.
+#[derive(Default)]
+struct Answers {
+    released: Vec<(PersonId, Timestamp)>,
+    /// When each was paged last.
+    paged: BTreeMap<PersonId, Timestamp>,
+}
+
+impl Answers {
+    fn note_page(&mut self, entry: &Entry) {
+        let people = entry.members.get("people").and_then(Value::as_array);
+        for id in people.into_iter().flatten().filter_map(Value::as_str) {
+            if let Ok(person) = id.parse() {
+                self.paged.insert(person, Timestamp(entry.ts_ms));
+            }
+        }
+    }
+}
 
 impl App {
     /// An incident with everything that people of the roster may see of it.
@@ -42,7 +63,7 @@ impl App {
         let terms_seq = asked.map(|(seq, _)| seq).ok_or_else(|| {
             AppError::Inconsistent(format!("{} has no opening in the log", incident.id))
         })?;
-        let released = self.released(incident, terms_seq).await?;
+        let answers = self.answers(incident, terms_seq).await?;
         let rotation = store
             .rotation_of(&incident.id)
             .await?
@@ -59,9 +80,9 @@ impl App {
             terms_sha256: incident.terms_sha256.hex(),
             request: self.request_of(incident).await?,
             terms_seq,
-            shares_in: u8::try_from(released.len()).unwrap_or(u8::MAX),
+            shares_in: u8::try_from(answers.released.len()).unwrap_or(u8::MAX),
             needed: incident.terms.needed,
-            custodians: self.custodians(incident, &facts, &released).await?,
+            custodians: self.custodians(incident, &facts, &answers).await?,
             alert_confirmed: store
                 .alert_confirmed(&incident.id, "incident.opened")
                 .await?,
@@ -102,46 +123,50 @@ impl App {
         }))
     }
 
-    /// Who released a share for the terms in force. Once the shares are spent the incident no
-    /// longer lists them; the log does.
-    async fn released(
-        &self,
-        incident: &Incident,
-        terms_seq: u64,
-    ) -> Result<Vec<(PersonId, Timestamp)>, AppError> {
+    /// Who was paged and who released a share for the terms in force. Once the shares are spent
+    /// the incident no longer lists them; the log does.
+    async fn answers(&self, incident: &Incident, terms_seq: u64) -> Result<Answers, AppError> {
         let of = |a: &Approval| (a.person.clone(), a.at_ms);
-        if incident.is_collecting() || matches!(incident.phase, Phase::Opening { .. }) {
-            return Ok(incident.approvals().iter().map(of).collect());
-        }
+        let held = incident.is_collecting() || matches!(incident.phase, Phase::Opening { .. });
+        let mut answers = Answers::default();
         let store = &self.inner.store;
         let entries = store
             .entries_of_incident(&incident.id, terms_seq, MAX_ANSWER_ENTRIES)
             .await?;
-        let mut released: Vec<(PersonId, Timestamp)> = Vec::new();
         for (_, bytes) in entries {
+            let entry = parse_entry(&bytes).map_err(|e| AppError::Inconsistent(e.to_string()))?;
+            if entry.kind == "page.sent" {
+                answers.note_page(&entry);
+            }
             match event(&bytes)? {
-                Some(Event::ShareAccepted(approval)) => released.push(of(&approval)),
+                Some(Event::ShareAccepted(approval)) => answers.released.push(of(&approval)),
                 Some(Event::ShareWithdrawn { person, .. }) => {
-                    released.retain(|(other, _)| *other != person);
+                    answers.released.retain(|(other, _)| *other != person);
                 }
                 _ => {}
             }
         }
-        Ok(released)
+        if held {
+            answers.released = incident.approvals().iter().map(of).collect();
+        }
+        Ok(answers)
     }
 
     async fn custodians(
         &self,
         incident: &Incident,
         facts: &Facts,
-        released: &[(PersonId, Timestamp)],
+        answers: &Answers,
     ) -> Result<Vec<CustodianView>, AppError> {
         let dealt = self.roster_of_epoch(&incident.terms, facts).await?;
         let now = self.now();
         Ok(dealt
             .custodians()
             .map(|(index, person)| {
-                let share = released.iter().find(|(other, _)| *other == person.id);
+                let share = answers
+                    .released
+                    .iter()
+                    .find(|(other, _)| *other == person.id);
                 CustodianView {
                     person: person.id.to_string(),
                     name: person.name.clone(),
@@ -149,6 +174,7 @@ impl App {
                     time_zone: person.time_zone.clone(),
                     state: answer_of(incident, &person.id, share.is_some(), now).to_owned(),
                     at_ms: share.map(|(_, at)| at.0),
+                    paged_at_ms: answers.paged.get(&person.id).map(|at| at.0),
                 }
             })
             .collect())

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::app::App;
 use crate::app::error::AppError;
 use crate::audit::entry::Entry;
+use crate::domain::alert::Calls;
 use crate::domain::ids::IncidentId;
 use crate::domain::time::Timestamp;
 
@@ -17,21 +18,60 @@ pub struct Numbers {
     pub calls: BTreeMap<String, usize>,
     /// Calls that were refused here, those of a burst included.
     pub denied: usize,
+    /// Of those, outside the stated scope as far as is known: a burst is a number without reasons.
+    pub outside: usize,
+    /// Refused in bursts.
+    pub in_bursts: usize,
     /// When unsealing first began: enough shares were there. It may have failed and begun again.
     pub unsealed_at: Option<Timestamp>,
 }
 
+/// Why a call was refused because the terms do not name it, as the log has it.
+const OUTSIDE: [&str; 6] = [
+    "outside_scope",
+    "code_not_named",
+    "not_reviewed",
+    "denied",
+    "upstream",
+    "account",
+];
+
 impl Numbers {
+    /// The same by the sorts that messages name.
+    pub(in crate::app) fn calls(&self) -> Calls {
+        let mut calls = Calls {
+            refused: self.denied,
+            outside: self.outside,
+            in_bursts: self.in_bursts,
+            ..Calls::default()
+        };
+        for (class, count) in &self.calls {
+            let sort = match class.as_str() {
+                "read" => &mut calls.read,
+                "egress" => &mut calls.egress,
+                "change" => &mut calls.write,
+                _ => &mut calls.dangerous,
+            };
+            *sort += count;
+        }
+        calls
+    }
+
     fn take(&mut self, entry: &Entry) {
         match entry.kind.as_str() {
             "call.begin" => {
                 let class = entry.text("cls").unwrap_or("-").to_owned();
                 *self.calls.entry(class).or_default() += 1;
             }
-            "deny" => self.denied += 1,
+            "deny" => {
+                self.denied += 1;
+                let why = entry.text("why").unwrap_or_default();
+                self.outside += usize::from(OUTSIDE.contains(&why));
+            }
             "deny.burst" => {
-                let n = entry.integer("n").unwrap_or(0);
-                self.denied += usize::try_from(n).unwrap_or(0);
+                let n = usize::try_from(entry.integer("n").unwrap_or(0)).unwrap_or(0);
+                self.denied += n;
+                self.in_bursts += n;
             }
             "unseal.begin" => {
                 self.unsealed_at.get_or_insert(Timestamp(entry.ts_ms));

@@ -5,8 +5,9 @@ use crate::app::App;
 use crate::app::error::AppError;
 use crate::app::facts::Facts;
 use crate::domain::ids::PersonId;
-use crate::domain::paging::Wave;
+use crate::domain::paging::{Wave, hours_there};
 use crate::domain::quorum;
+use crate::domain::readiness::{answers_percent, quorum_percent_of};
 use crate::domain::terms::Purpose;
 use crate::domain::time::Timestamp;
 
@@ -43,6 +44,19 @@ pub struct WakingOrder {
     pub eligible: usize,
     /// Waves, the first at once. A page goes out only while shares are missing.
     pub waves: Vec<WakingWave>,
+}
+
+impl WakingOrder {
+    /// Chance, in whole percent, that enough answer within ten minutes at their local hours.
+    #[must_use]
+    pub fn chance_percent(&self) -> u32 {
+        let waves = self.waves.iter().filter(|wave| !wave.fallback);
+        let odds = waves.flat_map(|wave| &wave.people).map(|woken| {
+            let (hours, _) = hours_there(self.now, &woken.time_zone);
+            answers_percent(hours)
+        });
+        quorum_percent_of(&odds.collect::<Vec<_>>(), u32::from(self.needed))
+    }
 }
 
 impl App {

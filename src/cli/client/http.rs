@@ -82,6 +82,23 @@ impl Api {
         self.send::<()>(Method::GET, path, None).await
     }
 
+    /// Bytes of a page outside the API, which needs no login.
+    ///
+    /// # Errors
+    /// As [`Api::get`].
+    pub(crate) async fn get_page(&self, path: &str) -> Result<Vec<u8>, CliError> {
+        let answer = self.client.get(format!("{}{path}", self.origin)).send();
+        let answer = answer.await.map_err(|why| self.unreached(&why, false))?;
+        let status = answer.status();
+        if !status.is_success() {
+            return Err(CliError::failed("answer", format!("{path}: {status}")));
+        }
+        limited_body(answer).await.map_err(|why| match why {
+            Some(why) => self.unreached(&why, false),
+            None => CliError::failed("answer", format!("{path} is too long")),
+        })
+    }
+
     /// Sends JSON, gets JSON. An answer that was lost is told as such: the deed may have happened.
     ///
     /// # Errors

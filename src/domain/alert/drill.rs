@@ -30,9 +30,11 @@ impl Case<'_> {
         let id = &self.incident.id;
         let body = format!(
             "The drill {id} has its session: {} until {}. Calls are judged and logged, and none is \
-             sent.\n\nRehearse the stop as well: breakglass stop {id}",
+             sent.\n{}\n{}",
             self.roster.name_of(actor),
-            exp.date_clock_utc()
+            exp.date_clock_utc(),
+            self.released_by(),
+            self.stop_it("Rehearse the stop as well")
         );
         let subject = self.subject("OPEN", &format!("until {}", exp.clock_utc()));
         let to = Audience::Everyone;

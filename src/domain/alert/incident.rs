@@ -1,6 +1,6 @@
 //! Messages about an incident, event by event; those from unsealing on are in `session`.
 
-use super::{AlertDraft, Audience, Severity, names, security_and};
+use super::{AlertDraft, Audience, Known, Severity, names, security_and};
 use crate::domain::act::Pick;
 use crate::domain::ids::PersonId;
 use crate::domain::incident::command::AskAgain;
@@ -14,14 +14,16 @@ pub(super) struct Case<'a> {
     pub(super) incident: &'a Incident,
     pub(super) roster: &'a Roster,
     pub(super) console_url: &'a str,
+    pub(super) known: &'a Known,
 }
 
-/// The messages an event causes; `incident` is the incident after the event, `console_url` where
-/// people find the vault. Drafts of a review and notes alert nobody.
+/// The messages an event causes; `incident` is the incident after the event, `known` what else is
+/// known of it, `console_url` where people find the vault. Drafts of a review and notes alert nobody.
 #[must_use]
 pub fn for_event(
     event: &Event,
     incident: &Incident,
+    known: &Known,
     roster: &Roster,
     console_url: &str,
 ) -> Vec<AlertDraft> {
@@ -29,6 +31,7 @@ pub fn for_event(
         incident,
         roster,
         console_url,
+        known,
     };
     if incident.purpose == Purpose::Drill
         && let Some(drafts) = case.drill(event)

@@ -2,7 +2,7 @@
 //! who may sign it, a day later to operators and security as well.
 
 use super::incident::Case;
-use super::{AlertDraft, Audience, Severity, names};
+use super::{AlertDraft, Audience, Known, Severity, names};
 use crate::domain::ids::PersonId;
 use crate::domain::incident::Incident;
 use crate::domain::roster::{Role, Roster};
@@ -23,6 +23,7 @@ pub fn for_overdue_review(
         incident,
         roster,
         console_url,
+        known: &Known::default(),
     };
     case.review_overdue(due, step)
 }

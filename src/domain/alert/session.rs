@@ -1,7 +1,7 @@
 //! Messages about a session, its end and its review.
 
 use super::incident::Case;
-use super::{AlertDraft, Audience, Severity, security_and};
+use super::{AlertDraft, Audience, Severity, names, security_and};
 use crate::domain::ids::PersonId;
 use crate::domain::incident::CloseCause;
 use crate::domain::review::Verdict;
@@ -47,11 +47,12 @@ impl Case<'_> {
     pub(super) fn session_opened(&self, actor: &PersonId, exp: Timestamp) -> AlertDraft {
         let id = &self.incident.id;
         let body = format!(
-            "Break glass is OPEN: {id} by {} until {}.\n{}\nEvery call is logged.\n\n\
-             Not expected? Stop it: breakglass stop {id}",
+            "Break glass is OPEN: {id} by {} until {}.\n{}\n{}Every call is logged.\n\n{}",
             self.roster.name_of(actor),
             exp.date_clock_utc(),
-            self.facts()
+            self.facts(),
+            self.released_by(),
+            self.stop_it("Not expected? Stop it")
         );
         let subject = self.subject("OPEN", &format!("until {}", exp.clock_utc()));
         self.draft(
@@ -61,6 +62,21 @@ impl Case<'_> {
             subject,
             body,
         )
+    }
+
+    /// `Released by Ada, Ben and Cleo.` as a line of its own; nothing where that is not known.
+    pub(super) fn released_by(&self) -> String {
+        let people: Vec<&PersonId> = self.known.released_by.iter().collect();
+        match people.as_slice() {
+            [] => String::new(),
+            people => format!("Released by {}.\n", names(self.roster, people)),
+        }
+    }
+
+    /// Where anyone involved ends the session: the page, and the command.
+    pub(super) fn stop_it(&self, lead: &str) -> String {
+        let (id, console) = (&self.incident.id, self.console_url);
+        format!("{lead}: {console}/i/{id}/stop\nor: breakglass stop {id}")
     }
 
     pub(super) fn claimed(&self, claims: u32, from: &str) -> AlertDraft {
@@ -144,26 +160,40 @@ impl Case<'_> {
         tokens_dead_at: Timestamp,
         due: Option<Timestamp>,
     ) -> Vec<AlertDraft> {
-        // The terms in force are those of the owed rotation when memory was lost.
-        let terms = &self.incident.terms;
-        let asked = if terms.purpose == self.incident.purpose {
-            format!("Asked {}, closed", terms.asked_ms.date_clock_utc())
-        } else {
-            "Closed".to_owned()
+        let known = self.known;
+        let rest = match &known.calls {
+            Some(calls) => format!("{}, ", calls.short()),
+            None => String::new(),
         };
-        let review = due.map_or_else(String::new, |due| {
-            format!(" The review is due {}.", due.date_clock_utc())
-        });
-        let body = format!(
-            "{} is closed. {asked} {}. The secret is rotated and the old one is dead at \
-             Databricks. Fully safe at {}, when the last token minted from it has expired.{review}",
-            self.incident.id,
-            at.date_clock_utc(),
-            tokens_dead_at.date_clock_utc()
-        );
         let rest = format!(
-            "secret rotated, fully safe at {}",
+            "secret rotated, {rest}fully safe at {}",
             tokens_dead_at.clock_utc()
+        );
+        let body = format!(
+            "{} on {} is closed. {} {}.\n{}{}\nFully safe at {}, when the last token minted from \
+             it has expired.{}",
+            self.incident.id,
+            self.incident.terms.vault,
+            self.times(),
+            at.date_clock_utc(),
+            known
+                .calls
+                .map_or_else(String::new, |calls| format!("{}\n", calls.sentence())),
+            match known.refused_at {
+                Some(at) => format!(
+                    "The secret is rotated, and Databricks refused the old one at {}.",
+                    at.date_clock_utc()
+                ),
+                None => "The secret is rotated and the old one is dead at Databricks.".to_owned(),
+            },
+            tokens_dead_at.date_clock_utc(),
+            due.map_or_else(String::new, |due| format!(
+                "\nThe review by {} is due {}.\n{}/reviews/{}",
+                self.one_of_reviewers(),
+                due.date_clock_utc(),
+                self.console_url,
+                self.incident.id
+            ))
         );
         let subject = self.subject("CLOSED", &rest);
         let closed = self.draft(
@@ -176,6 +206,33 @@ impl Case<'_> {
         let mut drafts = vec![closed];
         drafts.extend(due.map(|due| self.review_due(due)));
         drafts
+    }
+
+    /// `Asked …, opened …, closed`, as far as it is known.
+    fn times(&self) -> String {
+        // The terms in force are those of the owed rotation when memory was lost.
+        let terms = &self.incident.terms;
+        let asked = (terms.purpose == self.incident.purpose).then_some(terms.asked_ms);
+        let asked = asked.map(|at| format!("asked {}", at.date_clock_utc()));
+        let opened = self.known.opened_at;
+        let opened = opened.map(|at| format!("opened {}", at.date_clock_utc()));
+        let times = [asked, opened, Some("closed".to_owned())];
+        let times: Vec<String> = times.into_iter().flatten().collect();
+        let text = times.join(", ");
+        let mut letters = text.chars();
+        let first = letters.next().map(|first| first.to_ascii_uppercase());
+        first.into_iter().chain(letters).collect()
+    }
+
+    /// `Tess or Vera`: whoever took no part may sign.
+    fn one_of_reviewers(&self) -> String {
+        let names = self.reviewers();
+        let names: Vec<String> = names.iter().map(|id| self.roster.name_of(id)).collect();
+        match names.as_slice() {
+            [] => "an auditor who is still to be named (every one took part)".to_owned(),
+            [one] => one.clone(),
+            [most @ .., last] => format!("{} or {last}", most.join(", ")),
+        }
     }
 
     pub(super) fn review_due(&self, due: Timestamp) -> AlertDraft {

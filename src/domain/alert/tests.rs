@@ -212,6 +212,24 @@ fn claimed(claims: u32) -> Event {
     }
 }
 
+/// What the log says of it besides.
+fn known() -> Known {
+    Known {
+        released_by: ["ada", "ben", "cleo"].map(id).to_vec(),
+        opened_at: Some(START.plus_ms(900_000)),
+        calls: Some(Calls {
+            read: 201,
+            egress: 0,
+            write: 11,
+            dangerous: 2,
+            refused: 3,
+            outside: 1,
+            in_bursts: 0,
+        }),
+        refused_at: Some(START.plus_ms(3_540_000)),
+    }
+}
+
 /// Every event of the story with its messages.
 fn told() -> Vec<(Event, Vec<AlertDraft>)> {
     let (roster, story) = (roster(), story());
@@ -221,7 +239,7 @@ fn told() -> Vec<(Event, Vec<AlertDraft>)> {
         if number > 0 {
             incident.apply(&event).unwrap();
         }
-        let drafts = for_event(&event, &incident, &roster, CONSOLE);
+        let drafts = for_event(&event, &incident, &known(), &roster, CONSOLE);
         told.push((event, drafts));
     }
     told
@@ -370,11 +388,70 @@ fn the_end_says_not_safe_yet_and_the_close_says_when_it_is() {
     assert!(end.subject.contains("NOT SAFE YET") && end.severity == Severity::Alarm);
     let close = &drafts_of("incident.closed")[0];
     assert!(close.subject.contains("fully safe at"));
+    let subject = "[CLOSED] Break glass INC-2 prod-eu secret rotated, 214 calls, 2 dangerous, \
+                   fully safe at 03:07 UTC";
+    assert_eq!(close.subject, subject);
+    for line in [
+        "INC-2 on prod-eu is closed. Asked 2026-11-21 02:07 UTC, opened 2026-11-21 02:22 UTC, closed \
+         2026-11-21 03:07 UTC.",
+        "214 calls: 201 read, 0 egress, 11 write, 2 dangerous; 3 refused by the vault, 1 of them \
+         outside the stated scope.",
+        "The secret is rotated, and Databricks refused the old one at 2026-11-21 03:06 UTC.",
+        "The review by Vera or Tess is due 2026-11-24 03:07 UTC.",
+        "https://bg.example.org/reviews/INC-2",
+    ] {
+        assert!(
+            close.body.lines().any(|l| l == line),
+            "{line}: {}",
+            close.body
+        );
+    }
+}
+
+#[test]
+fn what_is_not_known_is_left_out_of_the_closing_mail_and_not_made_up() {
+    let (roster, story) = (roster(), story());
+    let mut incident = Incident::from_opened(&story[0]).unwrap();
+    let is_closed = |event: &&Event| matches!(event, Event::Closed { .. });
+    for event in &story[1..=story.iter().position(|e| is_closed(&e)).unwrap()] {
+        incident.apply(event).unwrap();
+    }
+    let event = story.iter().find(is_closed).unwrap();
+    let drafts = for_event(event, &incident, &Known::default(), &roster, CONSOLE);
+    let body = &drafts[0].body;
     assert!(
-        close
-            .body
-            .contains("Asked 2026-11-21 02:07 UTC, closed 2026-11-21 03:07 UTC")
+        body.contains("the old one is dead at Databricks."),
+        "{body}"
     );
+    assert!(!body.contains("call") && !body.contains("opened"), "{body}");
+    let burst = Calls {
+        refused: 40,
+        in_bursts: 39,
+        outside: 1,
+        read: 1,
+        ..Calls::default()
+    };
+    let said = burst.sentence();
+    assert!(
+        said.starts_with("1 call: 1 read") && said.contains("at least 1 of them"),
+        "{said}"
+    );
+}
+
+#[test]
+fn the_open_mail_says_who_released_shares_and_where_anyone_stops_it() {
+    let open = &drafts_of("session.open")[0];
+    for line in [
+        "Released by Ada, Ben and Cleo.",
+        "Not expected? Stop it: https://bg.example.org/i/INC-2/stop",
+        "or: breakglass stop INC-2",
+    ] {
+        assert!(
+            open.body.lines().any(|l| l == line),
+            "{line}: {}",
+            open.body
+        );
+    }
 }
 
 #[test]

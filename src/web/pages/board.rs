@@ -52,6 +52,9 @@ fn body(app: &App, board: &Board, viewer: &Viewer) -> Markup {
         h2 { (words::FITNESS) }
         dl .facts {
             @if let Some(readiness) = &board.readiness { (fitness(readiness, board.now, viewer)) }
+            @if let Some(chance) = board.chance_percent {
+                (parts::fact(words::CHANCE, &html! { a href="/custodians" { (words::chance(chance)) } }))
+            }
             @if let Some((id, at)) = &board.last_incident {
                 (parts::fact(words::LAST_INCIDENT, &html! {
                     a href=(format!("/i/{id}")) { (id) } ", " (when::ago(*at, board.now))

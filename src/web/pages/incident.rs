@@ -243,12 +243,15 @@ fn nobody_answers(id: &str, viewer: &Viewer) -> Markup {
 fn custodians(view: &IncidentView, viewer: &Viewer, now: Timestamp) -> Markup {
     html! {
         h2 { (words::CUSTODIANS) }
-        ul .cards { @for custodian in &view.custodians { (card(custodian, &view.phase, viewer, now)) } }
+        ul .cards { @for custodian in &view.custodians { (card(custodian, view, viewer, now)) } }
     }
 }
 
-fn card(custodian: &CustodianView, phase: &str, viewer: &Viewer, now: Timestamp) -> Markup {
-    let (kind, word) = words::answer(&custodian.state, phase);
+fn card(custodian: &CustodianView, view: &IncidentView, viewer: &Viewer, now: Timestamp) -> Markup {
+    let (kind, word) = words::answer(&custodian.state, &view.phase);
+    // A rotation wakes nobody, so nobody waits for a page of it.
+    let waits =
+        view.phase == "collecting" && view.purpose != "rotate" && custodian.state == "asked";
     html! {
         li {
             h3 { (custodian.name) @if custodian.person == viewer.person.as_str() { " " (words::YOU) } }
@@ -258,6 +261,9 @@ fn card(custodian: &CustodianView, phase: &str, viewer: &Viewer, now: Timestamp)
             }
             p .hint {
                 (words::local_hour(&when::hour_there(now, &custodian.time_zone), &custodian.time_zone))
+                @if let Some(at) = custodian.paged_at_ms.map(Timestamp) {
+                    ". " (words::PAGED) " " (when::clock(at, &viewer.time_zone))
+                } @else if waits { ". " (words::NOT_PAGED) }
             }
         }
     }

@@ -1,10 +1,11 @@
-//! S9, the incidents: one line each, and the same as CSV.
+//! S9, the incidents: one line each, and the same as CSV and JSON.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use hyper::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use maud::{Markup, html};
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::facts::terms_of;
 use super::frame::{Here, Page, is_drill};
@@ -78,7 +79,7 @@ pub(super) async fn page(
                 @if number > 0 { a .button.quiet href=(format!("/incidents?page={}", number - 1)) { (words::NEWER) } }
                 @if to < views.len() { a .button.quiet href=(format!("/incidents?page={}", number + 1)) { (words::OLDER) } }
             }
-            p { a href="/incidents.csv" { (words::AS_CSV) } }
+            p { a href="/incidents.csv" { (words::AS_CSV) } " · " a href="/incidents.json" { (words::AS_JSON) } }
         }
     };
     Ok(Page::new(words::LIST, body)
@@ -131,37 +132,79 @@ pub(super) fn kind_of(phase: &str) -> &'static str {
     }
 }
 
+/// Names of a line's fields, for other programs.
+const FIELDS: [&str; 12] = [
+    "incident",
+    "phase",
+    "asked_utc",
+    "by",
+    "use_case",
+    "shares_in",
+    "needed",
+    "ms_to_quorum",
+    "calls",
+    "writes",
+    "refused",
+    "purpose",
+];
+
+impl Line {
+    /// Its fields in the order of [`FIELDS`].
+    fn fields(&self) -> [Value; 12] {
+        let view = &self.view;
+        [
+            json!(view.id),
+            json!(view.phase),
+            json!(self.asked.rfc3339()),
+            json!(view.requester_name),
+            json!(self.use_case),
+            json!(view.shares_in),
+            json!(view.needed),
+            json!(self.quorum_ms),
+            json!(self.tally.calls()),
+            json!(self.tally.writes),
+            json!(self.tally.denied),
+            json!(view.purpose),
+        ]
+    }
+}
+
 /// The table for other programs.
 pub(super) async fn csv(State(app): State<App>, Seen(..): Seen) -> PageResult {
-    let mut text = String::from(
-        "incident,phase,asked_utc,by,use_case,shares_in,needed,ms_to_quorum,calls,writes,refused,purpose\r\n",
-    );
+    let mut text = format!("{}\r\n", FIELDS.join(","));
     let views = app.incident_list().await?.incidents;
     for line in lines(&app, &views).await? {
-        let fields = [
-            line.view.id.clone(),
-            line.view.phase.clone(),
-            line.asked.rfc3339(),
-            line.view.requester_name.clone(),
-            line.use_case.clone(),
-            line.view.shares_in.to_string(),
-            line.view.needed.to_string(),
-            line.quorum_ms.map(|ms| ms.to_string()).unwrap_or_default(),
-            line.tally.calls().to_string(),
-            line.tally.writes.to_string(),
-            line.tally.denied.to_string(),
-            line.view.purpose.clone(),
-        ];
-        text.push_str(&fields.map(|field| cell(&field)).join(","));
+        let plain = |field: Value| match field {
+            Value::Null => String::new(),
+            Value::String(text) => text,
+            number => number.to_string(),
+        };
+        text.push_str(&line.fields().map(|field| cell(&plain(field))).join(","));
         text.push_str("\r\n");
     }
-    let kind = (CONTENT_TYPE, "text/csv; charset=utf-8");
+    Ok(file("text/csv; charset=utf-8", "incidents.csv", text))
+}
+
+/// The same lines as JSON: numbers are numbers, and what never came is null.
+pub(super) async fn as_json(State(app): State<App>, Seen(..): Seen) -> PageResult {
+    let views = app.incident_list().await?.incidents;
+    let lines = lines(&app, &views).await?;
+    let object = |line: &Line| -> Value {
+        let names = FIELDS.iter().map(|name| (*name).to_owned());
+        Value::Object(names.zip(line.fields()).collect())
+    };
+    let incidents: Vec<Value> = lines.iter().map(object).collect();
+    let text = json!({ "incidents": incidents }).to_string();
+    Ok(file("application/json", "incidents.json", text))
+}
+
+fn file(kind: &'static str, name: &str, text: String) -> Response {
+    let kind = (CONTENT_TYPE, kind.to_owned());
     let name = (
         CONTENT_DISPOSITION,
-        "attachment; filename=\"incidents.csv\"",
+        format!("attachment; filename=\"{name}\""),
     );
-    let response: Response = ([kind, name], text).into_response();
-    Ok(response)
+    ([kind, name], text).into_response()
 }
 
 /// Quoted as RFC 4180 wants it; what a spreadsheet would take for a formula is kept a text.

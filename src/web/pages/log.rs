@@ -14,7 +14,7 @@ use super::given::{Form, Query};
 use super::{DeadEnd, PageResult, dead_end, parts, when};
 use crate::api::EntryProof;
 use crate::app::App;
-use crate::app::look::{LogPage, LogQuery, Viewer};
+use crate::app::look::{LogCheck, LogPage, LogQuery, Viewer};
 use crate::audit::checkpoint::{Checkpoint, parse_hash};
 use crate::audit::merkle::{Hash, leaf_hash};
 use crate::audit::merkle_proof::{verify_consistency, verify_inclusion};
@@ -79,6 +79,7 @@ pub(super) async fn page(
     let found = app.log_page(&filter.query()).await?;
     let body = html! {
         h1 { (words::TITLE) }
+        (checked(&app.log_check(), &viewer))
         (search(&filter))
         (lines(&found, &viewer))
         @if let Some(before) = found.older_before {
@@ -91,6 +92,31 @@ pub(super) async fn page(
     Ok(Page::new(words::TITLE, body)
         .seen_by(&viewer, Here::Log)
         .into_response())
+}
+
+/// What the vault found when it hashed the whole log again after its start.
+fn checked(state: &LogCheck, viewer: &Viewer) -> Markup {
+    html! {
+        @match state {
+            LogCheck::NotAsked => { div .box #check { p { (words::CHECK_NONE) } } }
+            LogCheck::Checking { checked, of } => {
+                div .box #check { p role="status" { (words::checking(*checked, *of)) } }
+            }
+            LogCheck::Whole { entries, at } => {
+                div .box.good #check {
+                    p { "✓ " (words::checked(*entries)) " " (when::both(*at, &viewer.time_zone)) "." }
+                    p .hint { (words::OWN_WORD) }
+                }
+            }
+            LogCheck::Broken { why, at } => {
+                div .box.bad #check role="alert" {
+                    p { strong { (words::CHECK_BROKEN) } " " (when::both(*at, &viewer.time_zone)) ": " (why) }
+                    p { (words::CHECK_BROKEN_MEANS) }
+                    p { strong { (words::FORKED_NOW) } }
+                }
+            }
+        }
+    }
 }
 
 fn search(filter: &Filter) -> Markup {
@@ -337,5 +363,38 @@ mod tests {
             assert_eq!(former_epoch(&note(other), now), None, "{other}");
         }
         assert!(words::of_former_epoch(2).contains("log verify"));
+    }
+
+    #[test]
+    fn the_page_says_how_far_the_whole_log_is_checked() {
+        let viewer = Viewer {
+            vault: "night-watch".to_owned(),
+            person: "vera".parse().unwrap(),
+            name: "Vera".to_owned(),
+            roles: Vec::new(),
+            time_zone: "Europe/Berlin".to_owned(),
+            passkey: false,
+        };
+        let at = Timestamp(1_795_226_820_000);
+        let said = |state: LogCheck| checked(&state, &viewer).into_string();
+        assert!(said(LogCheck::NotAsked).contains("has not been checked"));
+        let going = said(LogCheck::Checking {
+            checked: 512,
+            of: 18_233,
+        });
+        assert!(going.contains("512 of 18233 entries so far"), "{going}");
+        let whole = said(LogCheck::Whole {
+            entries: 18_233,
+            at,
+        });
+        assert!(whole.contains("checked to entry 18232"), "{whole}");
+        assert!(whole.contains("03:07 CET (02:07 UTC)"), "{whole}");
+        let broken = said(LogCheck::Broken {
+            why: "entry 7 is <missing>".to_owned(),
+            at,
+        });
+        assert!(broken.contains("box bad"), "{broken}");
+        assert!(broken.contains("entry 7 is &lt;missing&gt;"), "{broken}");
+        assert!(broken.contains("call security by phone"), "{broken}");
     }
 }

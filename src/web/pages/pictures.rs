@@ -230,6 +230,8 @@ mod tests {
         let numbers = Numbers {
             calls: counted.into(),
             denied: 1,
+            outside: 1,
+            in_bursts: 0,
             unsealed_at: None,
         };
         assert_eq!(Tally::of_numbers(&numbers), tally);

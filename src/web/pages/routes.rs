@@ -79,6 +79,7 @@ pub fn table(app: &App) -> Vec<Route> {
 
     table.page("/incidents", incidents::page);
     table.page("/incidents.csv", incidents::csv);
+    table.page("/incidents.json", incidents::as_json);
     table.page("/reviews", reviews::list);
     table.page("/reviews/{id}", reviews::page);
     table.form("/reviews/{id}/answers", reviews::answers);

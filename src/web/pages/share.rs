@@ -10,6 +10,7 @@ use super::{PageResult, parts, when};
 use crate::api::IncidentView;
 use crate::app::App;
 use crate::app::look::{Readiness, ShareState, Viewer};
+use crate::domain::readiness::PROVE_AGAIN_MS;
 use crate::domain::time::{DAY_MS, Timestamp};
 use crate::web::words::share as words;
 
@@ -75,7 +76,10 @@ fn state(share: &ShareState, readiness: &Readiness, viewer: &Viewer, now: Timest
         p { (words::which(share.index, readiness.epoch, readiness.k, readiness.n)) }
         @match share.proved_at {
             Some(at) => {
-                div .box.good { p { "✓ " (words::PROVED) " " (when::both(at, &viewer.time_zone)) ", " (when::ago(at, now)) "." } }
+                div .box.good {
+                    p { "✓ " (words::PROVED) " " (when::both(at, &viewer.time_zone)) ", " (when::ago(at, now)) "." }
+                    p .hint { (words::PROVE_NEXT) " " (when::both(next_proof(share, at), &viewer.time_zone)) "." }
+                }
             }
             None => {
                 div .box.warn {
@@ -87,6 +91,16 @@ fn state(share: &ShareState, readiness: &Readiness, viewer: &Viewer, now: Timest
         div .actions { a .button.quiet href="/custodian/#prove" { (words::PROVE) } }
         (parts::command("prove", "breakglass prove"))
     }
+}
+
+/// When the vault begins to remind her: each unlocker opens something every ninety days, and one
+/// that never did is as old as the proof.
+fn next_proof(share: &ShareState, proved: Timestamp) -> Timestamp {
+    let opened = share.unlockers.iter();
+    let oldest = opened
+        .map(|unlocker| unlocker.opened_at.unwrap_or(proved))
+        .min();
+    oldest.unwrap_or(proved).plus_ms(PROVE_AGAIN_MS)
 }
 
 fn unlockers(share: &ShareState, viewer: &Viewer, now: Timestamp) -> Markup {
@@ -138,4 +152,31 @@ pub(super) async fn enrol(State(_): State<App>, Seen(viewer, _): Seen) -> PageRe
     Ok(Page::new(words::ENROL, body)
         .seen_by(&viewer, Here::Share)
         .into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::look::UnlockerState;
+
+    #[test]
+    fn the_next_proof_is_due_ninety_days_after_the_unlocker_that_opened_longest_ago() {
+        let at = |days: i64| Timestamp(days * DAY_MS);
+        let unlocker = |opened: Option<i64>| UnlockerState {
+            name: "age1…wertz".to_owned(),
+            opened_at: opened.map(at),
+        };
+        let share = |unlockers: Vec<UnlockerState>| ShareState {
+            index: 1,
+            person: "ada".parse().unwrap(),
+            name: "Ada".to_owned(),
+            time_zone: "UTC".to_owned(),
+            proved_at: Some(at(100)),
+            unlockers,
+        };
+        let due = |unlockers| next_proof(&share(unlockers), at(100));
+        assert_eq!(due(vec![unlocker(Some(100)), unlocker(Some(40))]), at(130));
+        assert_eq!(due(vec![unlocker(Some(120)), unlocker(None)]), at(190));
+        assert_eq!(due(Vec::new()), at(190));
+    }
 }

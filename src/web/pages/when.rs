@@ -38,6 +38,17 @@ pub(super) fn both(at: Timestamp, zone_name: &str) -> Markup {
     html! { time datetime=(at.rfc3339()) { (text(at, zone_name)) } }
 }
 
+/// `03:07 CET (02:07 UTC)`: a moment of these hours, the whole of it in the title.
+pub(super) fn clock(at: Timestamp, zone_name: &str) -> Markup {
+    let there = utc(at).with_timezone(&zone(zone_name));
+    html! {
+        time datetime=(at.rfc3339()) title=(text(at, zone_name)) {
+            (there.format("%H:%M %Z").to_string())
+            @if zone(zone_name) != Tz::UTC { " (" (at.clock_utc()) ")" }
+        }
+    }
+}
+
 /// A moment in a table: UTC to the second under a heading that says so, local in the title.
 pub(super) fn in_table(at: Timestamp, zone_name: &str) -> Markup {
     html! {

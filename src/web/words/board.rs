@@ -16,6 +16,11 @@ pub(in crate::web) const NEVER_DRILLED: &str =
 pub(in crate::web) fn drilled(ago: &str, people: usize, of: usize) -> String {
     format!("{ago}; {people} of {of} custodians have given a share in one")
 }
+pub(in crate::web) const CHANCE: &str = "Enough would answer now";
+
+pub(in crate::web) fn chance(percent: u32) -> String {
+    format!("with a chance of {percent} % within ten minutes, by their local hours")
+}
 pub(in crate::web) const LOG: &str = "Log";
 pub(in crate::web) const SHARES: &str = "Shares proved";
 pub(in crate::web) const EPOCH: &str = "Epoch";

@@ -2,6 +2,8 @@
 
 pub(in crate::web) const WHAT: &str = "What was asked";
 pub(in crate::web) const WHOLE_STORY: &str = "The whole story: timeline, calls, alerts";
+pub(in crate::web) const PAGED: &str = "Paged";
+pub(in crate::web) const NOT_PAGED: &str = "Not paged yet";
 pub(in crate::web) const LAPSES: &str = "lapses:";
 pub(in crate::web) const NOT_SAFE_YET: &str = "Not safe yet.";
 pub(in crate::web) const NOT_SAFE_YET_NOW: &str = "The session is over, but the old Databricks secret is not proved dead. The vault goes on by itself and keeps telling people.";
@@ -73,6 +75,7 @@ pub(in crate::web) const CALLS: &str = "Calls";
 pub(in crate::web) const WRITES: &str = "Writes";
 pub(in crate::web) const DENIED: &str = "Refused";
 pub(in crate::web) const AS_CSV: &str = "The same as CSV";
+pub(in crate::web) const AS_JSON: &str = "The same as JSON";
 
 pub(in crate::web) fn title(id: &str) -> String {
     format!("Incident {id}")

@@ -81,3 +81,18 @@ pub(in crate::web) fn entry(seq: u64) -> String {
 pub(in crate::web) fn hashes(count: usize) -> String {
     format!("{count} hashes on the way, leaf side first")
 }
+
+pub(in crate::web) const CHECK_NONE: &str =
+    "The whole log has not been checked since the vault started.";
+pub(in crate::web) const CHECK_BROKEN: &str = "The whole log was checked and is broken, found";
+pub(in crate::web) const CHECK_BROKEN_MEANS: &str =
+    "Nothing new is opened until this is settled; closing and rotation go on.";
+
+pub(in crate::web) fn checking(checked: u64, of: u64) -> String {
+    format!("The whole log is being checked: {checked} of {of} entries so far.")
+}
+
+pub(in crate::web) fn checked(entries: u64) -> String {
+    let last = entries.saturating_sub(1);
+    format!("The whole log was checked to entry {last}: every entry gives the signed root. Checked")
+}

@@ -8,6 +8,8 @@ pub(in crate::web) const NONE_NOW: &str = "If that is wrong, tell the operator."
 pub(in crate::web) const LOOK: &str = "Look at it";
 pub(in crate::web) const STOP: &str = "Stop the session";
 pub(in crate::web) const PROVED: &str = "Proved on";
+pub(in crate::web) const PROVE_NEXT: &str =
+    "Each of your keys opens something every ninety days; the vault reminds you from";
 pub(in crate::web) const NOT_PROVED: &str = "You have not yet shown that your share opens.";
 pub(in crate::web) const NOT_PROVED_NOW: &str =
     "It takes one touch or one command, and the share never leaves your device.";
