@@ -22,10 +22,11 @@ impl App {
             known.released_by = approvals.map(|a| a.person.clone()).collect();
         }
         let is_closed = is_a(|event| matches!(event, Event::Closed { .. }));
-        if is_closed && before.purpose != Purpose::Drill {
-            if let Err(error) = self.known_at_close(&before.id, &mut known).await {
-                tracing::warn!(incident = %before.id, %error, "the closing mail lacks numbers");
-            }
+        if is_closed
+            && before.purpose != Purpose::Drill
+            && let Err(error) = self.known_at_close(&before.id, &mut known).await
+        {
+            tracing::warn!(incident = %before.id, %error, "the closing mail lacks numbers");
         }
         known
     }
