@@ -66,6 +66,10 @@ fn local_of(text: &str, zone: Tz) -> Option<String> {
     }
     let utc = moment.and_utc();
     let local: DateTime<Tz> = utc.with_timezone(&zone);
+    // Under whatever name: a clock that shows UTC needs no brackets.
+    if local.format("%Z").to_string() == "UTC" {
+        return None;
+    }
     let form = if local.date_naive() == moment.date() {
         " (%H:%M %Z)"
     } else {
