@@ -25,7 +25,9 @@ mod routes;
 mod share;
 mod sign_in;
 mod static_files;
+mod steps;
 mod story;
+mod tables;
 mod waking;
 mod when;
 

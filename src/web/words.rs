@@ -18,6 +18,7 @@ pub(super) mod pictures;
 pub(super) mod review;
 pub(super) mod share;
 pub(super) mod sign_in;
+pub(super) mod steps;
 pub(super) mod story;
 pub(super) mod waking;
 pub(super) mod when;

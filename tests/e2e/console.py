@@ -29,6 +29,16 @@ def more(parser):
     parser.add_argument("--axe", required=True, help="axe.min.js")
     parser.add_argument("--pictures", required=True, help="folder for the pictures")
 
+# Tables wider than their boxes, those of folded parts too.
+WIDE_TABLES = """
+  const shut = [...document.querySelectorAll('details:not([open])')];
+  for (const fold of shut) fold.open = true;
+  const wide = [...document.querySelectorAll('.scroll > table')].map((table) => table.parentNode)
+    .filter((box) => box.scrollWidth > box.clientWidth + 1)
+    .map((box) => `${box.getAttribute('aria-label')}: ${box.scrollWidth} in ${box.clientWidth}`);
+  for (const fold of shut) fold.open = false;
+  return wide"""
+
 
 class Console:
     """Somebody's browser at the console, with everything that is looked at on each page."""
@@ -58,6 +68,9 @@ class Console:
                     "return document.documentElement.scrollWidth - document.documentElement.clientWidth")
                 if sideways > 0:
                     wrong.append(f"{width} {theme}: {sideways} px sideways")
+                wide = browser.run(WIDE_TABLES)
+                if width < 640:
+                    wrong += [f"{width} {theme}: the table scrolls sideways: {name}" for name in wide]
                 if width != 1280 or theme == "light":
                     wrong += [f"{width} {theme}: {fault}" for fault in browser.faults()]
                 if width != 1280 or theme == "light":
@@ -70,6 +83,32 @@ class Console:
         self.seen.add(name)
         self.checks.equal(f"{name}: nothing wrong in both themes and three sizes", wrong, [])
         browser.look(390, 844, "light")
+
+
+ROLES = ("table", "row", "columnheader", "rowheader", "cell")
+
+
+def heard(browser):
+    """How many of each part of a table a screen reader finds."""
+    nodes = browser.cdp("Accessibility.getFullAXTree")["nodes"]
+    roles = [node.get("role", {}).get("value") for node in nodes if not node.get("ignored")]
+    return {role: roles.count(role) for role in ROLES}
+
+
+def folds(console):
+    """On a phone a row is a card with each value's column beside it; for a screen reader it stays a table."""
+    browser, checks = console.browser, console.checks
+    browser.look(1280, 900, "light")
+    wide = heard(browser)
+    browser.look(320, 640, "light")
+    shape = browser.run("""
+        const cell = document.querySelector('.fold td');
+        return [getComputedStyle(cell.parentNode).display, getComputedStyle(cell, '::before').content]""")
+    checks.hold("a row is a card, a value has its column's name beside it",
+                shape[0] == "grid" and "At (UTC)" in shape[1], shape)
+    checks.hold("folded, the table is still one to a screen reader",
+                heard(browser) == wide and min(wide.values()) >= 1, [wide, heard(browser)])
+    browser.look(390, 844, "light")
 
 
 def signs_in_by_code(console):
@@ -100,8 +139,17 @@ def quiet_pages(console):
     checks.hold("the board says sealed", "Sealed" in browser.text("h1"))
     console.inspect("my-share", "/share")
     console.inspect("enrol", "/enrol")
+    console.vault.does("otto", "alert", "test")
     console.inspect("custodians", "/custodians")
     pictures.readiness(console)
+    steps = [each.text for each in browser.every(".steps > li")]
+    checks.hold("the epoch's steps say where it stands and what follows", len(steps) == 4
+                and "Epoch 1 is dealt" in steps[0] and "Epoch 2 follows" in steps[-1], steps)
+    waves = browser.text(".waves")
+    checks.hold("paging order and fallback list stand there", "At once" in waves and "otto" in waves, waves)
+    tested = [row.text for row in browser.every("#alerts ~ .scroll tbody tr")]
+    checks.hold("each channel says when it was tested, and that nobody has read it",
+                "just now" in tested[0] and "not yet" in tested[0], tested)
     console.inspect("log", "/log")
     console.inspect("no-such-page", "/nothing/here")
     checks.hold("a dead end has three parts", "Nothing was released" in browser.text())
@@ -328,6 +376,7 @@ def looks_into_the_log(console, incident):
     browser.wait("the search", lambda: "kind=share.accept" in browser.driver.current_url)
     checks.equal("three shares are found", len(browser.every("tbody tr")), 3)
     console.inspect("log-search")
+    folds(console)
     browser.one("tbody th a").send_keys(Keys.ENTER)
     browser.wait("the entry", lambda: browser.text("h1").startswith("Entry"))
     checks.hold("its proof holds", "✓ The proof leads" in browser.text())
@@ -342,6 +391,38 @@ def looks_into_the_log(console, incident):
         browser.press("#compare button")
         browser.wait("the outcome", lambda: wanted in browser.text("#compare"))
         console.inspect(name)
+
+
+def drills(console):
+    """Every page of a drill, as each of its people sees it, says that it is none of the real ones."""
+    browser, checks, vault = console.browser, console.checks, console.vault
+    asked = vault.does("rio", "drill", "the quarterly drill", "--no-wait")
+    incident = asked["incident"]
+
+    def marked(name, path):
+        console.inspect(f"drill-{name}", path)
+        checks.hold(f"drill: {name} is marked", "DRILL" in browser.text().upper(), browser.text()[:300])
+
+    console.sign_in("rio")
+    marked("board-responder", "/")
+    marked("incident-asked", f"/i/{incident}")
+    console.sign_in("ben")
+    marked("board", "/")
+    marked("release", f"/i/{incident}/release")
+    marked("refuse", f"/i/{incident}/refuse")
+    marked("my-share", "/share")
+    vault.approves(incident, asked["phrase"])
+    until("the drill's session", lambda: vault.phase(incident) == "open")
+    console.sign_in("rio")
+    marked("incident-open", f"/i/{incident}")
+    marked("board-open", "/")
+    marked("stop", f"/i/{incident}/stop")
+    vault.does("rio", "claim", incident)
+    vault.close(incident)
+    until("its review", lambda: vault.phase(incident) == "in_review")
+    console.sign_in("tess")
+    marked("review", f"/reviews/{incident}")
+    marked("incidents", "/incidents")
 
 
 def signs_out(console):
@@ -369,6 +450,7 @@ def main():
             works(console, incident)
             reviews(console, incident)
             looks_into_the_log(console, incident)
+            drills(console)
             checks.equal("nothing is kept where a script could read it", browser.kept(), [0, 0, 0])
             checks.equal("no request left the origin", browser.strangers(), [])
             checks.equal("no policy was violated", browser.violations(), [])

@@ -2,10 +2,13 @@
 //! opened a file.
 
 use crate::app::App;
+use crate::app::epochs::EPOCH_OWED;
 use crate::app::error::AppError;
-use crate::domain::ids::PersonId;
+use crate::domain::ids::{IncidentId, PersonId};
+use crate::domain::incident::{Incident, Phase};
 use crate::domain::manifest::Kind;
 use crate::domain::roster::{Person, comparable};
+use crate::domain::terms::Purpose;
 use crate::domain::time::Timestamp;
 
 /// One unlocker of a custodian.
@@ -51,6 +54,12 @@ pub struct Readiness {
     pub secret_expires_at: Timestamp,
     /// Every share, by index.
     pub shares: Vec<ShareState>,
+    /// Whether shares of the epoch before are still kept: until this one is ready.
+    pub former_kept: bool,
+    /// Why a new epoch is needed, if one is.
+    pub owed: Option<String>,
+    /// The rotation that is asked for or under way.
+    pub replaced_by: Option<IncidentId>,
 }
 
 impl Readiness {
@@ -116,7 +125,30 @@ impl App {
             made_at: row.at_ms,
             secret_expires_at: row.secret_expires_at_ms,
             shares,
+            former_kept: match manifest.epoch.checked_sub(1) {
+                Some(former) if former > 0 => {
+                    let kept = store.share(Kind::Live, former, 1).await?;
+                    kept.is_some()
+                }
+                _ => false,
+            },
+            owed: store.fact(EPOCH_OWED).await?,
+            replaced_by: self.rotation_under_way().await?,
         })
+    }
+
+    /// The incident that makes a new epoch now, or asks for one.
+    async fn rotation_under_way(&self) -> Result<Option<IncidentId>, AppError> {
+        let live = self.inner.store.live_incidents().await?;
+        let rotates = |incident: &Incident| {
+            let over = matches!(incident.phase, Phase::InReview(_));
+            let closes = matches!(incident.phase, Phase::Closing(_));
+            !over
+                && (incident.purpose == Purpose::Rotate || closes)
+                && incident.purpose != Purpose::Drill
+        };
+        let found = live.into_iter().find(|(incident, _)| rotates(incident));
+        Ok(found.map(|(incident, _)| incident.id))
     }
 
     async fn unlockers_of(&self, person: &Person) -> Result<Vec<UnlockerState>, AppError> {

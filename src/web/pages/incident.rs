@@ -11,6 +11,7 @@ use super::facts::{facts, terms_of};
 use super::frame::{Here, Page, is_drill};
 use super::gate::Seen;
 use super::given::{Form, Named};
+use super::tables::{table, text};
 use super::{PageError, PageResult, dead_end, live, parts, when};
 use crate::api::{CustodianView, IncidentView};
 use crate::app::look::{AlertLine, Story, Viewer};
@@ -275,28 +276,31 @@ fn alerts(alerts: &[AlertLine], viewer: &Viewer) -> Markup {
         @if alerts.is_empty() { p { (words::NO_ALERTS) } }
         @else { details data-fold="alerts" {
             summary { (words::alerts(alerts.len(), alerts.iter().filter(|a| a.sent_at.is_none()).count())) }
-            div .scroll tabindex="0" role="region" aria-label=(words::ALERTS) {
-                table {
-                    caption { (words::ALERTS_CAPTION) }
-                    thead { tr {
-                        th scope="col" { (words::AT_UTC) } th scope="col" { (words::EVENT) }
-                        th scope="col" { (words::CHANNEL) } th scope="col" { (words::TAKEN) }
-                    } }
-                    tbody { @for alert in alerts {
-                        tr {
-                            td { (when::in_table(alert.queued_at, &viewer.time_zone)) }
-                            td { (words::event(&alert.kind)) }
-                            td { (alert.channel) }
-                            td { @match alert.sent_at {
-                                Some(at) => { "✓ " (when::in_table(at, &viewer.time_zone)) }
-                                None => { (parts::badge("warn", words::NOT_YET)) }
-                            } }
-                        }
-                    } }
-                }
-            }
+            (alert_table(alerts, viewer))
         } }
     }
+}
+
+fn alert_table(alerts: &[AlertLine], viewer: &Viewer) -> Markup {
+    let columns = [
+        text(words::EVENT).head(),
+        text(words::AT_UTC),
+        text(words::CHANNEL),
+        text(words::TAKEN),
+    ];
+    let row = |alert: &AlertLine| {
+        vec![
+            html! { (words::event(&alert.kind)) },
+            when::in_table(alert.queued_at, &viewer.time_zone),
+            html! { (alert.channel) },
+            html! { @match alert.sent_at {
+                Some(at) => { "✓ " (when::in_table(at, &viewer.time_zone)) }
+                None => { (parts::badge("warn", words::NOT_YET)) }
+            } },
+        ]
+    };
+    let caption = Some(words::ALERTS_CAPTION);
+    table(words::ALERTS, caption, &columns, alerts.iter().map(row))
 }
 
 fn notes(

@@ -12,7 +12,8 @@ use super::frame::{Here, Page, is_drill};
 use super::gate::Seen;
 use super::given::Query;
 use super::pictures::Tally;
-use super::{PageResult, parts, when};
+use super::tables::{number, text};
+use super::{PageResult, parts, tables, when};
 use crate::api::IncidentView;
 use crate::app::look::Viewer;
 use crate::app::{App, AppError};
@@ -88,38 +89,36 @@ pub(super) async fn page(
 }
 
 fn table(lines: &[Line], viewer: &Viewer, caption: &str) -> Markup {
-    html! {
-        div .scroll tabindex="0" role="region" aria-label=(words::LIST) {
-            table {
-                caption { (caption) }
-                thead { tr {
-                    @for heading in [words::INCIDENT, words::STANDS, words::ASKED_UTC, words::BY, words::REASON] {
-                        th scope="col" { (heading) }
-                    }
-                    @for heading in [words::SHARES, words::TO_QUORUM, words::CALLS, words::WRITES, words::DENIED] {
-                        th scope="col" .number { (heading) }
-                    }
-                } }
-                tbody { @for line in lines {
-                    tr {
-                        th scope="row" { a href=(format!("/i/{}", line.view.id)) { (line.view.id) } }
-                        td {
-                            @if is_drill(&line.view) { (parts::badge("", DRILL)) " " }
-                            (parts::badge(kind_of(&line.view.phase), words::phase_word(&line.view.phase)))
-                        }
-                        td { (when::in_table(line.asked, &viewer.time_zone)) }
-                        td { (line.view.requester_name) }
-                        td { (line.use_case.replace('-', " ")) }
-                        td .number { (line.view.shares_in) "/" (line.view.needed) }
-                        td .number { @if let Some(ms) = line.quorum_ms { (when::length(ms)) } @else { "–" } }
-                        td .number { (line.tally.calls()) }
-                        td .number { (line.tally.writes) }
-                        td .number { (line.tally.denied) }
-                    }
-                } }
-            }
-        }
-    }
+    let columns = [
+        text(words::INCIDENT).head(),
+        text(words::STANDS),
+        text(words::ASKED_UTC),
+        text(words::BY),
+        text(words::REASON),
+        number(words::SHARES),
+        number(words::TO_QUORUM),
+        number(words::CALLS),
+        number(words::WRITES),
+        number(words::DENIED),
+    ];
+    let row = |line: &Line| {
+        vec![
+            html! { a href=(format!("/i/{}", line.view.id)) { (line.view.id) } },
+            html! {
+                @if is_drill(&line.view) { (parts::badge("", DRILL)) " " }
+                (parts::badge(kind_of(&line.view.phase), words::phase_word(&line.view.phase)))
+            },
+            when::in_table(line.asked, &viewer.time_zone),
+            html! { (line.view.requester_name) },
+            html! { (line.use_case.replace('-', " ")) },
+            html! { (line.view.shares_in) "/" (line.view.needed) },
+            html! { @if let Some(ms) = line.quorum_ms { (when::length(ms)) } @else { "–" } },
+            html! { (line.tally.calls()) },
+            html! { (line.tally.writes) },
+            html! { (line.tally.denied) },
+        ]
+    };
+    tables::table(words::LIST, Some(caption), &columns, lines.iter().map(row))
 }
 
 /// The badge of a phase.

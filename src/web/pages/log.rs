@@ -11,10 +11,11 @@ use serde::Deserialize;
 use super::frame::{Here, Page};
 use super::gate::Seen;
 use super::given::{Form, Query};
+use super::tables::{number, table, text as column};
 use super::{DeadEnd, PageResult, dead_end, parts, when};
 use crate::api::EntryProof;
 use crate::app::App;
-use crate::app::look::{LogCheck, LogPage, LogQuery, Viewer};
+use crate::app::look::{LogCheck, LogLine, LogPage, LogQuery, Viewer};
 use crate::audit::checkpoint::{Checkpoint, parse_hash};
 use crate::audit::merkle::{Hash, leaf_hash};
 use crate::audit::merkle_proof::{verify_consistency, verify_inclusion};
@@ -134,28 +135,26 @@ fn search(filter: &Filter) -> Markup {
 }
 
 fn lines(found: &LogPage, viewer: &Viewer) -> Markup {
+    let columns = [
+        number(words::ENTRY).head(),
+        column(words::AT_UTC),
+        column(words::KIND_SHORT),
+        column(words::INCIDENT_SHORT),
+        column(words::WHO),
+    ];
+    let row = |line: &LogLine| {
+        vec![
+            html! { a href=(format!("/log/{}", line.seq)) { (line.seq) } },
+            when::in_table(line.at, &viewer.time_zone),
+            html! { span .mono { (line.kind) } },
+            html! { @if !line.incident.is_empty() { a href=(format!("/i/{}", line.incident)) { (line.incident) } } },
+            html! { (line.who) },
+        ]
+    };
+    let caption = words::shown(found.lines.len(), found.size);
     html! {
         @if found.lines.is_empty() { p role="status" { (words::nothing(found.read_to)) } }
-        @else {
-            div .scroll tabindex="0" role="region" aria-label=(words::TITLE) {
-                table {
-                    caption { (words::shown(found.lines.len(), found.size)) }
-                    thead { tr {
-                        th scope="col" .number { (words::ENTRY) } th scope="col" { (words::AT_UTC) }
-                        th scope="col" { (words::KIND_SHORT) } th scope="col" { (words::INCIDENT_SHORT) } th scope="col" { (words::WHO) }
-                    } }
-                    tbody { @for line in &found.lines {
-                        tr {
-                            th scope="row" .number { a href=(format!("/log/{}", line.seq)) { (line.seq) } }
-                            td { (when::in_table(line.at, &viewer.time_zone)) }
-                            td .mono { (line.kind) }
-                            td { @if !line.incident.is_empty() { a href=(format!("/i/{}", line.incident)) { (line.incident) } } }
-                            td { (line.who) }
-                        }
-                    } }
-                }
-            }
-        }
+        @else { (table(words::TITLE, Some(&caption), &columns, found.lines.iter().map(row))) }
     }
 }
 

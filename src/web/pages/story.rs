@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use maud::{Markup, html};
 
 use super::pictures::{Group, Tally, bars, lanes};
+use super::tables::{Column, number, table, text};
 use super::when;
 use crate::app::look::{Call, CallEnd, Story, Viewer};
 use crate::web::words::pictures as picture_words;
@@ -43,44 +44,29 @@ pub(super) fn pictures(story: &Story, viewer: &Viewer) -> Markup {
     }
 }
 
-fn scrolled(name: &str, table: &Markup) -> Markup {
-    html! { div .scroll tabindex="0" role="region" aria-label=(name) { (table) } }
-}
-
 fn timeline(story: &Story, viewer: &Viewer) -> Markup {
-    scrolled(
-        words::TIMELINE,
-        &html! {
-            table {
-                caption { (words::TIMELINE) }
-                thead { tr { th scope="col" { (words::AT_UTC) } th scope="col" { (words::LANE) } th scope="col" { (words::EVENT) } } }
-                tbody { @for (at, lane, says) in lanes::rows(story) {
-                    tr { td { (when::in_table(at, &viewer.time_zone)) } td { (lane) } td { (says) } }
-                } }
-            }
-        },
-    )
+    let columns = [text(words::AT_UTC), text(words::LANE), text(words::EVENT)];
+    let rows = lanes::rows(story).into_iter().map(|(at, lane, says)| {
+        vec![
+            when::in_table(at, &viewer.time_zone),
+            html! { (lane) },
+            html! { (says) },
+        ]
+    });
+    table(words::TIMELINE, Some(words::TIMELINE), &columns, rows)
 }
 
 fn bar_table(bars: &[bars::Bar], step: i64, viewer: &Viewer) -> Markup {
-    scrolled(
-        words::BARS,
-        &html! {
-            table {
-                caption { (words::each(&when::length(step))) }
-                thead { tr {
-                    th scope="col" { (words::FROM_UTC) }
-                    @for group in Group::ALL { th scope="col" .number { (picture_words::group(group.style())) } }
-                } }
-                tbody { @for bar in bars.iter().filter(|bar| bar.tally != Tally::default()) {
-                    tr {
-                        td { (when::in_table(bar.from, &viewer.time_zone)) }
-                        @for group in Group::ALL { td .number { (bar.tally.of_group(group)) } }
-                    }
-                } }
-            }
-        },
-    )
+    let groups = Group::ALL.map(|group| number(picture_words::group(group.style())));
+    let columns: Vec<Column<'_>> = [text(words::FROM_UTC)].into_iter().chain(groups).collect();
+    let filled = bars.iter().filter(|bar| bar.tally != Tally::default());
+    let rows = filled.map(|bar| {
+        let mut row = vec![when::in_table(bar.from, &viewer.time_zone)];
+        row.extend(Group::ALL.map(|group| html! { (bar.tally.of_group(group)) }));
+        row
+    });
+    let caption = words::each(&when::length(step));
+    table(words::BARS, Some(&caption), &columns, rows)
 }
 
 /// Writes, refused calls, calls by route.
@@ -103,28 +89,24 @@ pub(super) fn tables(story: &Story, viewer: &Viewer) -> Markup {
 }
 
 fn calls(name: &str, calls: &[&Call], viewer: &Viewer) -> Markup {
-    scrolled(
-        name,
-        &html! {
-            table {
-                caption { (words::listed(calls.len(), MAX_LISTED)) }
-                thead { tr {
-                    th scope="col" { (words::AT_UTC) } th scope="col" { (words::CLASS) }
-                    th scope="col" { (words::CALL) } th scope="col" { (words::CAME_OF_IT) }
-                    th scope="col" { (words::ENTRY) }
-                } }
-                tbody { @for call in calls.iter().take(MAX_LISTED) {
-                    tr {
-                        td { (when::in_table(call.at, &viewer.time_zone)) }
-                        td { (call.class) }
-                        td { (call_words(&call.method, &call.route)) }
-                        td { (came_of_it(call)) }
-                        td { a href=(format!("/log/{}", call.seq)) { (call.seq) } }
-                    }
-                } }
-            }
-        },
-    )
+    let columns = [
+        text(words::AT_UTC),
+        text(words::CLASS),
+        text(words::CALL),
+        text(words::CAME_OF_IT),
+        text(words::ENTRY),
+    ];
+    let rows = calls.iter().take(MAX_LISTED).map(|call| {
+        vec![
+            when::in_table(call.at, &viewer.time_zone),
+            html! { (call.class) },
+            call_words(&call.method, &call.route),
+            html! { (came_of_it(call)) },
+            html! { a href=(format!("/log/{}", call.seq)) { (call.seq) } },
+        ]
+    });
+    let caption = words::listed(calls.len(), MAX_LISTED);
+    table(name, Some(&caption), &columns, rows)
 }
 
 /// Method and route; what fits no route is logged without its path.
@@ -156,21 +138,20 @@ fn groups(story: &Story) -> Markup {
         );
         *groups.entry(key).or_default() += 1;
     }
-    scrolled(
-        words::GROUPS,
-        &html! {
-            table {
-                thead { tr {
-                    th scope="col" { (words::CLASS) } th scope="col" { (words::CALL) } th scope="col" .number { (words::HOW_OFTEN) }
-                } }
-                tbody { @for ((group, class, method, route), count) in groups.iter().rev() {
-                    tr {
-                        td { (class) @if *group == Group::Denied { " (" (words::REFUSED_HERE) ")" } }
-                        td { (call_words(method, route)) }
-                        td .number { (count) }
-                    }
-                } }
-            }
-        },
-    )
+    let columns = [
+        text(words::CLASS),
+        text(words::CALL),
+        number(words::HOW_OFTEN),
+    ];
+    let rows = groups
+        .iter()
+        .rev()
+        .map(|((group, class, method, route), count)| {
+            vec![
+                html! { (class) @if *group == Group::Denied { " (" (words::REFUSED_HERE) ")" } },
+                call_words(method, route),
+                html! { (count) },
+            ]
+        });
+    table(words::GROUPS, None, &columns, rows)
 }

@@ -62,9 +62,12 @@ pub(in crate::web) fn another_door(sentence: &str) -> String {
 }
 
 /// A reason in one line: how long, and what comes before.
-pub(in crate::web) fn reason(most: u32, delay: u32) -> String {
+pub(in crate::web) fn reason(most: u32, delay: u32, out_of_hours: bool) -> String {
     let before = match delay {
         0 => "opens as soon as enough shares are in".to_owned(),
+        1..=119 if out_of_hours => {
+            format!("veto window of {delay} minutes outside office hours")
+        }
         1..=119 => format!("veto window of {delay} minutes"),
         _ => format!("opens {} hours after it was asked", delay / 60),
     };

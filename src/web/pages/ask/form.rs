@@ -131,13 +131,15 @@ impl Minutes {
                             (value)
                         }
                     }
-                    label .choice {
-                        input #minutes-typed type="radio" name="minutes" value=(OTHER) checked[self.chosen == OTHER];
-                        (words::minutes_other(self.most))
+                    div .together {
+                        label .choice {
+                            input #minutes-typed type="radio" name="minutes" value=(OTHER) checked[self.chosen == OTHER];
+                            (words::minutes_other(self.most))
+                        }
+                        input type="text" name="minutes_other" inputmode="numeric" autocomplete="off"
+                            aria-label=(words::minutes_other(self.most)) data-chooses="minutes-typed"
+                            value=(self.written) aria-invalid=[invalid("minutes", faults)];
                     }
-                    input type="text" name="minutes_other" inputmode="numeric" autocomplete="off"
-                        aria-label=(words::minutes_other(self.most)) data-chooses="minutes-typed"
-                        value=(self.written) aria-invalid=[invalid("minutes", faults)];
                 }
             }
         }

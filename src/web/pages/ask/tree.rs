@@ -4,7 +4,7 @@
 use maud::{Markup, html};
 
 use super::{Answers, FIELDS, Typed};
-use crate::domain::policy::{Leaf, Next, Policy, Question};
+use crate::domain::policy::{DelayWhen, Leaf, Next, Policy, Question};
 use crate::web::pages::parts;
 use crate::web::words::ask as words;
 
@@ -23,7 +23,7 @@ pub(super) fn beside(policy: &Policy, answers: &Answers, typed: &Typed) -> Marku
                 strong { (case.title) }
                 @if reached == Some(case.id.as_str()) { " " (parts::badge("good", words::YOU_ARE_HERE)) }
                 br;
-                span .hint { (words::reason(case.max_minutes, case.delay_minutes)) }
+                span .hint { (words::reason(case.max_minutes, case.delay_minutes, case.delay_when == Some(DelayWhen::OutOfHours))) }
             }
         } }
         h2 { (words::TREE) }
