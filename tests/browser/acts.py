@@ -10,7 +10,7 @@ from children import until
 from selenium.webdriver.common.by import By
 from vault import ANSWERS, call
 
-PEOPLE = ("rio", "tess")
+PEOPLE = ("rio", "tess", "sam")
 
 
 def at_console(browser, css):
@@ -42,6 +42,11 @@ def path(browser):
 def said(browser):
     """What the console's page shows."""
     return browser.driver.find_element(By.TAG_NAME, "main").text
+
+
+def shown(browser):
+    """What the page shows, asked for until there is one."""
+    return browser.wait("the page's text", lambda: said(browser))
 
 
 def arrives(browser, where):
@@ -232,6 +237,38 @@ def stops(checks, vault, browser, incident, looks):
     checks.hold(f"{browser.name} stopped it with one button and a touch", count(browser) == 2, browser.acts)
     cause = vault.view(incident)["close_cause"]
     checks.hold("its end says stopped", "stop" in str(cause), cause)
+
+
+def vetoes(checks, vault, sam, incident, looks):
+    """Security signs in, is led to the veto and gives it: one button and a touch; a key that verifies
+    nobody vetoes nothing."""
+    signs_in(checks, vault, sam)
+    for where in ("/", f"/i/{incident}"):
+        sam.open(vault.console_url + where)
+        links = sam.driver.find_elements(By.CSS_SELECTOR, f"a.stop[href='/i/{incident}/veto']")
+        checks.equal(f"sam is led to the veto from {where.split('INC')[0]}", len(links), 1)
+    sam.open(f"{vault.console_url}/i/{incident}/veto")
+    at_console(sam, "[data-act=veto] [data-sign]")
+    looks.inspect(sam, "veto-passkey")
+    sam.cdp("WebAuthn.setUserVerified", authenticatorId=sam.keys[0], isUserVerified=False)
+    press(sam, "[data-act=veto] [data-sign]")
+    said = at_console(sam, ".box.bad[data-code=not_confirmed]").text
+    checks.hold("a touch that verifies nobody vetoes nothing",
+                "Nothing was signed" in said and vault.phase(incident) == "collecting", said)
+    # An authenticator that once failed stays shut: the next press asks for her other key.
+    sam.take(1)
+    begin(sam)
+    fill(sam, "#reason", "nobody of us is on the bridge")
+    press(sam, "[data-act=veto] [data-sign]")
+    until("the end of the incident", lambda: vault.phase(incident) == "refused")
+    checks.hold("sam vetoed with a reason, one button and a touch", count(sam) == 3, sam.acts)
+    sam.wait("the incident's page", lambda: path(sam) == f"/i/{incident}")
+    checks.hold("its page says that it is over and nothing was released", "Nothing was released" in shown(sam),
+                shown(sam))
+    sent = [body for method, _, body, _ in sam.traffic() if method == "POST"]
+    checks.hold("what she signed has her reason", any("nobody of us is on the bridge" in body for body in sent), sent)
+    link = sam.driver.find_elements(By.CSS_SELECTOR, "a[href$='/veto']")
+    checks.equal("and offers no second veto", len(link), 0)
 
 
 def reviews(checks, vault, tess, incident, looks):

@@ -28,7 +28,8 @@ from passkey_browser import Browser  # noqa: E402
 from vault import SECRETS, Checks, Vault, arguments, call, free_port, quiet_environment  # noqa: E402
 
 CUSTODIANS = ("ada", "ben", "cleo")
-OTHERS = {"rio": "responder", "olga": "responder", "vera": "auditor", "tess": "auditor", "otto": "operator"}
+OTHERS = {"rio": "responder", "olga": "responder", "vera": "auditor", "tess": "auditor", "otto": "operator",
+          "sam": "security"}
 ASSETS = ROOT / "src" / "web" / "assets"
 
 
@@ -132,7 +133,7 @@ class PasskeyVault(Vault):
                                       json.dumps(keys["unlockers"])))
         for name, role in OTHERS.items():
             key = (self.dir / "people" / name / "id_ed25519.pub").read_text().strip()
-            keys = [key, *self.keys.get(name, {"login": []})["login"][:1]]
+            keys = [key, *self.keys.get(name, {"login": []})["login"][:2 if name == "sam" else 1]]
             lines.append(entry.format(name, role, name, json.dumps(keys), "[]"))
         return "\n".join(lines)
 
@@ -338,8 +339,9 @@ def refusing(checks, vault, browsers, page, looks):
     checks.hold("a refusal with its reason; too few are left", vault.phase(incident) == "refused")
 
 
-def bad_shares(checks, vault, browser, page):
-    """A stored share that was damaged, and one that was swapped for another custodian's."""
+def bad_shares(checks, vault, browser, page, vetoes):
+    """A stored share that was damaged, and one that was swapped for another custodian's. Security
+    ends the second incident."""
     def change(statement):
         vault.serve.end()
         with sqlite3.connect(vault.dir / "vault" / "data-passkeys" / "vault.db") as rows:
@@ -362,7 +364,10 @@ def bad_shares(checks, vault, browser, page):
         posted = [url for method, url, _, _ in browser.traffic() if method == "POST" and url.endswith("/approve")]
         checks.hold(f"a {what} share is named in the page and nothing is sent",
                     told in said and not posted and vault.view(incident)["shares_in"] == 0, said)
-        vault.does("olga", "withdraw", incident)
+        if what == "damaged":
+            vault.does("olga", "withdraw", incident)
+        else:
+            vetoes(incident)
     change(f"UPDATE share SET file = x'{good.hex()}' WHERE kind = 'live' AND epoch = 1 AND idx = 1")
 
 
@@ -559,7 +564,9 @@ def main():
                     prove(checks, browser, page, 1, looks if name == "ben" else None)
             origins.anothers_passkey(checks, browsers["ada"], browsers["ben"], page)
             refusing(checks, vault, browsers, page, looks)
-            bad_shares(checks, vault, browsers["ada"], page)
+            acts.enrol(others["sam"], vault, page)
+            bad_shares(checks, vault, browsers["ada"], page,
+                       lambda incident: acts.vetoes(checks, vault, others["sam"], incident, looks))
             emergency(checks, vault, browsers, page)
             prove(checks, browsers["ada"], page, 2)
             drilled(checks, vault, browsers["ada"], page, looks)

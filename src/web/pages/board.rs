@@ -38,7 +38,9 @@ fn body(app: &App, board: &Board, viewer: &Viewer) -> Markup {
     html! {
         h1 .phase data-say=(words::phase(&board.vault_phase)) {
             (words::phase(&board.vault_phase))
-            @if let Some(first) = board.live.first() { small { (first.id) ": " (standing(first, board.now)) } }
+            @if let Some(first) = board.live.first() { small {
+                (first.id) ": " @if is_drill(first) { (DRILL) ", " } (standing(first, board.now))
+            } }
             @else { small { (words::AT_REST) } }
         }
         (alarms(board, viewer))
@@ -100,7 +102,6 @@ fn drilled(board: &Board) -> Markup {
 /// Shares in, time left: the second line under the big word.
 fn standing(view: &IncidentView, now: Timestamp) -> Markup {
     html! {
-        @if is_drill(view) { (DRILL) " " }
         @match (&view.session, view.phase.as_str()) {
             (Some(session), _) => { (when::until(Timestamp(session.exp_ms), now)) }
             (None, "collecting" | "cooling") => {

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use maud::{Markup, html};
 
-use super::frame::{Here, Page};
+use super::frame::{Here, Page, is_drill};
 use super::gate::Seen;
 use super::{PageResult, parts, when};
 use crate::api::IncidentView;
@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::app::look::{Readiness, ShareState, Viewer};
 use crate::domain::readiness::PROVE_AGAIN_MS;
 use crate::domain::time::{DAY_MS, Timestamp};
+use crate::web::words::frame::{DRILL, DRILL_MEANS};
 use crate::web::words::share as words;
 
 /// After so many days a proof is old (PROTOCOL §3).
@@ -49,12 +50,14 @@ fn asked(live: &[IncidentView], viewer: &Viewer) -> Markup {
             @match states(view).as_deref() {
                 Some("asked") if view.shares_in < view.needed => {
                     div .box.warn {
+                        (drill(view))
                         p { strong { (words::asked(&view.requester_name, &view.id)) } }
                         p { a .button href=(format!("/i/{}/release", view.id)) { (words::LOOK) } }
                     }
                 }
                 Some("in") if view.phase == "collecting" => {
                     div .box.good {
+                        (drill(view))
                         p { strong { (words::is_in(&view.id)) } }
                         (parts::command("withdraw", &format!("breakglass withdraw {}", view.id)))
                     }
@@ -62,13 +65,19 @@ fn asked(live: &[IncidentView], viewer: &Viewer) -> Markup {
                 _ => {}
             }
             @if view.phase == "open" {
-                div .box.bad {
+                div class=(if is_drill(view) { "box warn" } else { "box bad" }) {
+                    (drill(view))
                     p { strong { (words::open(&view.id)) } }
                     p { a .button.stop href=(format!("/i/{}/stop", view.id)) { (words::STOP) } }
                 }
             }
         }
     }
+}
+
+/// What is asked for a drill says so before anything else.
+fn drill(view: &IncidentView) -> Markup {
+    html! { @if is_drill(view) { p { strong { (DRILL) } ": " (DRILL_MEANS) } } }
 }
 
 fn state(share: &ShareState, readiness: &Readiness, viewer: &Viewer, now: Timestamp) -> Markup {
