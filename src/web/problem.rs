@@ -8,6 +8,7 @@ use hyper::header::{HeaderValue, RETRY_AFTER};
 use crate::api::{ErrorBody, ErrorDetail};
 use crate::app::AppError;
 use crate::domain::incident::Refusal;
+use crate::web::words::refusals::{self, Told};
 
 /// Seconds after which an overloaded vault may be asked again.
 const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("1");
@@ -80,12 +81,15 @@ impl Problem {
         self.status
     }
 
-    pub(super) fn message(&self) -> &str {
-        &self.error.message
-    }
-
-    pub(super) fn hint(&self) -> &str {
-        &self.error.hint
+    /// The three parts in which a page tells it.
+    pub(super) fn told_on_pages(&self) -> Told {
+        let ErrorDetail {
+            code,
+            message,
+            hint,
+            ..
+        } = &self.error;
+        refusals::told(code, message, hint)
     }
 }
 

@@ -15,6 +15,7 @@ pub(super) mod incident;
 pub(super) mod log;
 pub(super) mod parts;
 pub(super) mod pictures;
+pub(super) mod refusals;
 pub(super) mod review;
 pub(super) mod share;
 pub(super) mod sign_in;

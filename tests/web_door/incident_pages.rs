@@ -14,7 +14,9 @@ async fn listed(user: &User<'_>, path: &str) -> (Vec<String>, String) {
     let answer = user.ask(Method::GET, path).send().await.unwrap();
     assert_eq!(answer.status(), 200, "{path}");
     let page = answer.text().await.unwrap();
-    let links = page.split("<th scope=\"row\"><a href=\"/i/").skip(1);
+    let links = page
+        .split("data-label=\"Incident\"><div><a href=\"/i/")
+        .skip(1);
     let ids = links.map(|after| after.split('"').next().unwrap().to_owned());
     (ids.collect(), page)
 }

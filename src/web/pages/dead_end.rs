@@ -76,11 +76,16 @@ pub(in crate::web) fn page(end: DeadEnd) -> Response {
 /// The page of a step that did not succeed.
 pub(in crate::web) fn of_error(error: &AppError, viewer: Option<&Viewer>) -> Response {
     let problem = Problem::told(error);
-    let title = words::title_of(error);
-    let released = words::released_by(error);
-    let happened = words::sentence(problem.message());
-    let body = three_parts(title, &happened, released, &words::sentence(problem.hint()));
-    let page = Page::new(title, body).status(problem.status()).error(true);
+    let told = problem.told_on_pages();
+    let body = html! {
+        (three_parts(told.title, &told.happened, told.released, &told.now))
+        @if let Some(exactly) = &told.exactly {
+            p .hint { (words::EXACTLY) " " (with_commands(exactly)) }
+        }
+    };
+    let page = Page::new(told.title, body)
+        .status(problem.status())
+        .error(true);
     match viewer {
         Some(viewer) => page.seen_by(viewer, Here::Elsewhere).into_response(),
         None => page.into_response(),

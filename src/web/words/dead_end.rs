@@ -1,8 +1,5 @@
 //! Pages on which something did not go on.
 
-use crate::app::AppError;
-use crate::domain::incident::Refusal;
-
 /// Title and the three parts.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::web) struct Sentences {
@@ -12,10 +9,12 @@ pub(in crate::web) struct Sentences {
     pub now: &'static str,
 }
 
-const NOTHING: &str = "Nothing was released and nothing has changed.";
+pub(in crate::web) const NOTHING: &str = "Nothing was released and nothing has changed.";
 
 /// An incident whose name in the address cannot be read.
 pub(in crate::web) const UNREAD_NAME: &str = "of that name";
+
+pub(in crate::web) const EXACTLY: &str = "In the vault's own words:";
 
 pub(in crate::web) const TO_BOARD: &str = "To the board";
 
@@ -61,38 +60,6 @@ pub(in crate::web) const SIGNED_OUT: Sentences = Sentences {
     released: NOTHING,
     now: "Sign in in another window, then go back here and send it again; your browser still has what you typed.",
 };
-
-/// A heading for what did not succeed.
-pub(in crate::web) fn title_of(error: &AppError) -> &'static str {
-    match error {
-        AppError::Refused(Refusal::NoSuchIncident(_)) => "No such incident",
-        AppError::NotFound(_) => "Not found",
-        AppError::Refused(Refusal::Lapsed { .. } | Refusal::SessionEnded { .. }) => "It is over",
-        AppError::LoginNeeded(_) => "You are signed out",
-        AppError::NotAllowed(_) => "Not allowed",
-        AppError::Refused(_) | AppError::Share(_) => "The vault said no",
-        AppError::BadDocument(_) => "Not understood",
-        AppError::Sealed(_) => "The vault is sealed",
-        AppError::Databricks(_) => "Databricks did not answer",
-        AppError::LogLost(_) => "The log cannot be written",
-        AppError::Shut(_) => "Nothing is opened now",
-        AppError::Overloaded => "Too much at once",
-        AppError::Store(_)
-        | AppError::Conflict(_)
-        | AppError::Untakeable(_)
-        | AppError::Inconsistent(_) => "Something in the vault broke",
-    }
-}
-
-/// Whether anything was released.
-pub(in crate::web) fn released_by(error: &AppError) -> &'static str {
-    match error {
-        AppError::Databricks(_) => {
-            "Whether Databricks did what was asked is not known; the incident's page will show it."
-        }
-        _ => NOTHING,
-    }
-}
 
 /// A message of the vault as a sentence on a page.
 pub(in crate::web) fn sentence(message: &str) -> String {
