@@ -27,7 +27,7 @@ pub(in crate::web) const REFUSALS: [&str; 5] = [
 ];
 pub(in crate::web) const STOP: &str = "Stop the session";
 pub(in crate::web) const STOP_QUESTION: &str = "Stop the session?";
-pub(in crate::web) const STOP_MEANS: &str = "Its calls are cut within a second, what it added is undone, and the secret is replaced. Opening again costs nothing extra.";
+pub(in crate::web) const STOP_MEANS: &str = "Its calls are cut within a second, what it added is undone, and the secret is replaced (in a drill, the decoy). Opening again costs nothing extra.";
 pub(in crate::web) const STOP_PASSKEY: &str = "Stop it now";
 pub(in crate::web) const STOP_WHY: &str = "Why? Everybody reads it.";
 pub(in crate::web) const STOP_REASON: &str = "not expected";
