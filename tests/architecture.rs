@@ -101,6 +101,10 @@ const MAY_LOOK: &[(&str, &str)] = &[
         "writes login, claim key and session token to the state folder",
     ),
     (
+        "cli/paper/sheet.rs",
+        "writes a paper's text onto the sheet its keeper asked for",
+    ),
+    (
         "cli/demo/checks.rs",
         "is the demo's Databricks client, and searches the disk for secrets",
     ),

@@ -17,6 +17,7 @@ use crate::domain::ids::Digest;
 use crate::domain::phrase;
 use crate::domain::roster::{Person, Role};
 use crate::sealed::share::open_test;
+use crate::sealed::unlocker::Opener;
 
 /// Arguments of `enrol`.
 #[derive(Debug, clap::Args)]
@@ -138,6 +139,31 @@ async fn ca(args: &Args, link: &Link) -> Result<Option<Vec<u8>>, CliError> {
     Ok(Some(pem))
 }
 
+/// Opens the vault's test envelope for one unlocker of hers, and says so.
+///
+/// # Errors
+/// When it does not open, or the vault says no.
+pub(super) async fn open_test_with(
+    client: &mut Client,
+    unlocker: &str,
+    opener: &Opener,
+) -> Result<(), CliError> {
+    let asked = TestEnvelopeRequest {
+        unlocker: unlocker.to_owned(),
+    };
+    let test: TestEnvelope = client.api.post("/enrol/test", &asked).await?;
+    let file = STANDARD
+        .decode(&test.envelope)
+        .map_err(|_| CliError::failed("envelope", "the test envelope is damaged"))?;
+    let inside = open_test(&file, opener).map_err(|why| super::release::share_error(&why))?;
+    let reply = TestEnvelopeOpened {
+        id: test.id,
+        opened: hex::encode(inside),
+    };
+    let _: Done = client.api.post("/enrol/opened", &reply).await?;
+    Ok(())
+}
+
 /// Opens a test envelope with each unlocker there is a key for; names those without.
 pub(super) async fn open_tests(
     client: &mut Client,
@@ -148,27 +174,14 @@ pub(super) async fn open_tests(
     let matched = client.ring.openers(&paths, person)?;
     let mut opened = Vec::new();
     for key in &matched {
-        let asked = TestEnvelopeRequest {
-            unlocker: key.unlocker.clone(),
-        };
-        let test: TestEnvelope = client.api.post("/enrol/test", &asked).await?;
-        let file = STANDARD
-            .decode(&test.envelope)
-            .map_err(|_| CliError::failed("envelope", "the test envelope is damaged"))?;
-        let inside =
-            open_test(&file, key.opener()?).map_err(|why| super::release::share_error(&why))?;
-        let reply = TestEnvelopeOpened {
-            id: test.id,
-            opened: hex::encode(inside),
-        };
-        let _: Done = client.api.post("/enrol/opened", &reply).await?;
+        open_test_with(client, &key.unlocker, key.opener()?).await?;
         out.talk(&format!("✓ opens: {}", without_comment(&key.unlocker)));
         opened.push(key.unlocker.clone());
     }
     for missing in person
         .unlockers
         .iter()
-        .filter(|each| !opened.contains(each))
+        .filter(|each| !opened.contains(each) && !person.on_paper(each))
     {
         out.warn(&format!(
             "! no key here for your unlocker {missing}: enrol again with --unlocker-key FILE"

@@ -45,6 +45,7 @@ mod consent;
 mod decline;
 mod epoch;
 mod extend;
+mod paper;
 mod phrase;
 mod prove;
 mod release;
@@ -119,6 +120,7 @@ async fn run_command(command: Command, globals: &Globals, out: &Output) -> Resul
         Command::Completions(args) => packaging::completions(&args),
         Command::Man(args) => packaging::man(&args, out),
         Command::Unlocker(args) => unlocker::run(args, globals, out).await,
+        Command::Paper(args) => paper::run(args, globals, out).await,
         Command::ReportLost(args) => epoch::report_lost(args, globals, out).await,
         Command::Epoch(args) => epoch::run(args, globals, out).await,
         Command::Roster(args) => roster::run(args, globals, out).await,

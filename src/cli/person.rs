@@ -175,6 +175,8 @@ fn new_person(args: AddArgs) -> Result<Person, CliError> {
         login_keys: login_keys?,
         unlockers: unlockers?,
         single_unlocker: args.single_unlocker.then_some(true),
+        // Only its keeper makes one, on her own machine.
+        paper: None,
     })
 }
 

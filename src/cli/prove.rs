@@ -63,13 +63,7 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
 /// # Errors
 /// As [`run`]; nothing was replaced then.
 pub(super) async fn again(client: &mut Client, out: &Output) -> Result<Exit, CliError> {
-    let documents = client.documents().await?;
-    let person = documents.person(&client.kept.settings)?.clone();
-    let index = own_index(&documents, &person)?;
-    let own = own_share(client, &person, &documents.manifest, index).await?;
-    let file = resealed(&own, &person)?;
-    send(client, &documents, &own, index, Some(file)).await?;
-    let epoch = documents.manifest.epoch;
+    let (epoch, index, person) = reseal(client).await?;
     out.result(
         json!({"epoch": epoch, "index": index, "unlockers": person.unlockers}),
         &format!(
@@ -79,6 +73,20 @@ pub(super) async fn again(client: &mut Client, out: &Output) -> Result<Exit, Cli
         ),
     );
     Ok(Exit::DONE)
+}
+
+/// [`again`] without a word: epoch, index and whose.
+///
+/// # Errors
+/// As [`run`]; nothing was replaced then.
+pub(super) async fn reseal(client: &mut Client) -> Result<(u32, u8, Person), CliError> {
+    let documents = client.documents().await?;
+    let person = documents.person(&client.kept.settings)?.clone();
+    let index = own_index(&documents, &person)?;
+    let own = own_share(client, &person, &documents.manifest, index).await?;
+    let file = resealed(&own, &person)?;
+    send(client, &documents, &own, index, Some(file)).await?;
+    Ok((documents.manifest.epoch, index, person))
 }
 
 fn resealed(own: &OwnShare, person: &Person) -> Result<Vec<u8>, CliError> {
@@ -93,7 +101,7 @@ fn resealed(own: &OwnShare, person: &Person) -> Result<Vec<u8>, CliError> {
 }
 
 /// Her index in the epoch; a custodian who joined after it was dealt has none yet.
-fn own_index(documents: &Documents, person: &Person) -> Result<u8, CliError> {
+pub(super) fn own_index(documents: &Documents, person: &Person) -> Result<u8, CliError> {
     let index = documents
         .dealt_to(&documents.manifest)?
         .index_of(&person.id);
@@ -108,7 +116,11 @@ fn own_index(documents: &Documents, person: &Person) -> Result<u8, CliError> {
     })
 }
 
-async fn send(
+/// Signs the proof and posts it, with the share sealed anew where there is one.
+///
+/// # Errors
+/// What the vault says.
+pub(super) async fn send(
     client: &mut Client,
     documents: &Documents,
     own: &OwnShare,

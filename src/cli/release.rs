@@ -13,6 +13,7 @@ use crate::domain::manifest::Manifest;
 use crate::domain::roster::Person;
 use crate::sealed::epoch::EpochName;
 use crate::sealed::share::{OpenedShare, ShareError, ShareLabel, open_share};
+use crate::sealed::unlocker::Opener;
 
 /// A share that opened and is this person's share of this manifest.
 pub(super) struct OwnShare {
@@ -34,12 +35,44 @@ pub(super) async fn own_share(
     manifest: &Manifest,
     index: u8,
 ) -> Result<OwnShare, CliError> {
-    let path = format!("/shares/{}/{}", manifest.kind.word(), manifest.epoch);
-    let view: ShareView = client.get_again(&path).await?;
-    let file = STANDARD
-        .decode(&view.share)
-        .map_err(|_| rejected("the sealed share is damaged: it is not base64"))?;
+    let file = sealed_share(client, &own_path(manifest)).await?;
     let (opened, unlocker) = opened(client, person, &file)?;
+    checked(opened, unlocker, manifest, index)
+}
+
+/// The same with what opens it at hand: a paper that was just read.
+///
+/// # Errors
+/// Share rejected (exit 6): nothing was sent.
+pub(super) async fn share_opened_by(
+    client: &mut Client,
+    manifest: &Manifest,
+    index: u8,
+    (opener, unlocker): (&Opener, &str),
+) -> Result<OwnShare, CliError> {
+    let file = sealed_share(client, &own_path(manifest)).await?;
+    let opened = open_share(&file, opener).map_err(|why| share_error(&why))?;
+    checked(opened, unlocker.to_owned(), manifest, index)
+}
+
+fn own_path(manifest: &Manifest) -> String {
+    format!("/shares/{}/{}", manifest.kind.word(), manifest.epoch)
+}
+
+async fn sealed_share(client: &mut Client, path: &str) -> Result<Vec<u8>, CliError> {
+    let view: ShareView = client.get_again(path).await?;
+    STANDARD
+        .decode(&view.share)
+        .map_err(|_| rejected("the sealed share is damaged: it is not base64"))
+}
+
+/// What was opened is the share that the manifest says it is.
+fn checked(
+    opened: OpenedShare,
+    unlocker: String,
+    manifest: &Manifest,
+    index: u8,
+) -> Result<OwnShare, CliError> {
     let name = EpochName::new(
         manifest.vault.as_str(),
         manifest.kind.word(),

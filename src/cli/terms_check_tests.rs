@@ -37,6 +37,7 @@ fn person(id: &str, role: Role, key: String) -> Person {
         login_keys: vec![key],
         unlockers: vec![],
         single_unlocker: None,
+        paper: None,
     }
 }
 

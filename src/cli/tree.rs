@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use super::{
     alert, approve, backup, claim, close, consent, decline, doctor, drill, enrol, environment,
-    epoch, extend, grant, init, log, login, note, open, packaging, person, policy, prove, recover,
-    review, roster, run, serve, status, unlocker,
+    epoch, extend, grant, init, log, login, note, open, packaging, paper, person, policy, prove,
+    recover, review, roster, run, serve, status, unlocker,
 };
 #[cfg(feature = "simulator")]
 use super::{demo, simulate};
@@ -98,6 +98,8 @@ pub enum Command {
     Prove(prove::Args),
     /// Custodian: add or remove a key that opens your share
     Unlocker(unlocker::Args),
+    /// Custodian: make a paper that opens your share, or try one
+    Paper(paper::Args),
     /// Custodian: your share or its only key is gone; asks for a new epoch
     ReportLost(epoch::LostArgs),
     /// Show the shares of this epoch; ask custodians for a new one

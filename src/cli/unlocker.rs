@@ -77,6 +77,7 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
                 person
                     .unlockers
                     .retain(|each| without_comment(each) != unlocker);
+                person.paper.take_if(|paper| *paper == unlocker);
                 if person.unlockers.len() == before {
                     return Err(CliError::usage("this is none of your unlockers"));
                 }
@@ -93,7 +94,10 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
 }
 
 /// Proposes the roster with one's own entry changed; her signature alone brings it into force.
-async fn change(
+///
+/// # Errors
+/// Refused when it waits for more signatures.
+pub(super) async fn change(
     client: &mut Client,
     yes: bool,
     out: &Output,

@@ -90,6 +90,10 @@ pub struct Person {
     /// A written waiver of the second unlocker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub single_unlocker: Option<bool>,
+    /// The one of her unlockers that exists on a sheet only: a share it opens needs a witness
+    /// (PROTOCOL §2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paper: Option<String>,
 }
 
 impl Person {
@@ -97,6 +101,12 @@ impl Person {
     #[must_use]
     pub fn is(&self, role: Role) -> bool {
         self.roles.contains(&role)
+    }
+
+    /// Whether this unlocker of hers is a sheet.
+    #[must_use]
+    pub fn on_paper(&self, unlocker: &str) -> bool {
+        self.paper.as_deref() == Some(unlocker)
     }
 }
 

@@ -53,6 +53,18 @@ impl Identity {
         &self.secret
     }
 
+    /// What opens files sealed to this identity, for the calls that try one opener after another.
+    /// The age crate's value stays on the heap, which the allocator wipes.
+    ///
+    /// # Errors
+    /// [`MemoryError`](super::locked::MemoryError).
+    pub(super) fn opener(&self) -> Result<super::unlocker::Opener, super::locked::MemoryError> {
+        let text = secret_text(&self.secret)?;
+        Ok(on_scrubbed_stack(|| {
+            super::unlocker::Opener::from_age(parsed(&text))
+        }))
+    }
+
     /// Opens an age file addressed to this identity, into locked memory.
     ///
     /// # Errors

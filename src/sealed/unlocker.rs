@@ -161,6 +161,10 @@ impl Opener {
         Ok(Self(Inner::Age(Box::new(identity))))
     }
 
+    pub(super) fn from_age(identity: Box<age::x25519::Identity>) -> Self {
+        Self(Inner::Age(identity))
+    }
+
     pub(super) fn from_ssh(identity: age::ssh::Identity) -> Self {
         Self(Inner::Ssh(Box::new(identity)))
     }

@@ -37,6 +37,7 @@ pub(crate) fn person(id: &str, role: Role, key: &LoadedKey) -> Person {
             _ => vec![],
         },
         single_unlocker: None,
+        paper: None,
     }
 }
 

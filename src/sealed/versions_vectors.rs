@@ -229,6 +229,14 @@ fn changes_of_the_roster(w: &mut Writer) {
             r.people[0].unlockers[1] = fresh.clone();
         },
     );
+    let sheet = "age13aqvttdk3ujkyjh9kg2w5an6dmy5mq5a84a4uxk3hfhnugfc9p0sy5p2wh";
+    w.roster("her own paper", &[&["ada"], &["ben"]], |r| {
+        r.people[0].unlockers.push(sheet.to_owned());
+        r.people[0].paper = Some(sheet.to_owned());
+    });
+    w.roster("a paper that is none of her unlockers", &K[..1], |r| {
+        r.people[0].paper = Some(sheet.to_owned());
+    });
     w.roster("two people's unlockers", &K[..2], |r| {
         let (one, other) = (
             r.people[0].unlockers.remove(1),

@@ -37,6 +37,9 @@ fn use_case(before: UseCase) -> UseCase {
     }
 }
 
+/// The recipient of `tests/vectors/sealed/share_text.json`.
+const PAPER: &str = "age13aqvttdk3ujkyjh9kg2w5an6dmy5mq5a84a4uxk3hfhnugfc9p0sy5p2wh";
+
 /// The same custodian with every member that may be left out.
 pub(super) fn person(before: Person) -> Person {
     Person {
@@ -49,7 +52,8 @@ pub(super) fn person(before: Person) -> Person {
             pager: Some(before.id.to_string()),
         },
         login_keys: before.login_keys,
-        unlockers: before.unlockers,
+        unlockers: [before.unlockers, vec![PAPER.to_owned()]].concat(),
         single_unlocker: Some(true),
+        paper: Some(PAPER.to_owned()),
     }
 }

@@ -313,6 +313,7 @@ fn roster(keys: &BTreeMap<&'static str, LoadedKey>) -> Roster {
             },
             login_keys: vec![key],
             single_unlocker: custodian.then_some(true),
+            paper: None,
         }
     };
     Roster {

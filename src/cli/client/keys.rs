@@ -202,6 +202,7 @@ mod tests {
             login_keys: vec![],
             unlockers,
             single_unlocker: None,
+            paper: None,
         }
     }
 

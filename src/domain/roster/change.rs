@@ -174,6 +174,7 @@ fn kind(before: Option<&Person>, after: Option<&Person>) -> Option<Kind> {
     };
     let unlocked = Person {
         unlockers: after.unlockers.clone(),
+        paper: after.paper.clone(),
         ..before.clone()
     };
     Some(if reached == *after {
@@ -291,6 +292,11 @@ mod tests {
         }
         let own = needed(|r| r.people[0].unlockers.push("age1qqnew".into()));
         assert_eq!(own, Needs::Herself("ada".parse().unwrap()));
+        let sheet = needed(|r| {
+            r.people[0].unlockers.push("age1qqsheet".into());
+            r.people[0].paper = Some("age1qqsheet".into());
+        });
+        assert_eq!(sheet, Needs::Herself("ada".parse().unwrap()));
     }
 
     #[test]

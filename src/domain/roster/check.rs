@@ -63,6 +63,9 @@ pub enum RosterError {
     /// A custodian with fewer than two unlockers and no waiver.
     #[error("{0} has fewer than two unlockers and no single_unlocker waiver")]
     Unlockers(String),
+    /// A paper that is no unlocker of hers, or no plain age recipient.
+    #[error("{0}: what is on paper must be one of the unlockers, an age1… recipient")]
+    Paper(String),
     /// An unlocker or key of a kind that cannot be used.
     #[error("{who}: {reason}")]
     Key {
@@ -202,6 +205,15 @@ fn check_person(person: &Person) -> Result<(), RosterError> {
     }
     if let Some(reason) = person.unlockers.iter().find_map(|u| unlocker_fault(u)) {
         return Err(RosterError::Key { who: who(), reason });
+    }
+    if let Some(paper) = &person.paper {
+        // Made by `paper new`: X25519, whose data part holds no second `1`.
+        let plain = paper
+            .strip_prefix("age1")
+            .is_some_and(|data| !data.contains('1'));
+        if !plain || !person.unlockers.contains(paper) {
+            return Err(RosterError::Paper(who()));
+        }
     }
     let waived = person.single_unlocker == Some(true) && person.unlockers.len() == 1;
     if person.is(Role::Custodian) && person.unlockers.len() < 2 && !waived {

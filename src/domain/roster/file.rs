@@ -158,6 +158,8 @@ fn person(entry: PersonEntry, derive: &mut dyn FnMut(&PersonEntry) -> PersonId) 
         login_keys: entry.login_keys.iter().map(|k| comparable(k)).collect(),
         unlockers: entry.unlockers.iter().map(|k| comparable(k)).collect(),
         single_unlocker: entry.single_unlocker,
+        // Only its keeper makes one, on her own machine, after `init`.
+        paper: None,
     }
 }
 

@@ -20,6 +20,7 @@ pub(in crate::domain) fn person(name: &str, roles: &[Role]) -> Person {
             format!("age1qq{name}"),
         ],
         single_unlocker: None,
+        paper: None,
     }
 }
 

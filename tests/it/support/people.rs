@@ -72,6 +72,7 @@ impl Person {
                 Vec::new()
             },
             single_unlocker: None,
+            paper: None,
         }
     }
 

@@ -112,7 +112,15 @@ fn person_lines(before: &Person, after: &Person) -> Vec<String> {
         before.single_unlocker != after.single_unlocker,
         format!("waiver of the second unlocker{}", waiver(after)),
     );
+    say(before.paper != after.paper, paper(after));
     lines
+}
+
+fn paper(person: &Person) -> String {
+    match &person.paper {
+        Some(unlocker) => format!("unlocker {} is on paper", short(unlocker)),
+        None => "no unlocker on paper any more".to_owned(),
+    }
 }
 
 fn waiver(person: &Person) -> &'static str {

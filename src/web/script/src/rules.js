@@ -20,6 +20,7 @@ export const only = (object, members) => {
 // A person with everything that may be left out.
 const whole = (person) => ({
   ...person, unlockers: person.unlockers ?? [], single_unlocker: person.single_unlocker ?? null,
+  paper: person.paper ?? null,
   contacts: { ...person.contacts, pager: person.contacts.pager ?? null },
 });
 
@@ -37,13 +38,14 @@ const unique = (people, of) => {
 const lower = (name) => name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 
 const checkPerson = (person) => {
-  only(person, "id name roles time_zone contacts login_keys | unlockers single_unlocker");
+  only(person, "id name roles time_zone contacts login_keys | unlockers single_unlocker paper");
   only(person.contacts, "mail | pager");
-  const { unlockers, single_unlocker: waived, login_keys: keys, id } = whole(person);
+  const { unlockers, single_unlocker: waived, paper, login_keys: keys, id } = whole(person);
   const enough = unlockers.length > 1 || (waived === true && unlockers.length === 1) || !has("custodian")(person);
   const kinds = keys.length && keys.every((key) => loginKinds.includes(key.split(/\s/)[0]))
     && unlockers.every((each) => unlocker.test(each));
-  if (!enough || !kinds || id === "vault") refuse(text.lacksKeys);
+  const sheet = paper === null || (/^age1[^1]*$/.test(paper) && unlockers.includes(paper));
+  if (!enough || !kinds || !sheet || id === "vault") refuse(text.lacksKeys);
 };
 
 const checkRoster = (roster) => {
@@ -77,7 +79,7 @@ const kindOf = (before, after) => {
   if (responder(before) && responder(after)) return "light";
   if (!before || !after) return "heavy";
   if (alike({ ...before, contacts: after.contacts, time_zone: after.time_zone }, after)) return "light";
-  const own = alike({ ...before, unlockers: after.unlockers }, after) && has("custodian")(before);
+  const own = alike({ ...before, unlockers: after.unlockers, paper: after.paper }, after) && has("custodian")(before);
   return own ? { herself: before.id } : "heavy";
 };
 
