@@ -260,6 +260,36 @@ pub struct AskedView {
     pub refusals: Vec<NoView>,
     /// The longer session that is being agreed to.
     pub extension: Option<ExtensionView>,
+    /// Paper shares that a witness signed for.
+    #[serde(default)]
+    pub papers: Vec<PaperView>,
+}
+
+/// A paper share: whose, who opens it, who stands by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PaperView {
+    /// Who opens it and counts.
+    pub opener: String,
+    /// Her name.
+    pub opener_name: String,
+    /// Whose paper and share it is.
+    pub keeper: String,
+    /// Her name.
+    pub keeper_name: String,
+    /// Who stands by.
+    pub witness: String,
+    /// Her name.
+    pub witness_name: String,
+    /// The keeper's share.
+    pub index: u8,
+    /// The paper's recipient.
+    pub unlocker: String,
+    /// The number of the bag.
+    pub bag: String,
+    /// The witness's signed act.
+    pub witness_sha256: String,
+    /// Whether the share is in.
+    pub released: bool,
 }
 
 /// A co-approver, once she signed.

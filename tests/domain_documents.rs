@@ -40,6 +40,22 @@ fn deeds() -> Vec<Deed> {
             unlocker: "age1qq".into(),
             phrase: PhraseResult::Matched,
             overrides: vec![],
+            witness_sha256: None,
+        },
+        Deed::Approve {
+            index: 2,
+            manifest_sha256: hash,
+            unlocker: "age1qq".into(),
+            phrase: PhraseResult::Matched,
+            overrides: vec![],
+            witness_sha256: Some(hash),
+        },
+        Deed::Witness {
+            opener: "ben".parse().unwrap(),
+            index: 2,
+            manifest_sha256: hash,
+            unlocker: "age1qq".into(),
+            bag: "0017".into(),
         },
         Deed::Refuse {
             reason: reason.clone(),

@@ -57,6 +57,7 @@ impl App {
             manifest_sha256,
             unlocker,
             overrides,
+            witness_sha256,
             ..
         } = &verified.act.deed
         else {
@@ -75,6 +76,7 @@ impl App {
             envelope_sha256: Digest::of(&envelope),
             signed_ms: verified.act.at_ms,
             overrides: overrides.clone(),
+            witness_sha256: *witness_sha256,
         };
         // The rules first: a person without a share must not make us open files.
         self.ask(
@@ -83,16 +85,7 @@ impl App {
             Some(&offer.person),
         )
         .await?;
-        let unlockers = self.inner.facts.get();
-        let hers = unlockers
-            .roster
-            .person(&offer.person)
-            .is_some_and(|p| p.unlockers.contains(unlocker));
-        if !hers {
-            return Err(AppError::NotAllowed(
-                "the unlocker named is not this person's".into(),
-            ));
-        }
+        let keeper = self.keeper_of(&incident, &offer)?;
         let manifest = self.manifest_for(&incident).await?;
         let sent = (*index, envelope.as_slice(), request.possession.as_str());
         self.check_share(&incident, &manifest, sent, verified)?;
@@ -106,7 +99,7 @@ impl App {
             envelope,
         });
         with.rows.push(RowChange::UnlockerOpened {
-            person: offer.person.clone(),
+            person: keeper,
             unlocker: unlocker.clone(),
             at_ms: now,
         });

@@ -85,6 +85,7 @@ fn command(verified: &Verified) -> Result<Command, AppError> {
             manifest_sha256,
             unlocker,
             overrides,
+            witness_sha256: None,
             ..
         } if unlocker.is_empty() && overrides.is_empty() => Ok(Command::CoApprove {
             signed,

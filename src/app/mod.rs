@@ -34,6 +34,7 @@ pub mod open;
 pub mod origins;
 mod pages;
 mod paging;
+mod paper;
 pub mod permit;
 mod review;
 mod rights;

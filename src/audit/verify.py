@@ -542,12 +542,85 @@ class Drills:
              "incident is none" if marked else "the entry is not marked, and its incident is a "
              "drill", seq)
 
+class Papers:
+    """Paper shares: a witness signed before, for this opener and this paper; one counts."""
+    def __init__(self):
+        self.incidents, self.said = {}, []
+
+    def check(self, kind, entry, seq):
+        """Refuses a paper that breaks a rule."""
+        incident = entry.get("inc")
+        if kind in ("incident.opened", "incident.asked_again"):
+            self.incidents[incident] = {"requester": entry.get("requester"), "seen": {}, "given": []}
+        elif kind in ("paper.witnessed", "share.accept", "approve.withdrawn"):
+            now = self.incidents.setdefault(incident, {"requester": None, "seen": {}, "given": []})
+            if kind == "approve.withdrawn":
+                now["given"] = [one for one in now["given"] if one[0] != entry.get("person")]
+            elif kind == "share.accept":
+                self.accepted(now, entry, seq)
+            else:
+                self.witnessed(now, entry, seq)
+
+    def witnessed(self, now, entry, seq):
+        """Somebody signed that she stands beside the opener."""
+        names = ("person", "opener", "keeper", "unlocker", "act_sha256", "bag")
+        good = all(isinstance(entry.get(name), str) for name in names)
+        good = good and type(entry.get("index")) is int
+        need(good, "the witness of a paper is not of its form", seq)
+        need(entry["person"] != entry["opener"], "the witness of a paper is its opener", seq)
+        asked = now["requester"] in (entry["person"], entry["opener"], entry["keeper"])
+        need(not asked, "who asked for the incident took part in opening a paper", seq)
+        names = ("person", "opener", "keeper", "index", "unlocker")
+        now["seen"][entry["act_sha256"]] = [entry[name] for name in names]
+        signed = {name: entry[name] for name in ("bag", "index", "opener", "person", "unlocker")}
+        self.said.append((seq, entry["act_sha256"],
+                          dict(signed, act="witness", incident=entry.get("inc"))))
+
+    def accepted(self, now, entry, seq):
+        """A share is in; beside a paper nobody and no share counts twice."""
+        person, index, paper = entry.get("person"), entry.get("index"), entry.get("paper")
+        if not isinstance(person, str) or type(index) is not int:
+            need("paper" not in entry, "a paper share names no person or no share", seq)
+            return
+        if "paper" in entry:
+            good = isinstance(paper, dict) and set(paper) == {"keeper", "witness", "witness_sha256"}
+            good = good and all(isinstance(value, str) for value in paper.values())
+            need(good and isinstance(entry.get("act_sha256"), str),
+                 "a paper share is not of its form", seq)
+        papers = any(one[2] for one in now["given"])
+        need(not (papers and "paper" in entry), "a second paper share counts", seq)
+        twice = any(one[0] == person or one[1] == index for one in now["given"])
+        need(not (twice and (papers or "paper" in entry)),
+             "a person or a share counts twice beside a paper", seq)
+        now["given"].append((person, index, "paper" in entry))
+        if "paper" in entry:
+            wanted = [paper["witness"], person, paper["keeper"], index, entry.get("unlocker")]
+            need(now["seen"].get(paper["witness_sha256"]) == wanted,
+                 "no witness signed for this opener and this paper before", seq)
+            self.said.append((seq, entry["act_sha256"], {
+                "act": "approve", "incident": entry.get("inc"), "index": index, "person": person,
+                "unlocker": entry.get("unlocker"), "witness_sha256": paper["witness_sha256"]}))
+
+    def documents(self, directory):
+        """The signed documents say the same."""
+        for seq, name, members in self.said:
+            need(re.fullmatch("[0-9a-f]{64}", name), "act_sha256 is not of its form", seq)
+            content = read(directory, "acts/%s.json" % name, seq)
+            need(hashlib.sha256(content).hexdigest() == name, "acts/%s.json has another hash" % name, seq)
+            try:
+                found = json.loads(content.decode("utf-8"))
+            except ValueError:
+                raise Bad("acts/%s.json is no act" % name, seq)
+            for member, value in members.items():
+                need(found.get(member) == value,
+                     "acts/%s.json was signed with another %s" % (name, member), seq)
+
 class Rules:
     """Open sessions and open calls, entry by entry."""
     def __init__(self, origin):
         self.origin, self.current, self.last, self.jump = origin, None, None, False
         self.sessions, self.calls = {}, {}
-        self.emergency, self.drills = Emergency(), Drills()
+        self.emergency, self.drills, self.papers = Emergency(), Drills(), Papers()
 
     def check(self, seq, entry):
         """Refuses an entry that breaks a rule."""
@@ -557,6 +630,7 @@ class Rules:
         need(not fell or jump or self.jump, "ts falls without clock.jump", seq)
         self.last, self.jump = entry["ts"], jump
         self.drills.check(kind, entry, seq)
+        self.papers.check(kind, entry, seq)
         need((seq == 0) == (kind == "log.genesis"), "log.genesis is first and only first", seq)
         if kind.startswith("emergency."):
             self.emergency.check(kind, entry, self.current, seq)
@@ -616,6 +690,7 @@ def check_entries(directory, origin, size):
         for seq in range(size):
             rules.check(seq, parse_entry(read_line(stream, seq), seq))
     rules.emergency.covered()
+    rules.papers.documents(directory)
     need(rules.current == origin, "the log's name is not the one its entries lead to")
     return sorted(rules.calls), rules.emergency.cuts
 

@@ -12,7 +12,9 @@ use super::client::{Client, Documents};
 use super::phrase::Heard;
 use super::release::{OwnShare, own_share, rejected};
 use super::terms_check::Case;
-use super::{CliError, Exit, Globals, Output, changes, clock, consent, phrase, show, terms_check};
+use super::{
+    CliError, Exit, Globals, Output, changes, clock, consent, paper, phrase, show, terms_check,
+};
 use crate::api::{ApproveRequest, IncidentView};
 use crate::domain::act::{Deed, PhraseResult, Pick};
 use crate::domain::ids::{Digest, IncidentId};
@@ -24,7 +26,7 @@ use crate::sealed::release::{ReleaseLabel, seal_release};
 /// Arguments of `approve`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  breakglass approve INC-7\n  breakglass approve INC-7 --phrase \"jury lamp iron\"\n  breakglass approve INC-7 --override no_alert_confirmed\n\nWhere a use case asks for a co-approver, an auditor runs the same command; she gives no share."
+    after_help = "Examples:\n  breakglass approve INC-7\n  breakglass approve INC-7 --phrase \"jury lamp iron\"\n  breakglass approve INC-7 --override no_alert_confirmed\n  breakglass approve INC-7 --paper\n\nWhere a use case asks for a co-approver, an auditor runs the same command; she gives no share."
 )]
 pub struct Args {
     /// The incident
@@ -39,6 +41,10 @@ pub struct Args {
     /// Agree as co-approver, although you hold a share as well
     #[arg(long, conflicts_with = "lifts")]
     without_share: bool,
+    /// Release somebody's share with her paper, read from the terminal or a pipe; a witness signs
+    /// first with `breakglass paper witness`
+    #[arg(long, conflicts_with = "without_share")]
+    paper: bool,
 }
 
 /// Checks, asks, opens, signs and sends.
@@ -52,12 +58,14 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
     let case = terms_check::fetch(&mut client, &documents, id).await?;
     let co_role = consent::co_role(&client, &documents, &case);
     let holds = documents.roster.index_of(client.me()).is_some();
-    let without_share = co_role.is_some() && (args.without_share || !holds);
+    let without_share = co_role.is_some() && !args.paper && (args.without_share || !holds);
     let index = if without_share {
         0
     } else {
         may_approve(&client, &documents, &case)?
     };
+    let paper = args.paper.then(|| paper::witnessed(&client, &case));
+    let paper = paper.transpose()?;
     let mut pins = client.kept.settings.pins.clone();
     // A decoy's epochs have numbers of their own; only live ones are remembered.
     let live = case.terms.kind == Kind::Live;
@@ -72,6 +80,9 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
     if without_share {
         return consent::co_approve(&mut client, &case, args.phrase.as_deref(), out).await;
     }
+    if let Some(paper) = &paper {
+        out.warn(&paper.line());
+    }
     let heard = phrase::ask(
         &mut client,
         out,
@@ -84,8 +95,13 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
         return mismatch(&mut client, &case, &case.terms_sha256, pick).await;
     }
     let person = documents.person(&client.kept.settings)?.clone();
-    let own = own_share(&mut client, &person, &case.manifest, index).await?;
-    let request = approval(&mut client, &case, &own, (index, args.lifts))?;
+    let own = match &paper {
+        None => own_share(&mut client, &person, &case.manifest, index).await?,
+        Some(paper) => paper.share(&mut client, &case, out).await?,
+    };
+    let index = own.opened.label().index;
+    let witness = paper.map(|paper| paper.act_sha256);
+    let request = approval(&mut client, &case, &own, (args.lifts, witness))?;
     let view: IncidentView = client
         .api
         .post(&format!("/incidents/{id}/approve"), &request)
@@ -137,15 +153,16 @@ fn approval(
     client: &mut Client,
     case: &Case,
     own: &OwnShare,
-    (index, overrides): (u8, Vec<Gate>),
+    (overrides, witness_sha256): (Vec<Gate>, Option<Digest>),
 ) -> Result<ApproveRequest, CliError> {
     let terms = &case.terms;
     let deed = Deed::Approve {
-        index,
+        index: own.opened.label().index,
         manifest_sha256: terms.manifest_sha256,
         unlocker: own.unlocker.clone(),
         phrase: PhraseResult::Matched,
         overrides,
+        witness_sha256,
     };
     let about = (&terms.incident, case.terms_sha256);
     let act = client.sign_act(&case.head, Some(about), deed)?;

@@ -110,6 +110,7 @@ pub(super) async fn co_approve(
         unlocker: String::new(),
         phrase: PhraseResult::Matched,
         overrides: Vec::new(),
+        witness_sha256: None,
     };
     let act = client.sign_act(&case.head, Some((id, case.terms_sha256)), deed)?;
     let view: IncidentView = client

@@ -160,7 +160,17 @@ pub fn exit_code_of(code: &str) -> u8 {
         | "other_record"
         | "bad_text"
         | "bad_version"
-        | "signed_before" => Exit::REFUSED,
+        | "signed_before"
+        | "one_paper"
+        | "own_witness"
+        | "no_witness"
+        | "not_paper"
+        | "paper_alone"
+        | "keeper_left"
+        | "keeper_asked"
+        | "keeper_refused"
+        | "keeper_gave"
+        | "paper_too_few_left" => Exit::REFUSED,
         _ => Exit::FAILED,
     };
     exit.0

@@ -6,6 +6,7 @@
 
 mod sheet;
 mod typed;
+mod witness;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ use crate::sealed::share::{open_test, seal_test};
 use crate::sealed::unlocker::Unlocker;
 
 pub(super) use typed::paper as read_paper;
+pub(super) use witness::witnessed;
 
 /// Arguments of `paper`.
 #[derive(Debug, clap::Args)]
@@ -42,6 +44,11 @@ enum Command {
         after_help = "Examples:\n  breakglass paper check\n  zbarcam --raw -1 | breakglass paper check\n\nThe text is read from the terminal or a pipe, never from an argument. Wrong characters are named by their places."
     )]
     Check,
+    /// Stand beside somebody who opens a paper in an incident: sign it before the bag is opened
+    #[command(
+        after_help = "Example:\n  breakglass paper witness INC-7 --opener ben --keeper ada --bag 0017\n\nThen the opener runs: breakglass approve INC-7 --paper. Custodians, auditors and security people may stand by; not who asked."
+    )]
+    Witness(witness::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -66,6 +73,7 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
     match args.command {
         Command::New(args) => new(args, &mut client, out).await,
         Command::Check => check(&mut client, out).await,
+        Command::Witness(args) => witness::run(args, &mut client, out).await,
     }
 }
 

@@ -59,7 +59,11 @@ fn own_path(manifest: &Manifest) -> String {
     format!("/shares/{}/{}", manifest.kind.word(), manifest.epoch)
 }
 
-async fn sealed_share(client: &mut Client, path: &str) -> Result<Vec<u8>, CliError> {
+/// A sealed share as the vault keeps it.
+///
+/// # Errors
+/// Share rejected when it is damaged.
+pub(super) async fn sealed_share(client: &mut Client, path: &str) -> Result<Vec<u8>, CliError> {
     let view: ShareView = client.get_again(path).await?;
     STANDARD
         .decode(&view.share)
@@ -67,7 +71,10 @@ async fn sealed_share(client: &mut Client, path: &str) -> Result<Vec<u8>, CliErr
 }
 
 /// What was opened is the share that the manifest says it is.
-fn checked(
+///
+/// # Errors
+/// Share rejected (exit 6): nothing was sent.
+pub(super) fn checked(
     opened: OpenedShare,
     unlocker: String,
     manifest: &Manifest,

@@ -202,6 +202,16 @@ fn said_besides(view: &IncidentView) -> Vec<String> {
         let gates = line(&lifted.gates.join(", "));
         lines.push(format!("  ✓ {:<18} override: {gates}", line(&lifted.name)));
     }
+    for paper in &asked.papers {
+        let mark = if paper.released { "✓" } else { "…" };
+        lines.push(format!(
+            "  {mark} paper of {}: {} opens it, {} stands by (bag {})",
+            line(&paper.keeper_name),
+            line(&paper.opener_name),
+            line(&paper.witness_name),
+            line(&paper.bag)
+        ));
+    }
     if asked.override_needed && asked.lifted.is_empty() {
         lines.push(format!(
             "  ! security must sign: breakglass override {}",
@@ -227,6 +237,8 @@ fn said_besides(view: &IncidentView) -> Vec<String> {
 pub(super) fn custodian(view: &CustodianView) -> String {
     let (mark, word) = match view.state.as_str() {
         "in" => ("✓", format!("share {}", view.index)),
+        "paper" => ("✓", format!("share {}, by paper", view.index)),
+        "opener" => ("✓", "opened a paper, counts once".to_owned()),
         "refused" => ("–", "refused".to_owned()),
         "paused" => ("!", "paused after wrong phrases".to_owned()),
         "excluded" => (" ", "asked for it, does not count".to_owned()),

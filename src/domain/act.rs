@@ -100,6 +100,23 @@ pub enum Deed {
         phrase: PhraseResult,
         /// Gates this approver lifts beyond the needed ones: `no_alert_confirmed` or none.
         overrides: Vec<Gate>,
+        /// The act of the witness, where a paper opened the share: index and unlocker are then its
+        /// keeper's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        witness_sha256: Option<Digest>,
+    },
+    /// Stand beside the opener of a paper share; signed before the bag is opened.
+    Witness {
+        /// Who opens it and counts.
+        opener: PersonId,
+        /// The share of the paper's keeper.
+        index: u8,
+        /// Manifest of the epoch.
+        manifest_sha256: Digest,
+        /// The paper's recipient.
+        unlocker: String,
+        /// The number of the bag, found whole.
+        bag: String,
     },
     /// A custodian's no.
     Refuse {
@@ -194,6 +211,7 @@ impl Deed {
             Self::Open(_) => "open",
             Self::Claim {} => "claim",
             Self::Approve { .. } => "approve",
+            Self::Witness { .. } => "witness",
             Self::Refuse { .. } => "refuse",
             Self::Withdraw {} => "withdraw",
             Self::Mismatch { .. } => "mismatch",

@@ -20,6 +20,7 @@ mod local;
 mod other_log;
 mod overdue;
 mod page;
+mod paper;
 mod rotation;
 mod session;
 #[cfg(test)]

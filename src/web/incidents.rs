@@ -12,7 +12,7 @@ use super::problem::Problem;
 use super::read::{Asked, LoggedIn, Named, Posted};
 use crate::api::{
     ApproveRequest, ClaimReply, Done, GrantReply, IncidentList, IncidentView, NoteRequest,
-    SignedDocument,
+    ShareView, SignedDocument,
 };
 use crate::app::App;
 
@@ -85,6 +85,35 @@ pub(super) async fn approve(
 ) -> View {
     app.approve(&id, &request, &caller).await?;
     Ok(Json(app.show(&id).await?))
+}
+
+/// Somebody signs that she stands beside the opener of a paper share.
+#[utoipa::path(
+    post, path = "/api/v1/incidents/{id}/witness", tag = "incidents",
+    params(("id" = String, Path)), request_body = SignedDocument,
+    responses((status = 200, body = IncidentView))
+)]
+pub(super) async fn witness(
+    State(app): State<App>,
+    LoggedIn(caller): LoggedIn,
+    Named(id): Named,
+    Posted(signed): Posted<SignedDocument>,
+) -> View {
+    app.witness_paper(&id, &signed, &caller).await?;
+    Ok(Json(app.show(&id).await?))
+}
+
+/// The sealed share that a paper opens, for the opener whom a witness named.
+#[utoipa::path(
+    get, path = "/api/v1/incidents/{id}/paper-share", tag = "incidents",
+    params(("id" = String, Path)), responses((status = 200, body = ShareView))
+)]
+pub(super) async fn paper_share(
+    State(app): State<App>,
+    LoggedIn(caller): LoggedIn,
+    Named(id): Named,
+) -> Result<Json<ShareView>, Problem> {
+    Ok(Json(app.paper_share(&id, &caller).await?))
 }
 
 /// A custodian says no.

@@ -31,6 +31,8 @@ use crate::app::App;
         incidents::open,
         incidents::show,
         incidents::approve,
+        incidents::witness,
+        incidents::paper_share,
         incidents::refuse,
         incidents::mismatch,
         incidents::withdraw,

@@ -145,6 +145,7 @@ fn refused(refusal: &Refusal) -> StatusCode {
         | Refusal::AlreadyApproved
         | Refusal::RefusedBefore { .. }
         | Refusal::NothingToWithdraw
+        | Refusal::Paper(_)
         | Refusal::Paused { .. }
         | Refusal::Replayed
         | Refusal::TooMany(_)

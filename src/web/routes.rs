@@ -88,6 +88,8 @@ pub fn table(app: &App) -> Vec<Route> {
     table.write("/api/v1/incidents", incidents::open);
     table.read("/api/v1/incidents/{id}", incidents::show);
     table.write("/api/v1/incidents/{id}/approve", incidents::approve);
+    table.write("/api/v1/incidents/{id}/witness", incidents::witness);
+    table.read("/api/v1/incidents/{id}/paper-share", incidents::paper_share);
     table.write("/api/v1/incidents/{id}/refuse", incidents::refuse);
     table.write("/api/v1/incidents/{id}/mismatch", incidents::mismatch);
     table.write("/api/v1/incidents/{id}/withdraw", incidents::withdraw);

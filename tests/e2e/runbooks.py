@@ -56,6 +56,7 @@ PAGES = {
     "clock": ("rio", "listening"),
     "drill": ("rio", "listening"),
     "first-day": ("ada", "listening"),
+    "paper-share": ("ada", "listening"),
 }
 ANSWERS = "harm_within_hour=yes,admin_can_sign_in=no,rollback_elsewhere=no,platform_down=yes"
 RELEASERS = ("ben", "cleo", "dora")
@@ -369,6 +370,7 @@ class Shell:
                         f"*) set -- {settings} \"$@\";; esac\n"
                         f'exec "{self.vault.binary}" "$@"\n')
         shim.chmod(0o755)
+        self.camera(bin_folder)
         ssh = home / ".ssh"
         ssh.mkdir(mode=0o700, exist_ok=True)
         for name in ("id_ed25519", "spare_ed25519"):
@@ -378,6 +380,13 @@ class Shell:
             (home / "mail").symlink_to(self.vault.dir / "mail")
         path = [str(bin_folder), str(Path(sys.executable).parent), os.environ["PATH"]]
         return {**os.environ, "PATH": ":".join(path), "HOME": str(home)}, home
+
+    def camera(self, bin_folder):
+        """`zbarcam` of a machine with a camera: what stands on ada's sheet."""
+        sheet = self.vault.person("ada") / "sheet.txt"
+        script = bin_folder / "zbarcam"
+        script.write_text(f"#!/bin/sh\nsed -nE 's/^ +[0-9]+  ([0-9A-Z]{{2,4}}( |$))/\\1/p' '{sheet}'\n")
+        script.chmod(0o755)
 
     def run(self, script, person, cwd=None):
         environment, home = self.environment(person)
@@ -479,7 +488,7 @@ class Help:
             if self.of(words[:1]) is None:
                 return f"`breakglass {words[0]}` is unknown to --help"
             group = words[0] in ("alert", "log", "review", "person", "roster", "policy", "epoch",
-                                 "unlocker")
+                                 "unlocker", "paper")
             if group and (len(words) < 2 or self.of(words[:2]) is None):
                 return f"`breakglass {' '.join(words[:2])}` is unknown to --help"
             depth = 3 if words[:2] == ["log", "new-epoch"] else 2 if group else 1

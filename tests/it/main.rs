@@ -22,6 +22,7 @@ mod left;
 mod numbers;
 mod opening;
 mod paging;
+mod paper;
 #[path = "../passkey_support/mod.rs"]
 mod passkey_support;
 mod passkeys;

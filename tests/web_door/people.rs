@@ -234,6 +234,7 @@ fn share(person: &str, index: u8, at_ms: i64) -> Event {
         unlocker: "age1".to_owned(),
         at_ms: Timestamp(at_ms),
         overrides: Vec::new(),
+        paper: None,
     })
 }
 
@@ -335,6 +336,7 @@ async fn signatures_without_a_share_are_refused_where_nothing_asks_for_them() {
         unlocker: String::new(),
         phrase: PhraseResult::Matched,
         overrides: Vec::new(),
+        witness_sha256: None,
     };
     let agree = vera.act(Some(&opened), agree);
     assert_eq!(

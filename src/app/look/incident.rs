@@ -29,7 +29,7 @@ const MAX_ANSWER_ENTRIES: u32 = 200;
 /// What people were asked and answered for the terms in force.
 #[derive(Default)]
 struct Answers {
-    released: Vec<(PersonId, Timestamp)>,
+    released: Vec<Approval>,
     /// When each was paged last.
     paged: BTreeMap<PersonId, Timestamp>,
 }
@@ -126,7 +126,6 @@ impl App {
     /// Who was paged and who released a share for the terms in force. Once the shares are spent
     /// the incident no longer lists them; the log does.
     async fn answers(&self, incident: &Incident, terms_seq: u64) -> Result<Answers, AppError> {
-        let of = |a: &Approval| (a.person.clone(), a.at_ms);
         let held = incident.is_collecting() || matches!(incident.phase, Phase::Opening { .. });
         let mut answers = Answers::default();
         let store = &self.inner.store;
@@ -139,15 +138,15 @@ impl App {
                 answers.note_page(&entry);
             }
             match event(&bytes)? {
-                Some(Event::ShareAccepted(approval)) => answers.released.push(of(&approval)),
+                Some(Event::ShareAccepted(approval)) => answers.released.push(approval),
                 Some(Event::ShareWithdrawn { person, .. }) => {
-                    answers.released.retain(|(other, _)| *other != person);
+                    answers.released.retain(|other| other.person != person);
                 }
                 _ => {}
             }
         }
         if held {
-            answers.released = incident.approvals().iter().map(of).collect();
+            answers.released = incident.approvals().to_vec();
         }
         Ok(answers)
     }
@@ -163,17 +162,20 @@ impl App {
         Ok(dealt
             .custodians()
             .map(|(index, person)| {
-                let share = answers
-                    .released
-                    .iter()
-                    .find(|(other, _)| *other == person.id);
+                let released = &answers.released;
+                let given = released.iter().find(|a| a.person == person.id);
+                let share = given.or_else(|| released.iter().find(|a| a.index == index));
                 CustodianView {
                     person: person.id.to_string(),
                     name: person.name.clone(),
                     index,
                     time_zone: person.time_zone.clone(),
-                    state: answer_of(incident, &person.id, share.is_some(), now).to_owned(),
-                    at_ms: share.map(|(_, at)| at.0),
+                    state: match (given, share) {
+                        (Some(own), _) if own.index != index => "opener".to_owned(),
+                        (None, Some(_)) => "paper".to_owned(),
+                        _ => answer_of(incident, &person.id, given.is_some(), now).to_owned(),
+                    },
+                    at_ms: share.map(|a| a.at_ms.0),
                     paged_at_ms: answers.paged.get(&person.id).map(|at| at.0),
                 }
             })
@@ -213,7 +215,8 @@ impl App {
     }
 }
 
-/// `asked`, `in`, `refused`, `paused` or `excluded`.
+/// `asked`, `in`, `refused`, `paused` or `excluded`. A share that a paper opened is told apart before: its
+/// keeper is `paper`, and who opened it `opener`.
 fn answer_of(incident: &Incident, person: &PersonId, is_in: bool, now: Timestamp) -> &'static str {
     let mismatches = incident.mismatches.get(person);
     if incident.requester.person() == Some(person) {

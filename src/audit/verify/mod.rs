@@ -9,6 +9,7 @@ mod drills;
 mod emergency;
 mod lines;
 mod objects;
+mod papers;
 mod report;
 mod rules;
 mod seams;
@@ -243,7 +244,9 @@ fn check_entries(report: &mut Report, source: &dyn ExportSource, head: &Checkpoi
             return report.skip(5, "the entry rules failed");
         }
     }
-    match references.check(source) {
+    let said = rules.papers_said();
+    let documents = references.check(source);
+    match documents.and_then(|checked| objects::check_said(source, &said).map(|()| checked)) {
         Ok(checked) => report.pass(5, checked),
         Err(failure) => report.fail(5, failure),
     }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::super::entry::Entry;
@@ -88,6 +89,26 @@ impl References {
         }
         Ok(checked)
     }
+}
+
+/// Checks that signed documents say what entries say of them: (entry, hash, members).
+pub(super) fn check_said(
+    source: &dyn ExportSource,
+    said: &[(u64, String, Value)],
+) -> Result<(), Failure> {
+    for (seq, hash, members) in said {
+        let path = format!("acts/{hash}.json");
+        let bytes = super::read_file(source, &path).map_err(|why| Failure::at(*seq, why))?;
+        let found: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        let members = members.as_object().into_iter().flatten();
+        for (name, value) in members {
+            if found.get(name) != Some(value) {
+                let reason = format!("{path} was signed with another {name}");
+                return Err(Failure::at(*seq, reason));
+            }
+        }
+    }
+    Ok(())
 }
 
 impl Sort {

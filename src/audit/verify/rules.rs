@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::super::entry::{Entry, parse_entry};
 use super::drills::DrillCheck;
 use super::emergency::EmergencyCheck;
+use super::papers::PaperCheck;
 use crate::domain::log_epoch::{LOG_EPOCH, LogEpoch, split_origin};
 
 /// A wall clock may fall this far without a `clock.jump`.
@@ -34,6 +35,7 @@ pub struct RuleCheck {
     calls: BTreeMap<u64, Call>,
     emergency: EmergencyCheck,
     drills: DrillCheck,
+    papers: PaperCheck,
 }
 
 #[derive(Debug)]
@@ -61,6 +63,7 @@ impl RuleCheck {
             calls: BTreeMap::new(),
             emergency: EmergencyCheck::default(),
             drills: DrillCheck::default(),
+            papers: PaperCheck::default(),
         }
     }
 
@@ -75,6 +78,7 @@ impl RuleCheck {
         }
         self.check_clock(&entry)?;
         self.drills.check(&entry)?;
+        self.papers.check(&entry)?;
         if (index == 0) != (entry.kind == "log.genesis") {
             return Err("log.genesis is the first entry and only that".into());
         }
@@ -130,6 +134,12 @@ impl RuleCheck {
             return Ok(());
         }
         Err("the log's name is not the one its entries lead to".into())
+    }
+
+    /// What the signed documents behind paper shares must say: number of the entry, hash, members.
+    #[must_use]
+    pub fn papers_said(self) -> Vec<(u64, String, Value)> {
+        self.papers.said()
     }
 
     /// A log begins with its own name, or with that of an earlier epoch of it.

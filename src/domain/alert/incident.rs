@@ -4,7 +4,7 @@ use super::{AlertDraft, Audience, Known, Severity, names, security_and};
 use crate::domain::act::Pick;
 use crate::domain::ids::PersonId;
 use crate::domain::incident::command::AskAgain;
-use crate::domain::incident::{Event, Incident, Phase};
+use crate::domain::incident::{Approval, Event, Incident, Phase};
 use crate::domain::roster::{Role, Roster};
 use crate::domain::terms::{Purpose, Requester};
 use crate::domain::time::Timestamp;
@@ -41,7 +41,8 @@ pub fn for_event(
     match event {
         Event::Opened(_) => vec![case.opened()],
         Event::AskedAgain { why, .. } => vec![case.asked_again(*why)],
-        Event::ShareAccepted(approval) => case.share_accepted(&approval.person),
+        Event::ShareAccepted(approval) => case.share_accepted(approval),
+        Event::PaperWitnessed(witnessing) => vec![case.paper_witnessed(witnessing)],
         Event::ShareWithdrawn { person, .. } => case.share_withdrawn(person),
         Event::CustodianRefused { person, reason, .. } => case.custodian_refused(person, reason),
         Event::Mismatched {
@@ -278,7 +279,8 @@ impl Case<'_> {
         )
     }
 
-    fn share_accepted(&self, person: &PersonId) -> Vec<AlertDraft> {
+    fn share_accepted(&self, approval: &Approval) -> Vec<AlertDraft> {
+        let person = &approval.person;
         let who = self.roster.name_of(person);
         let id = &self.incident.id;
         let (given, needed) = (
@@ -302,6 +304,7 @@ impl Case<'_> {
             .into_iter()
             .map(|to| self.draft(kind, Severity::Info, to, subject.clone(), body.clone()))
             .collect();
+        drafts.extend(self.paper_used(approval));
         if given == needed {
             drafts.extend(self.stand_down("enough shares are in"));
         }

@@ -72,6 +72,7 @@ fn approval(name: &str, index: u8) -> Event {
         unlocker: format!("age1qq{name}"),
         at_ms: START,
         overrides: Vec::new(),
+        paper: None,
     })
 }
 

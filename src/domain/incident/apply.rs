@@ -74,6 +74,13 @@ impl Incident {
             Event::Opened(_) => Err(self.impossible("incident.opened")),
             Event::AskedAgain { why, frozen } => self.asked_again(*why, frozen),
             Event::ShareAccepted(approval) => self.share_accepted(approval),
+            Event::PaperWitnessed(witnessing) => {
+                self.participants.insert(witnessing.person.clone());
+                let standing = &mut self.gathering_mut("paper.witnessed")?.witnessing;
+                standing.retain(|each| each.person != witnessing.person);
+                standing.push(witnessing.clone());
+                Ok(())
+            }
             Event::ShareWithdrawn { person, .. } => self.share_withdrawn(person),
             Event::CoApproved { .. }
             | Event::GateLifted { .. }

@@ -5,6 +5,7 @@ use super::command::ShareOffer;
 use super::consent::{self, alert_is_out, grace_is_over, then_cooling};
 use super::event::Event;
 use super::opening::{opens_something, requester_may_act};
+use super::paper;
 use super::refusal::Refusal;
 use super::rules::Rules;
 use super::{Approval, CLOCK_APART_MS, Incident, PAUSE_MS, Phase};
@@ -75,14 +76,14 @@ pub(super) fn approve(
             epoch: incident.terms.epoch,
         });
     }
-    if offer.index != own {
-        return Err(Refusal::OtherIndex {
-            given: offer.index,
-            own,
-        });
+    // Whoever has signed counts once, whatever she brings now.
+    if incident.has_signed(&offer.person) {
+        return Err(Refusal::AlreadyApproved);
     }
-    let taken = incident.approvals().iter().any(|a| a.index == own);
-    if taken || incident.has_signed(&offer.person) {
+    let paper = paper::behind(incident, &offer, own, rules)?;
+    let index = offer.index;
+    let taken = incident.approvals().iter().any(|a| a.index == index);
+    if taken {
         return Err(Refusal::AlreadyApproved);
     }
     if incident
@@ -97,13 +98,17 @@ pub(super) fn approve(
     check_overrides(incident, &offer.overrides, now)?;
     let accepted = Event::ShareAccepted(Approval {
         person: offer.person,
-        index: own,
+        index,
         act_sha256: offer.act_sha256,
         envelope_sha256: offer.envelope_sha256,
         unlocker: offer.unlocker,
         at_ms: now,
         overrides: offer.overrides,
+        paper,
     });
+    if index != own {
+        paper::enough_are_left(incident, &accepted, rules)?;
+    }
     Ok(then_cooling(incident, accepted, now))
 }
 
@@ -179,7 +184,8 @@ pub(super) fn refuse(
     Ok(events)
 }
 
-/// Eligible people who have neither refused nor are `also_refusing`.
+/// Eligible people who have neither refused nor are `also_refusing`, and whose share nobody else
+/// gave with a paper.
 pub(super) fn could_still_say_yes(
     incident: &Incident,
     also_refusing: Option<&PersonId>,
@@ -190,6 +196,10 @@ pub(super) fn could_still_say_yes(
     quorum::eligible(&rules.epoch.holders, rules.roster, &excluded)
         .iter()
         .filter(|(_, p)| !incident.refused_by.contains(p) && Some(p) != also_refusing)
+        .filter(|(index, p)| {
+            let mut others = incident.approvals().iter().filter(|a| a.person != *p);
+            incident.approvals().iter().any(|a| a.person == *p) || others.all(|a| a.index != *index)
+        })
         .count()
 }
 

@@ -43,6 +43,31 @@ pub struct ShareOffer {
     pub signed_ms: Timestamp,
     /// Gates the act lifts.
     pub overrides: Vec<Gate>,
+    /// The witness's act, where a paper opened the share.
+    pub witness_sha256: Option<Digest>,
+}
+
+/// A witness's signature for the opener of a paper.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WitnessOffer {
+    /// The witness.
+    pub person: PersonId,
+    /// Who opens the paper.
+    pub opener: PersonId,
+    /// The share of its keeper.
+    pub index: u8,
+    /// The paper's recipient.
+    pub unlocker: String,
+    /// The number of the bag.
+    pub bag: String,
+    /// The signed act.
+    pub act_sha256: Digest,
+    /// Terms the act signs.
+    pub terms_sha256: Digest,
+    /// Manifest the act signs.
+    pub manifest_sha256: Digest,
+    /// Time in the act.
+    pub signed_ms: Timestamp,
 }
 
 /// A person's no: a stop or a veto.
@@ -88,6 +113,8 @@ pub enum AskAgain {
 pub enum Command {
     /// A custodian releases her share.
     Approve(ShareOffer),
+    /// Somebody stands beside the opener of a paper.
+    Witness(WitnessOffer),
     /// A custodian says no.
     Refuse {
         /// Who.
@@ -276,6 +303,7 @@ impl Command {
         use CommandName as N;
         match self {
             Self::Approve(_) => N::Approve,
+            Self::Witness(_) => N::Witness,
             Self::Refuse { .. } => N::Refuse,
             Self::Mismatch { .. } => N::Mismatch,
             Self::Withdraw { .. } => N::Withdraw,

@@ -8,6 +8,7 @@ use super::ending;
 use super::event::Event;
 use super::extend;
 use super::opening;
+use super::paper;
 use super::refusal::Refusal;
 use super::rules::Rules;
 use super::table;
@@ -133,6 +134,7 @@ fn custodians_answer(
 ) -> Result<Vec<Event>, Refusal> {
     match command {
         Command::Approve(offer) => collecting::approve(incident, offer, rules, now),
+        Command::Witness(offer) => paper::witness(incident, offer, rules, now),
         Command::Refuse {
             person,
             reason,

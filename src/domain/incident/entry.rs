@@ -84,6 +84,7 @@ pub const KINDS: &[&str] = &[
     "incident.opened",
     "incident.asked_again",
     "share.accept",
+    "paper.witnessed",
     "approve.refused",
     "approve.mismatch",
     "approve.withdrawn",

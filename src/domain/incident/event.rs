@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::command::AskAgain;
 pub use super::entry::KINDS;
-use super::{Approval, CloseCause};
+use super::{Approval, CloseCause, Witnessing};
 use crate::domain::act::Pick;
 use crate::domain::canonical::CanonicalError;
 use crate::domain::ids::{Digest, IncidentId, PersonId, SessionId};
@@ -88,6 +88,9 @@ pub enum Event {
     /// A share was accepted.
     #[serde(rename = "share.accept")]
     ShareAccepted(Approval),
+    /// Somebody stands beside the opener of a paper.
+    #[serde(rename = "paper.witnessed")]
+    PaperWitnessed(Witnessing),
     /// A custodian said no.
     #[serde(rename = "approve.refused")]
     CustodianRefused {

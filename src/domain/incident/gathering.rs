@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::paper::{ByPaper, Witnessing};
 use crate::domain::ids::{Digest, PersonId};
 use crate::domain::terms::Gate;
 use crate::domain::time::Timestamp;
@@ -25,6 +26,9 @@ pub struct Approval {
     /// Gates this approver lifts beyond the needed ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<Gate>,
+    /// The paper that opened it, with who stood by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paper: Option<ByPaper>,
 }
 
 /// A signature that carries no share.
@@ -65,6 +69,9 @@ pub struct Gathering {
     /// Gates lifted by security.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lifted: Vec<Lifted>,
+    /// Who stands beside the opener of a paper; the newest signature of each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub witnessing: Vec<Witnessing>,
     /// The quorum has agreed to close the incident that these terms displace.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub displacing: bool,

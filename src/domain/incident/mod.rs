@@ -26,6 +26,7 @@ pub mod event;
 pub mod extend;
 mod gathering;
 pub mod opening;
+pub mod paper;
 pub mod refusal;
 pub mod rules;
 pub mod table;
@@ -37,6 +38,7 @@ pub use decide::decide;
 pub use entry::DRILL;
 pub use event::Event;
 pub use gathering::{Approval, Consent, EndAsked, Extension, Gathering, Lifted};
+pub use paper::{ByPaper, PaperFault, Witnessing};
 pub use refusal::Refusal;
 pub use rules::Rules;
 

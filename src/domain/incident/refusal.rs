@@ -1,5 +1,6 @@
 //! What the rules say no with: one sentence, a code, a next step, a runbook, an exit code.
 
+use super::paper::PaperFault;
 use crate::domain::ids::{IncidentId, PersonId};
 use crate::domain::terms::Gate;
 use crate::domain::time::Timestamp;
@@ -75,6 +76,9 @@ pub enum Refusal {
         /// Which incident.
         incident: IncidentId,
     },
+    /// A paper that does not count.
+    #[error(transparent)]
+    Paper(#[from] PaperFault),
     /// Nothing to take back.
     #[error("this person has no approval to withdraw")]
     NothingToWithdraw,
@@ -260,6 +264,7 @@ impl Refusal {
             Self::OtherIndex { .. } => "other_index",
             Self::AlreadyApproved => "already_approved",
             Self::RefusedBefore { .. } => "refused_before",
+            Self::Paper(fault) => fault.code(),
             Self::NothingToWithdraw => "nothing_to_withdraw",
             Self::Paused { .. } => "paused",
             Self::Replayed => "replayed",
@@ -298,6 +303,7 @@ impl Refusal {
             Self::OtherTerms | Self::OtherManifest { .. } | Self::OtherRecord => {
                 "run the command again: it fetches and shows what is in force now"
             }
+            Self::Paper(fault) => fault.hint(),
             Self::Paused { .. } => "tell security if nobody read you a phrase",
             Self::TreeSaysNo { .. } => {
                 "walk the tree again with `breakglass open`, or take the door it names"
@@ -336,6 +342,7 @@ impl Refusal {
             Self::Participant | Self::NotAuditor | Self::Unanswered { .. } | Self::OtherRecord => {
                 "auditor"
             }
+            Self::Paper(_) => "paper-share",
             Self::DeadCredential { .. } => "host-lost",
             Self::OwnIncident
             | Self::NoShare { .. }

@@ -91,7 +91,7 @@ macro_rules! command_names {
 }
 
 command_names! {
-    Approve => "approve", CoApprove => "co-approve", Refuse => "refuse", Mismatch => "mismatch",
+    Approve => "approve", Witness => "witness", CoApprove => "co-approve", Refuse => "refuse", Mismatch => "mismatch",
     Withdraw => "withdraw", Veto => "veto", Override => "override", WaitOver => "wait over",
     Time => "time", Begin => "begin", Unsealed => "unsealed", SessionReady => "session ready",
     OpeningBroke => "opening broke", RotationBegun => "rotation begun", Claim => "claim",
@@ -115,6 +115,7 @@ pub fn accepts(phase: PhaseName, command: CommandName) -> bool {
         PhaseName::Collecting => matches!(
             command,
             C::Approve
+                | C::Witness
                 | C::CoApprove
                 | C::Refuse
                 | C::Mismatch
@@ -154,6 +155,7 @@ pub fn accepts(phase: PhaseName, command: CommandName) -> bool {
         PhaseName::Closing => matches!(
             command,
             C::Approve
+                | C::Witness
                 | C::Refuse
                 | C::Mismatch
                 | C::Withdraw

@@ -3,6 +3,7 @@
 mod delays;
 mod drills;
 mod entries;
+mod paper;
 mod phases;
 mod refusals;
 mod standing;

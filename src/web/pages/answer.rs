@@ -46,7 +46,7 @@ fn nothing_to_release(view: &IncidentView, viewer: &Viewer) -> Option<[&'static 
     match mine.map(|c| c.state.as_str()) {
         None => Some(words::NO_SHARE),
         Some("excluded") => Some(words::OWN_INCIDENT),
-        Some("in") if takes => Some(words::ALREADY_IN),
+        Some("in" | "paper" | "opener") if takes => Some(words::ALREADY_IN),
         Some("refused") => Some(words::REFUSED_ALREADY),
         Some("paused") => Some(words::PAUSED),
         _ if view.phase == "lapsed" => Some(words::LAPSED),

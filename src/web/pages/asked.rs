@@ -46,6 +46,9 @@ fn missing(view: &IncidentView) -> Markup {
                 }
             }
         }
+        @for paper in &asked.papers {
+            div class=(if paper.released { "box good" } else { "box warn" }) { p { (words::paper(paper)) } }
+        }
         @for lifted in &asked.lifted { div .box.good { p { (words::lifted(&lifted.name, &lifted.gates)) } } }
         @if asked.override_needed && asked.lifted.is_empty() && is_asked_for(view) {
             div .box.warn {

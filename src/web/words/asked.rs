@@ -1,5 +1,7 @@
 //! What an incident waits for and what people said to it, besides shares.
 
+use crate::api::PaperView;
+
 pub(in crate::web) const NO_WAITS_NOW: &str =
     "A second stop or veto by one person within a day counts when another person signs it too.";
 pub(in crate::web) const OVERRIDE: &str =
@@ -29,6 +31,16 @@ pub(in crate::web) fn co_approver(role: &str, name: Option<&str>) -> String {
 pub(in crate::web) fn lifted(name: &str, gates: &[String]) -> String {
     let gates: Vec<String> = gates.iter().map(|gate| gate.replace('_', " ")).collect();
     format!("{name} lifted: {}.", gates.join(", "))
+}
+
+pub(in crate::web) fn paper(paper: &PaperView) -> String {
+    let (opener, keeper, witness) = (&paper.opener_name, &paper.keeper_name, &paper.witness_name);
+    let bag = &paper.bag;
+    if paper.released {
+        format!("✓ {opener} gave {keeper}'s share with her paper (bag {bag}); {witness} stood by.")
+    } else {
+        format!("{witness} stands by while {opener} opens {keeper}'s paper (bag {bag}).")
+    }
 }
 
 pub(in crate::web) fn missing(what: &str) -> String {

@@ -152,6 +152,8 @@ pub(in crate::web) fn answer(state: &str, phase: &str) -> (&'static str, &'stati
         "asked" if phase == "waiting" => ("", "not asked yet"),
         "asked" if over => ("", "did not answer"),
         "in" => ("good", "✓ share in"),
+        "paper" => ("good", "✓ share in, by paper"),
+        "opener" => ("good", "✓ opened a paper, counts once"),
         "refused" => ("bad", "✗ refused"),
         "paused" => ("warn", "paused: other words were picked"),
         "excluded" => ("", "asked for it, does not count"),

@@ -170,6 +170,7 @@ fn a_share_of_a_former_epoch_opens_nothing() {
         unlocker,
         phrase,
         overrides,
+        witness_sha256: None,
     };
     let act = ben.act_about(&vault, &incident, deed);
     let request = ben.release_act(&act, &label, &old_share, to);
@@ -219,6 +220,7 @@ fn one_person_counts_once_and_each_act_counts_once() {
         unlocker,
         phrase,
         overrides,
+        witness_sha256: None,
     };
     let act = cleo.act_about(&vault, &incident, deed);
     let label = release_label(&incident.terms, incident.terms_sha256);
@@ -414,6 +416,7 @@ fn an_approver_stands_in_for_nothing_but_an_unconfirmed_alert() {
         unlocker,
         phrase,
         overrides,
+        witness_sha256: None,
     };
     let act = ben.act_about(&vault, &incident, deed);
     let label = release_label(&incident.terms, incident.terms_sha256);

@@ -144,6 +144,7 @@ impl TestVault {
             unlocker: String::new(),
             phrase: PhraseResult::Matched,
             overrides: Vec::new(),
+            witness_sha256: None,
         };
         let signed = person.sign_about(self, &incident, deed);
         self.block(self.app().co_approve(id, &signed, &person.caller(self)))

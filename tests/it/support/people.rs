@@ -84,6 +84,11 @@ impl Person {
         }
     }
 
+    /// Her age identity, where the roster says that it stands on paper.
+    pub fn paper(&self) -> &Opener {
+        &self.age
+    }
+
     pub fn unlocker(&self) -> String {
         if self.uses_age {
             self.age.age_recipient().unwrap()
@@ -212,6 +217,7 @@ impl Person {
             unlocker: self.unlocker(),
             phrase: PhraseResult::Matched,
             overrides: Vec::new(),
+            witness_sha256: None,
         }
     }
 

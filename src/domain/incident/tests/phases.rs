@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::paper;
 use super::world::*;
 use crate::domain::act::Pick;
 use crate::domain::incident::table::{self, CommandName, PhaseName};
@@ -36,6 +37,7 @@ fn commands(world: &World, incident: &Incident) -> Vec<Command> {
     };
     vec![
         Command::Approve(world.offer(incident, "emil")),
+        paper::witness(incident, "vera", "emil"),
         co_approve(world, incident, "vera"),
         refuse(incident, "emil"),
         mismatch(incident, "emil", Pick::Wrong),
@@ -126,7 +128,7 @@ fn the_samples_hold_every_command_and_every_phase() {
 
 #[test]
 fn decide_answers_with_the_wrong_phase_exactly_where_the_table_says_no() {
-    let world = World::plain();
+    let world = paper::with_a_paper();
     let mut reached = BTreeSet::new();
     for incident in samples(&world) {
         for command in commands(&world, &incident) {

@@ -252,6 +252,7 @@ impl World {
             envelope_sha256: hash(name),
             signed_ms: self.now,
             overrides: Vec::new(),
+            witness_sha256: None,
         }
     }
 }
