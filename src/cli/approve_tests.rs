@@ -183,6 +183,7 @@ impl Vault {
             phrase: Some(phrase.to_owned()),
             lifts: Vec::new(),
             without_share: false,
+            paper: false,
         };
         (run(args, &globals, &out).await, kept.stdout())
     }

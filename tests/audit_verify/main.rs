@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 
 mod agreement;
+mod papers;
 mod seams;
 mod speed;
 mod support;

@@ -85,7 +85,7 @@ impl SampleLog {
         log
     }
 
-    fn object(&mut self, folder: &str, prefix: &str, bytes: &[u8]) -> String {
+    pub fn object(&mut self, folder: &str, prefix: &str, bytes: &[u8]) -> String {
         let hash = hex::encode(
             Sha256::new()
                 .chain_update(prefix)
