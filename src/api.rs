@@ -286,8 +286,8 @@ pub struct PaperView {
     pub unlocker: String,
     /// The number of the bag.
     pub bag: String,
-    /// The witness's signed act.
-    pub witness_sha256: String,
+    /// The witness's signed act: the opener's client checks it before it reads the paper.
+    pub act: SignedDocument,
     /// Whether the share is in.
     pub released: bool,
 }

@@ -64,7 +64,9 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
     } else {
         may_approve(&client, &documents, &case)?
     };
-    let paper = args.paper.then(|| paper::witnessed(&client, &case));
+    let paper = args
+        .paper
+        .then(|| paper::witnessed(&client, &documents, &case));
     let paper = paper.transpose()?;
     let mut pins = client.kept.settings.pins.clone();
     // A decoy's epochs have numbers of their own; only live ones are remembered.

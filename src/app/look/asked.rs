@@ -5,7 +5,7 @@ use crate::api::{AskedView, CoApproverView, ExtensionView, LiftedView, NoView, P
 use crate::app::App;
 use crate::app::error::AppError;
 use crate::domain::ids::PersonId;
-use crate::domain::incident::{Event, Incident, Phase, Refusal, Witnessing};
+use crate::domain::incident::{Approval, Event, Incident, Phase, Refusal};
 use crate::domain::roster::Roster;
 use crate::domain::terms::Requester;
 
@@ -41,7 +41,7 @@ impl App {
             vetoed: self.vetoed(incident, roster).await?,
             refusals: self.refusals(incident, roster).await?,
             extension: extension(incident, roster),
-            papers: papers(incident, roster),
+            papers: self.papers(incident, roster).await?,
         })
     }
 
@@ -71,6 +71,35 @@ impl App {
         Ok(found)
     }
 
+    /// Paper shares of the terms in force, while they are gathered.
+    async fn papers(
+        &self,
+        incident: &Incident,
+        roster: &Roster,
+    ) -> Result<Vec<PaperView>, AppError> {
+        let mut views = Vec::new();
+        for w in incident.gathering().into_iter().flat_map(|g| &g.witnessing) {
+            let used = |a: &Approval| {
+                let paper = a.paper.as_ref();
+                paper.is_some_and(|paper| paper.witness_sha256 == w.act_sha256)
+            };
+            views.push(PaperView {
+                opener: w.opener.to_string(),
+                opener_name: name(roster, &w.opener),
+                keeper: w.keeper.to_string(),
+                keeper_name: name(roster, &w.keeper),
+                witness: w.person.to_string(),
+                witness_name: name(roster, &w.person),
+                index: w.index,
+                unlocker: w.unlocker.clone(),
+                bag: w.bag.clone(),
+                act: self.signed_act(&w.act_sha256).await?,
+                released: incident.approvals().iter().any(used),
+            });
+        }
+        Ok(views)
+    }
+
     async fn vetoed(
         &self,
         incident: &Incident,
@@ -95,28 +124,6 @@ impl App {
             _ => None,
         })
     }
-}
-
-/// Paper shares of the terms in force, while they are gathered.
-fn papers(incident: &Incident, roster: &Roster) -> Vec<PaperView> {
-    let view = |w: &Witnessing| PaperView {
-        opener: w.opener.to_string(),
-        opener_name: name(roster, &w.opener),
-        keeper: w.keeper.to_string(),
-        keeper_name: name(roster, &w.keeper),
-        witness: w.person.to_string(),
-        witness_name: name(roster, &w.person),
-        index: w.index,
-        unlocker: w.unlocker.clone(),
-        bag: w.bag.clone(),
-        witness_sha256: w.act_sha256.hex(),
-        released: incident.approvals().iter().any(|a| {
-            let paper = a.paper.as_ref();
-            paper.is_some_and(|paper| paper.witness_sha256 == w.act_sha256)
-        }),
-    };
-    let gathering = incident.gathering();
-    gathering.map_or_else(Vec::new, |g| g.witnessing.iter().map(view).collect())
 }
 
 /// What is still missing; the number of shares is told elsewhere.

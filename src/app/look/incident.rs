@@ -110,17 +110,18 @@ impl App {
         let Some(sha256) = incident.request_sha256 else {
             return Ok(None);
         };
-        let lost = || AppError::Inconsistent(format!("the request of {} is missing", incident.id));
-        let found = self
-            .inner
-            .store
-            .document(DocumentKind::Act, &sha256)
-            .await?;
+        self.signed_act(&sha256).await.map(Some)
+    }
+
+    /// An act with its signature, as it was posted.
+    pub(super) async fn signed_act(&self, sha256: &Digest) -> Result<SignedDocument, AppError> {
+        let lost = || AppError::Inconsistent(format!("the act {} is missing", sha256.hex()));
+        let found = self.inner.store.document(DocumentKind::Act, sha256).await?;
         let found = found.ok_or_else(lost)?;
-        Ok(Some(SignedDocument {
+        Ok(SignedDocument {
             document: String::from_utf8(found.bytes).map_err(|_| lost())?,
             signature: found.signature.ok_or_else(lost)?,
-        }))
+        })
     }
 
     /// Who was paged and who released a share for the terms in force. Once the shares are spent

@@ -3,14 +3,16 @@
 
 use serde_json::json;
 
-use super::super::client::Client;
+use super::super::client::{Client, Documents};
 use super::super::release::{OwnShare, checked, rejected, sealed_share};
 use super::super::terms_check::{self, Case};
 use super::super::{CliError, Exit, Output, clock, escape, show, text};
 use super::read_paper;
 use crate::api::{IncidentView, PaperView};
-use crate::domain::act::Deed;
-use crate::domain::ids::{Digest, IncidentId};
+use crate::domain::act::{Act, Deed};
+use crate::domain::ids::{Digest, IncidentId, PersonId};
+use crate::sealed::login_key::LoginKey;
+use crate::sealed::passkey::Origins;
 use crate::sealed::share::open_share;
 
 /// Arguments of `paper witness`.
@@ -93,11 +95,15 @@ pub(in crate::cli) struct Witnessed {
     pub(in crate::cli) act_sha256: Digest,
 }
 
-/// The newest witness for this opener.
+/// The newest witness for this opener; her signature is checked here.
 ///
 /// # Errors
-/// Refused, with the command for the witness, when there is none.
-pub(in crate::cli) fn witnessed(client: &Client, case: &Case) -> Result<Witnessed, CliError> {
+/// Refused, with the command for the witness, when there is none or it does not hold.
+pub(in crate::cli) fn witnessed(
+    client: &Client,
+    documents: &Documents,
+    case: &Case,
+) -> Result<Witnessed, CliError> {
     let me = client.me();
     let mut papers = case.view.asked.papers.iter().rev();
     let paper = papers.find(|p| p.opener == me.as_str() && !p.released);
@@ -114,11 +120,51 @@ pub(in crate::cli) fn witnessed(client: &Client, case: &Case) -> Result<Witnesse
         .page("paper-share")
     };
     let paper = paper.ok_or_else(none)?.clone();
-    let act_sha256 = paper
-        .witness_sha256
-        .parse()
-        .map_err(|_| CliError::failed("witness", "the witness's act has no hash"))?;
+    signed(&paper, me, documents, case).map_err(|why| {
+        CliError::new(
+            Exit::REFUSED,
+            "no_witness",
+            format!("the witness's signature does not hold: {why}"),
+        )
+        .hint("leave the bag closed and call security")
+        .page("paper-share")
+    })?;
+    let act_sha256 = Digest::of(paper.act.document.as_bytes());
     Ok(Witnessed { paper, act_sha256 })
+}
+
+/// That somebody else of the roster signed exactly what is shown, for this opener and these terms.
+fn signed(
+    paper: &PaperView,
+    me: &PersonId,
+    documents: &Documents,
+    case: &Case,
+) -> Result<(), String> {
+    let bytes = paper.act.document.as_bytes();
+    let act = Act::parse(bytes).map_err(|why| why.to_string())?;
+    let shown = Deed::Witness {
+        opener: me.clone(),
+        index: paper.index,
+        manifest_sha256: case.terms.manifest_sha256,
+        unlocker: paper.unlocker.clone(),
+        bag: paper.bag.clone(),
+    };
+    let about = act.vault == case.terms.vault
+        && act.incident.as_ref() == Some(&case.terms.incident)
+        && act.terms_sha256 == Some(case.terms_sha256);
+    if act.deed != shown || !about {
+        return Err("it says something else".to_owned());
+    }
+    let owner = documents.roster.owner_of_key(&act.key);
+    let somebody = owner.is_some_and(|p| p.id == act.person && p.id != *me);
+    if !somebody || act.person.as_str() != paper.witness {
+        return Err("it is not hers".to_owned());
+    }
+    let key = LoginKey::parse(&act.key).map_err(|why| why.to_string())?;
+    let signature = &paper.act.signature;
+    key.verify("witness", bytes, signature, Origins::OfItsHost)
+        .map_err(|why| why.to_string())
+        .map(drop)
 }
 
 impl Witnessed {
