@@ -156,8 +156,13 @@ impl App {
         let state = |unlocker: &String| {
             let same =
                 |(other, _): &&(String, Timestamp)| comparable(other) == comparable(unlocker);
+            let paper = if person.on_paper(unlocker) {
+                " (paper)"
+            } else {
+                ""
+            };
             UnlockerState {
-                name: unlocker_name(unlocker),
+                name: format!("{}{paper}", unlocker_name(unlocker)),
                 opened_at: opened.iter().find(same).map(|(_, at)| *at),
             }
         };
