@@ -8,7 +8,7 @@ use crate::domain::roster::Role;
 use crate::domain::roster::tests::with_responder_as_custodian;
 
 /// The recipient of ada's paper.
-const SHEET: &str = "age1qqsheet";
+pub const SHEET: &str = "age1qqsheet";
 
 /// Ada keeps a paper.
 pub fn with_a_paper() -> World {
@@ -17,14 +17,16 @@ pub fn with_a_paper() -> World {
     world
 }
 
-fn keep(world: &mut World, name: &str, sheet: &str) {
+/// Gives a custodian a paper.
+pub fn keep(world: &mut World, name: &str, sheet: &str) {
     let mut people = world.roster.people.iter_mut();
     let person = people.find(|p| p.id == id(name)).unwrap();
     person.unlockers.push(sheet.to_owned());
     person.paper = Some(sheet.to_owned());
 }
 
-fn signature(incident: &Incident, witness: &str, opener: &str) -> WitnessOffer {
+/// What a witness signs.
+pub fn signature(incident: &Incident, witness: &str, opener: &str) -> WitnessOffer {
     WitnessOffer {
         person: id(witness),
         opener: id(opener),
@@ -44,7 +46,7 @@ pub fn witness(incident: &Incident, witness: &str, opener: &str) -> Command {
 }
 
 /// What the opener sends after that.
-fn by_paper(world: &World, incident: &Incident, opener: &str, witness: &str) -> ShareOffer {
+pub fn by_paper(world: &World, incident: &Incident, opener: &str, witness: &str) -> ShareOffer {
     ShareOffer {
         index: 1,
         unlocker: SHEET.to_owned(),

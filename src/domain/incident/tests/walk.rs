@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::paper;
 use super::world::*;
 use crate::domain::act::Pick;
 use crate::domain::ids::{Digest, PersonId};
@@ -88,6 +89,7 @@ impl Walk {
             roster()
         };
         let mut world = World::new(people);
+        paper::keep(&mut world, "ada", paper::SHEET);
         if dice.percent(20) {
             world.gates = vec![Gate::ReviewOverdue];
         }
@@ -213,12 +215,20 @@ impl Walk {
                 let Command::Approve(offer) = command else {
                     panic!("a share without an offer")
                 };
+                let own = self.world.epoch.index_of(&approval.person);
+                self.hold(
+                    approval.paper.is_some() || own == Some(approval.index),
+                    "without a paper everybody gives her own share",
+                );
                 let lifts = (approval.person.clone(), offer.overrides.clone());
                 self.model.overrides.extend([lifts]);
                 self.model
                     .valid
                     .insert(approval.person.clone(), offer.terms_sha256);
                 self.model.participants.insert(approval.person.clone());
+            }
+            Event::PaperWitnessed(w) => {
+                self.model.participants.insert(w.person.clone());
             }
             Event::ShareWithdrawn { person, .. } => {
                 self.model.overrides.remove(person);
@@ -405,6 +415,26 @@ impl Walk {
         }
     }
 
+    fn papers(&self) {
+        let approvals = self.incident.approvals().iter();
+        let papers: Vec<_> = approvals
+            .filter_map(|a| a.paper.as_ref().map(|paper| (a, paper)))
+            .collect();
+        self.hold(papers.len() <= 1, "at most one paper share counts");
+        for (approval, paper) in papers {
+            let (opener, witness) = (&approval.person, &paper.witness);
+            let people = [opener, witness, &paper.keeper];
+            let requester = self.incident.requester.person();
+            let apart = witness != opener && requester.is_none_or(|r| !people.contains(&r));
+            self.hold(apart, "two people open a paper, and none of them asked");
+            let index = self.world.epoch.index_of(&paper.keeper);
+            self.hold(
+                index == Some(approval.index),
+                "a paper opens its keeper's share",
+            );
+        }
+    }
+
     fn invariants(&self) {
         let approvals = self.incident.approvals();
         let people: BTreeSet<_> = approvals.iter().map(|a| &a.person).collect();
@@ -416,6 +446,7 @@ impl Walk {
             !requester.is_some_and(|r| people.contains(r)),
             "the requester never counts",
         );
+        self.papers();
         if self.incident.is_collecting() {
             let model: BTreeSet<_> = self.model.valid.keys().collect();
             self.hold(
@@ -496,8 +527,27 @@ impl Walk {
         }
     }
 
+    /// Somebody stands beside an opener, or the opener that somebody named brings the paper.
+    fn paper(&mut self) -> Command {
+        let gathering = self.incident.gathering();
+        let standing = gathering.and_then(|g| g.witnessing.last().cloned());
+        if let Some(w) = standing
+            && self.dice.percent(70)
+        {
+            let (opener, by) = (w.opener.as_str(), w.person.as_str());
+            return Command::Approve(paper::by_paper(&self.world, &self.incident, opener, by));
+        }
+        let (by, opener) = (self.dice.one(&PEOPLE), self.dice.one(&CUSTODIANS));
+        let mut offer = paper::signature(&self.incident, by, opener);
+        offer.signed_ms = self.world.now;
+        Command::Witness(offer)
+    }
+
     /// Something a custodian does, mostly rightly.
     fn answer(&mut self) -> Command {
+        if self.dice.percent(10) {
+            return self.paper();
+        }
         let who = self.dice.one(&CUSTODIANS);
         match self.dice.below(100) {
             0..50 => Command::Approve(self.world.offer(&self.incident, who)),
