@@ -155,7 +155,7 @@ fn write_sheet(args: &NewArgs, paper: &Paper, vault: &str, keeper: &str) -> Resu
         recipient: paper.recipient(),
     };
     let Some(file) = &args.sheet else {
-        let shown = sheet::text(&about, &text)?;
+        let shown = sheet::text(&about, &text, sheet::Medium::Screen)?;
         let mut stdout = std::io::stdout();
         return stdout
             .write_all(shown.as_bytes())
@@ -168,7 +168,7 @@ fn write_sheet(args: &NewArgs, paper: &Paper, vault: &str, keeper: &str) -> Resu
     let sheet = if html {
         sheet::page(&about, &text)?
     } else {
-        sheet::text(&about, &text)?
+        sheet::text(&about, &text, sheet::Medium::Ink)?
     };
     files::write_new(file, |to| to.write_all(sheet.as_bytes()))
 }

@@ -50,8 +50,21 @@ impl About<'_> {
     }
 }
 
+/// Where a sheet of plain text is read: ink is dark, a screen may be anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Medium {
+    /// A terminal, told to show black on white.
+    Screen,
+    /// A file to print.
+    Ink,
+}
+
 /// The sheet as plain text, with the square in half blocks.
-pub(super) fn text(about: &About<'_>, text: &SheetText) -> Result<Zeroizing<String>, CliError> {
+pub(super) fn text(
+    about: &About<'_>,
+    text: &SheetText,
+    medium: Medium,
+) -> Result<Zeroizing<String>, CliError> {
     let mut sheet = room();
     for line in about.lines() {
         push(&mut sheet, format_args!("{line}\n"));
@@ -65,15 +78,21 @@ pub(super) fn text(about: &About<'_>, text: &SheetText) -> Result<Zeroizing<Stri
     let dark = |x: usize, y: usize| at(&code, x, y);
     let side = code.width() + 2 * QUIET;
     for y in (0..side).step_by(2) {
+        // Few scanners read light on dark.
+        let (begin, end) = match medium {
+            Medium::Screen => ("\x1b[30;107m", "\x1b[0m"),
+            Medium::Ink => ("", ""),
+        };
+        sheet.push_str(begin);
         for x in 0..side {
-            // Light on dark would be read by few scanners: blocks are the light parts.
             sheet.push(match (dark(x, y), dark(x, y + 1)) {
-                (true, true) => ' ',
-                (true, false) => '▄',
-                (false, true) => '▀',
-                (false, false) => '█',
+                (true, true) => '█',
+                (true, false) => '▀',
+                (false, true) => '▄',
+                (false, false) => ' ',
             });
         }
+        sheet.push_str(end);
         sheet.push('\n');
     }
     Ok(sheet)
@@ -210,7 +229,11 @@ mod tests {
             keeper: "Ada <b>",
             recipient: paper.recipient(),
         };
-        for sheet in [text(&about, &words).unwrap(), page(&about, &words).unwrap()] {
+        for sheet in [
+            text(&about, &words, Medium::Ink).unwrap(),
+            text(&about, &words, Medium::Screen).unwrap(),
+            page(&about, &words).unwrap(),
+        ] {
             let back = Paper::read(&typed(&sheet), "prod-eu").unwrap();
             assert_eq!(back.recipient(), paper.recipient());
             assert!(sheet.contains("vault prod-eu"));
