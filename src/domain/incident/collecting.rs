@@ -343,7 +343,11 @@ pub(super) fn begin(
 
 /// Whether a share that came in counts still.
 pub(super) fn stands(incident: &Incident, approval: &Approval, rules: &Rules<'_>) -> bool {
-    holds_share(incident, &approval.person, rules) == Ok(approval.index)
+    let own = holds_share(incident, &approval.person, rules);
+    match &approval.paper {
+        None => own == Ok(approval.index),
+        Some(by) => own.is_ok() && paper::stands(approval.index, by, rules),
+    }
 }
 
 /// Who may sign is asked again when it is used: somebody may have been locked out, or have lost

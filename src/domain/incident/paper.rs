@@ -179,11 +179,6 @@ fn may_witness(
     if matches!(incident.phase, Phase::Collecting(_)) && now >= incident.terms.expires_ms {
         return Err(lapsed(incident));
     }
-    let stands_by = |p: &Person| {
-        [Role::Custodian, Role::Auditor, Role::Security]
-            .iter()
-            .any(|role| p.is(*role))
-    };
     if !rules.roster.person(&offer.person).is_some_and(stands_by) {
         return Err(Refusal::WrongRole {
             role: "custodian, auditor or security person",
@@ -195,6 +190,20 @@ fn may_witness(
         });
     }
     Ok(())
+}
+
+fn stands_by(person: &Person) -> bool {
+    let roles = [Role::Custodian, Role::Auditor, Role::Security];
+    roles.iter().any(|role| person.is(*role))
+}
+
+/// Whether keeper and witness of a paper share that came in are still what they were; its opener is
+/// asked about like everybody.
+pub(super) fn stands(index: u8, paper: &ByPaper, rules: &Rules<'_>) -> bool {
+    let keeper = rules.roster.person(&paper.keeper);
+    rules.epoch.index_of(&paper.keeper) == Some(index)
+        && keeper.is_some_and(|p| p.is(Role::Custodian))
+        && rules.roster.person(&paper.witness).is_some_and(stands_by)
 }
 
 /// Whether this paper may open this share now; its keeper.
@@ -260,7 +269,7 @@ pub(super) fn behind(
     });
     let witness = witnessing.ok_or(PaperFault::NoWitness)?.person.clone();
     // She may have left, or said no, since she signed.
-    if rules.roster.person(&witness).is_none()
+    if !rules.roster.person(&witness).is_some_and(stands_by)
         || (incident.is_being_asked() && incident.refused_by.contains(&witness))
     {
         return Err(PaperFault::NoWitness.into());

@@ -361,6 +361,33 @@ fn a_paper_spends_two_custodians_and_that_is_counted() {
 }
 
 #[test]
+fn a_paper_share_counts_no_more_once_its_opener_keeper_or_witness_has_left() {
+    for (name, counts) in [
+        ("ben", false),
+        ("ada", false),
+        ("cleo", false),
+        ("emil", true),
+    ] {
+        let mut world = with_a_paper();
+        let mut incident = given(&world);
+        for name in ["dora", "emil", "cleo"] {
+            let offer = world.offer(&incident, name);
+            world.go(&mut incident, Command::Approve(offer));
+        }
+        world.roster.people.retain(|p| p.id != id(name));
+        let begun = world.decide(&incident, Command::Begin);
+        match begun {
+            Ok(events) => {
+                let paper = |e: &Event| matches!(e, Event::UnsealBegun { indexes, .. } if indexes.contains(&1));
+                assert_eq!(events.iter().any(paper), counts, "{name}");
+            }
+            // Cleo's own share went with her, and two are left.
+            Err(refusal) => assert_eq!((name, refusal.code()), ("cleo", "no_quorum")),
+        }
+    }
+}
+
+#[test]
 fn a_paper_serves_an_owed_rotation_and_a_veto_ends_an_incident_with_one() {
     let world = with_a_paper();
     let mut closing = world.closing_asked();
