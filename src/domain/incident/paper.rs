@@ -14,6 +14,7 @@ use super::refusal::Refusal;
 use super::rules::Rules;
 use super::{Incident, Phase};
 use crate::domain::ids::{Digest, PersonId};
+use crate::domain::quorum;
 use crate::domain::roster::{Person, Role};
 use crate::domain::terms::is_plain_text;
 use crate::domain::time::Timestamp;
@@ -173,7 +174,7 @@ fn may_witness(
             epoch: incident.terms.epoch,
         });
     }
-    if incident.requester.person() == Some(&offer.person) {
+    if asked(incident, &offer.person, rules) {
         return Err(Refusal::OwnIncident);
     }
     if matches!(incident.phase, Phase::Collecting(_)) && now >= incident.terms.expires_ms {
@@ -190,6 +191,12 @@ fn may_witness(
         });
     }
     Ok(())
+}
+
+/// Whether she asked for it, or left the debt that a rotation settles.
+fn asked(incident: &Incident, person: &PersonId, rules: &Rules<'_>) -> bool {
+    let purpose = incident.terms.purpose;
+    quorum::excluded(&incident.requester, purpose, &rules.debtors).contains(&person)
 }
 
 fn stands_by(person: &Person) -> bool {
@@ -224,7 +231,7 @@ fn counts(
     if !keeper.on_paper(unlocker) {
         return Err(PaperFault::NotPaper);
     }
-    if incident.requester.person() == Some(&keeper.id) {
+    if asked(incident, &keeper.id, rules) {
         return Err(PaperFault::KeeperAsked);
     }
     if incident.is_being_asked() && incident.refused_by.contains(&keeper.id) {
