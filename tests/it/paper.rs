@@ -40,9 +40,8 @@ fn witness(
     };
     let signed = person.sign_about(vault, incident, deed);
     let sha256 = Digest::of(signed.document.as_bytes());
-    let done = vault
-        .app()
-        .witness_paper(&incident.id, &signed, &person.caller(vault));
+    let caller = person.caller(vault);
+    let done = vault.app().witness_paper(&incident.id, &signed, &caller);
     vault.block(done).map(|_| sha256)
 }
 
