@@ -180,6 +180,7 @@ pub fn exit_code_of(code: &str) -> u8 {
 mod tests {
     use super::*;
     use crate::domain::ids::IncidentId;
+    use crate::domain::incident::PaperFault;
     use crate::domain::incident::refusal::Refusal;
     use crate::domain::terms::Gate;
     use crate::domain::time::Timestamp;
@@ -267,6 +268,16 @@ mod tests {
                 why: text(),
             },
             Refusal::SignedBefore,
+            Refusal::Paper(PaperFault::OnlyOne),
+            Refusal::Paper(PaperFault::OwnWitness),
+            Refusal::Paper(PaperFault::NoWitness),
+            Refusal::Paper(PaperFault::NotPaper),
+            Refusal::Paper(PaperFault::Alone),
+            Refusal::Paper(PaperFault::KeeperLeft),
+            Refusal::Paper(PaperFault::KeeperAsked),
+            Refusal::Paper(PaperFault::KeeperRefused),
+            Refusal::Paper(PaperFault::KeeperGave),
+            Refusal::Paper(PaperFault::TooFewLeft),
         ]
     }
 
@@ -313,8 +324,20 @@ mod tests {
             | Refusal::BadText { .. }
             | Refusal::BadVersion { .. }
             | Refusal::SignedBefore => {}
+            Refusal::Paper(fault) => match fault {
+                PaperFault::OnlyOne
+                | PaperFault::OwnWitness
+                | PaperFault::NoWitness
+                | PaperFault::NotPaper
+                | PaperFault::Alone
+                | PaperFault::KeeperLeft
+                | PaperFault::KeeperAsked
+                | PaperFault::KeeperRefused
+                | PaperFault::KeeperGave
+                | PaperFault::TooFewLeft => {}
+            },
         }
-        40
+        50
     }
 
     #[test]
