@@ -29,6 +29,7 @@ const fn row(
 
 const NO: &str = "The vault said no";
 const OVER: &str = "It is over";
+const PAPER_NO: &str = "This paper cannot be used";
 const NOT_ALLOWED: &str = "Not allowed";
 const NOT_UNDERSTOOD: &str = "Not understood";
 
@@ -338,6 +339,66 @@ const ROWS: &[Row] = &[
         "Release no share. Call security and the operator.",
     ),
     row(
+        "one_paper",
+        PAPER_NO,
+        "One paper share counts in an incident, and one is in.",
+        "Put this paper back unopened. Ask another custodian for her own share.",
+    ),
+    row(
+        "own_witness",
+        PAPER_NO,
+        "Whoever opens a paper cannot be her own witness.",
+        "Somebody beside you signs first: the runbook about paper shares has the command.",
+    ),
+    row(
+        "no_witness",
+        PAPER_NO,
+        "No witness has signed for this opener and this paper under the terms in force.",
+        "Somebody beside you signs first: the runbook about paper shares has the command.",
+    ),
+    row(
+        "not_paper",
+        PAPER_NO,
+        "What was named is not the keeper's paper of today.",
+        "Take her present paper; an older one opens nothing.",
+    ),
+    row(
+        "paper_alone",
+        PAPER_NO,
+        "A paper is opened by two people, and this approval names no witness.",
+        "Somebody beside you signs first: the runbook about paper shares has the command.",
+    ),
+    row(
+        "keeper_left",
+        PAPER_NO,
+        "The keeper of this paper is no custodian any more.",
+        "Put the paper back unopened. Ask another custodian.",
+    ),
+    row(
+        "keeper_asked",
+        PAPER_NO,
+        "This paper belongs to the one who asked for access.",
+        "Put the paper back unopened. Ask another custodian.",
+    ),
+    row(
+        "keeper_refused",
+        PAPER_NO,
+        "The keeper of this paper refused, and a refusal is final.",
+        "Put the paper back unopened. Ask another custodian.",
+    ),
+    row(
+        "keeper_gave",
+        PAPER_NO,
+        "The share that this paper opens is in already.",
+        "Put the paper back unopened. Ask another custodian.",
+    ),
+    row(
+        "paper_too_few_left",
+        PAPER_NO,
+        "With this paper too few custodians would be left to reach the quorum.",
+        "Put the paper back unopened. Ask another custodian for her own share.",
+    ),
+    row(
         "overloaded",
         "Too much at once",
         "More came at once than the vault takes.",
@@ -407,6 +468,7 @@ mod tests {
         let mut all = BTreeSet::new();
         for (file, least) in [
             ("src/domain/incident/refusal.rs", 39),
+            ("src/domain/incident/paper.rs", 10),
             ("src/app/error.rs", 10),
             ("src/app/shut.rs", 3),
         ] {
