@@ -60,7 +60,7 @@ macro_rules! page_file {
 }
 
 /// All files: what another machine serves, too.
-pub static FILES: [PageFile; 9] = [
+pub static FILES: [PageFile; 12] = [
     page_file!("index.html", "text/html; charset=utf-8"),
     page_file!("custodian.js", "text/javascript; charset=utf-8"),
     page_file!("chunk.js", "text/javascript; charset=utf-8"),
@@ -75,6 +75,10 @@ pub static FILES: [PageFile; 9] = [
         bytes: include_bytes!("assets/SHA256SUMS"),
         packed: None,
     },
+    // A page of its own, which reads a paper's text and sends nothing.
+    page_file!("paper.html", "text/html; charset=utf-8"),
+    page_file!("paper.js", "text/javascript; charset=utf-8"),
+    page_file!("paper.css", "text/css; charset=utf-8"),
     // The console's pages load these; the custodian's page does not.
     page_file!("acts.js", "text/javascript; charset=utf-8"),
     page_file!("sign-in.js", "text/javascript; charset=utf-8"),

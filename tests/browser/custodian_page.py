@@ -23,6 +23,7 @@ from children import Failed, Process, until  # noqa: E402
 import acts  # noqa: E402
 import keyboard  # noqa: E402
 import origins  # noqa: E402
+import sheet  # noqa: E402
 from looks import Looks  # noqa: E402
 from passkey_browser import Browser  # noqa: E402
 from vault import SECRETS, Checks, Vault, arguments, call, free_port, quiet_environment  # noqa: E402
@@ -562,6 +563,7 @@ def main():
                     enrol(checks, vault, browser, page)
                     looks.inspect(browser, "custodian-enrol")
                     prove(checks, browser, page, 1, looks if name == "ben" else None)
+            sheet.reads(checks, others["sam"], page, looks)
             origins.anothers_passkey(checks, browsers["ada"], browsers["ben"], page)
             refusing(checks, vault, browsers, page, looks)
             acts.enrol(others["sam"], vault, page)

@@ -1,4 +1,4 @@
-// Builds the custodian's page: one script, one style sheet, one page, their hashes.
+// Builds the custodian's page, the page that reads a paper's text, and their hashes.
 // Byte for byte the same on every machine with this lock file: tests/run compares.
 import { build } from "esbuild";
 import { createHash } from "node:crypto";
@@ -67,6 +67,9 @@ const files = {
   "acts.js": only(await bundled("src/acts.js")),
   "sign-in.js": only(await bundled("src/sign-in.js")),
   "custodian.css": readFileSync(join(here, "src/custodian.css")),
+  "paper.js": only(await bundled("src/paper.js")),
+  "paper.css": readFileSync(join(here, "src/paper.css")),
+  "paper.html": Buffer.from(worded(readFileSync(join(here, "src/paper.html"), "utf8"))),
   "index.html": Buffer.from(worded(readFileSync(join(here, "src/index.html"), "utf8"))),
 };
 const brotli = (bytes) => ({ params: {

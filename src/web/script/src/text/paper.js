@@ -1,5 +1,20 @@
-// The sentences about a paper's text as it is typed.
+// What the page about a paper's text says.
 import { groupOf } from "../paper/read.js";
+
+export const title = "Read a paper share";
+export const how = "Type the text of the sheet, 20 groups of four, or put in what a scanner read. Write ? for a character that nobody can read. This page asks nobody and sends nothing.";
+export const label = "The sheet's text";
+export const groupsLabel = "The groups";
+export const clear = "Clear";
+export const mark = {
+  empty: "nothing yet", part: "not whole", odd: "✗ no such letter", wrong: "✗ looks wrong", typed: "typed", good: "✓ reads well",
+};
+export const soFar = (count) => `${count} of 78 characters. Nothing was sent.`;
+export const whole = "The text is whole";
+export const filled = (places) => (places.length ? `What nobody could read follows from the rest: ${places.length > 1
+  ? `characters ${listed(places)}` : `character ${places[0]}`}. Nothing was sent.` : "Every character fits. Nothing was sent.");
+export const openIt = "The share is opened by command, on the opener's own machine, once her witness has signed:";
+export const command = "breakglass approve INC-… --paper";
 
 const listed = (numbers) => (numbers.length < 2 ? `${numbers[0]}`
   : `${numbers.slice(0, -1).join(", ")} and ${numbers.at(-1)}`);
