@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::App;
 use super::error::AppError;
 use super::step::{ROTATION_OWED, With};
+use crate::domain::ids::IncidentId;
 use crate::domain::incident::command::Command;
 use crate::domain::incident::{CloseCause, Incident, OPENING_MS, Phase};
 use crate::domain::terms::Purpose;
@@ -67,9 +68,7 @@ impl App {
         let now = self.now();
         match &incident.phase {
             Phase::Collecting(_) | Phase::Cooling(_) if self.is_keyless(incident) => {
-                // An error took the identity: what is sent to it is lost, so new terms are asked.
-                let again = |fresh| Command::Restarted { fresh };
-                self.ask_with(&incident.id, again, With::default()).await?;
+                self.ask_keyless(&incident.id).await?;
             }
             Phase::Waiting { until_ms } if now >= *until_ms => {
                 let over = |fresh| Command::WaitOver { fresh };
@@ -106,6 +105,22 @@ impl App {
             _ => {}
         }
         Ok(())
+    }
+
+    /// An error took the identity: what is sent to it is lost, so new terms are asked.
+    async fn ask_keyless(&self, id: &IncidentId) -> Result<(), AppError> {
+        // Whoever has the hand may have taken the identity to unseal with it, after the row was
+        // read.
+        let Ok(_hand) = Arc::clone(&self.inner.memory.vault_hand).try_lock_owned() else {
+            return Ok(());
+        };
+        let (incident, _) = self.load(id).await?;
+        let asks = matches!(incident.phase, Phase::Collecting(_) | Phase::Cooling(_));
+        if !asks || !self.is_keyless(&incident) {
+            return Ok(());
+        }
+        let again = |fresh| Command::Restarted { fresh };
+        self.ask_with(id, again, With::default()).await
     }
 
     fn is_keyless(&self, incident: &Incident) -> bool {

@@ -70,6 +70,9 @@ class MailSink(socketserver.ThreadingTCPServer):
 
     allow_reuse_address = True
     daemon_threads = True
+    # An event is several mails at once, one for each local time; with the usual five that may wait to
+    # be accepted, the kernel drops the others and they come seconds later.
+    request_queue_size = 128
 
     def __init__(self, address, folder):
         self.folder, self.count, self.lock = folder, 0, threading.Lock()

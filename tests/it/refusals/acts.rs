@@ -305,6 +305,7 @@ fn a_stop_by_who_has_seen_another_log_is_obeyed_logged_and_told() {
         assert_eq!(entry.text("act"), Some("stop"));
         assert_eq!(entry.text("origin"), Some(act.cp.origin.as_str()));
         assert!(vault.alerts_queued("cp.unknown") > before, "nobody is told");
+        vault.settle();
         vault.verify_log();
     }
 }
