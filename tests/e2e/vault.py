@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 
-from children import Failed, HookSink, MailSink, Process, free_port, until, whole
+from children import PATIENCE_S, Failed, HookSink, MailSink, Process, free_port, until, whole
 from postgres import Server
 
 WORKSPACE_SCOPE = [
@@ -50,6 +50,15 @@ class Checks:
     def equal(self, name, seen, wanted):
         """Notes that two values are the same."""
         self.hold(name, seen == wanted, f"{seen!r} instead of {wanted!r}")
+
+    def comes(self, name, ask, seen=lambda: None, seconds=PATIENCE_S):
+        """Notes a check of what happens by itself, sooner or later: a message, a worker's deed.
+        `seen` gives what was there in its place."""
+        try:
+            until(name, ask, seconds)
+        except Failed as why:
+            self.hold(f"{name}: {why}", False, seen())
+        self.hold(name, True)
 
     def finish(self, failed=0):
         """Prints the counts as cargo's test runner does, and ends the script."""
@@ -120,7 +129,7 @@ class Vault:
             given += self.empty_database()
         done = whole(
             [self.binary, "demo", "--stage", "--json", "-q", "--dir", str(self.dir), *given],
-            timeout=300, env=quiet_environment())
+            timeout=900, env=quiet_environment())
         if done.returncode != 0:
             init = self.dir / "init.log"
             said = init.read_text()[-1000:] if init.exists() else ""
@@ -175,7 +184,7 @@ class Vault:
 
     # People
 
-    def runs(self, name, *words, timeout=60):
+    def runs(self, name, *words, timeout=300):
         """A command of a person: exit code, the object it printed, what it said."""
         person = self.dir / "people" / name
         command = [self.binary, "--json", "--config", str(person / "config"),
@@ -188,7 +197,7 @@ class Vault:
             printed = None
         return done.returncode, printed, done.stderr
 
-    def runs_plain(self, name, *words, timeout=60):
+    def runs_plain(self, name, *words, timeout=300):
         """What a command prints for people."""
         person = self.dir / "people" / name
         command = [self.binary, "--plain", "--config", str(person / "config"),
@@ -197,7 +206,7 @@ class Vault:
                               stdin=subprocess.DEVNULL, env=quiet_environment())
         return done.stdout
 
-    def does(self, name, *words, timeout=60):
+    def does(self, name, *words, timeout=300):
         """A command that must succeed; the object it printed."""
         code, printed, said = self.runs(name, *words, timeout=timeout)
         if code != 0:
@@ -272,7 +281,7 @@ class Vault:
         headers = {"authorization": f"Bearer {token}"} if token else {}
         return call(self.console, method, f"/api/v1{path}", headers, body)
 
-    def through(self, token, method, path, body=None, headers=None, timeout=30):
+    def through(self, token, method, path, body=None, headers=None, timeout=PATIENCE_S):
         """A call through the plain proxy."""
         given = {"authorization": f"Bearer {token}"} if token else {}
         given.update(headers or {})
@@ -320,7 +329,7 @@ def quiet_environment():
     return {name: value for name, value in os.environ.items() if not name.startswith(names)}
 
 
-def call(address, method, path, headers, body=None, timeout=30):
+def call(address, method, path, headers, body=None, timeout=PATIENCE_S):
     """One HTTP request on its own connection; dicts become JSON."""
     connection = http.client.HTTPConnection(address, timeout=timeout)
     try:
