@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Body as _;
-use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, UPGRADE};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Request, Response};
 use sha2::{Digest as _, Sha256};
@@ -30,8 +30,8 @@ enum Inbound {
     Whole(Bytes),
     /// Passed on as it comes.
     Streaming(RequestBody),
-    /// More than the policy reads.
-    TooLarge,
+    /// More than the policy reads: this many bytes.
+    TooLarge(usize),
 }
 
 /// Why a request body was not read.
@@ -95,7 +95,7 @@ impl Door {
             Inbound::Whole(bytes) => self.replayable(&judgment, &bytes).await,
             Inbound::Streaming(body) => self.once(&judgment, body).await,
             // Judged without its body, which no verdict lets pass.
-            Inbound::TooLarge => refused(&Refusal::malformed("the body is too large"), true),
+            Inbound::TooLarge(_) => refused(&Refusal::malformed("the body is too large"), true),
         }
     }
 
@@ -112,12 +112,12 @@ impl Door {
             target,
             body: match inbound {
                 Inbound::Whole(bytes) => Some(bytes),
-                Inbound::Streaming(_) | Inbound::TooLarge => None,
+                Inbound::Streaming(_) | Inbound::TooLarge(_) => None,
             },
             content_type: text(&parts.headers, CONTENT_TYPE.as_str()),
             encoded: parts.headers.contains_key(CONTENT_ENCODING)
                 && !encoding.is_some_and(|name| name.eq_ignore_ascii_case("identity")),
-            upgrade: false,
+            upgrade: parts.headers.contains_key(UPGRADE),
         };
         let rights = Rights {
             scope: &session.scope,
@@ -127,10 +127,10 @@ impl Door {
             account_id: Some(self.app.account_id()),
         };
         let mut judged = judge::judge(&asked, &rights);
-        if matches!(inbound, Inbound::TooLarge) && !matches!(judged.outcome, Err(Denied::Never(_)))
+        if let Inbound::TooLarge(most_bytes) = inbound
+            && !matches!(judged.outcome, Err(Denied::Never(_)))
         {
-            let (_, most_bytes) = judge::need(parts.method.as_str(), target);
-            judged.outcome = Err(Denied::TooLarge(most_bytes));
+            judged.outcome = Err(Denied::TooLarge(*most_bytes));
         }
         judged
     }
@@ -267,7 +267,7 @@ async fn inbound(
         return Ok(Inbound::Streaming(body));
     }
     if declared(&parts.headers).is_some_and(|bytes| bytes > most_bytes as u64) {
-        return Ok(Inbound::TooLarge);
+        return Ok(Inbound::TooLarge(most_bytes));
     }
     tokio::select! {
         biased;
@@ -283,7 +283,7 @@ async fn read(mut body: RequestBody, most_bytes: usize) -> Result<Inbound, Unrea
             continue;
         };
         if whole.len() + piece.len() > most_bytes {
-            return Ok(Inbound::TooLarge);
+            return Ok(Inbound::TooLarge(most_bytes));
         }
         if whole.is_empty() && body.is_end_stream() {
             return Ok(Inbound::Whole(piece));
@@ -304,7 +304,7 @@ fn facts(parts: &Parts, inbound: &Inbound) -> BodyFacts {
             sha256: None,
         },
         Inbound::Whole(bytes) => BodyFacts::seen(bytes.len() as u64, Sha256::digest(bytes).into()),
-        Inbound::Streaming(_) | Inbound::TooLarge => BodyFacts {
+        Inbound::Streaming(_) | Inbound::TooLarge(_) => BodyFacts {
             bytes: declared(&parts.headers),
             sha256: None,
         },

@@ -207,14 +207,20 @@ async fn create_postgres(url_file: &UrlFile, signer: &NoteSigner) -> Result<Grou
     server.ground().await
 }
 
-async fn open_file(path: &Path, key: &VerifierKey) -> Result<(Ground, Log), StoreError> {
+/// A file that is there, locked and of this program's schema: the lock, the writer's connection and
+/// the readers.
+async fn taken_file(path: &Path) -> Result<(File, SqliteConnection, Pool), StoreError> {
     if !path.try_exists().map_err(at(path))? {
         return Err(StoreError::Missing(path.to_owned()));
     }
     let lock = take_lock(path)?;
     let mut connection = connect(path, false).await?;
     migrate(&mut connection, path).await?;
-    let readers = file_readers(path).await?;
+    Ok((lock, connection, file_readers(path).await?))
+}
+
+async fn open_file(path: &Path, key: &VerifierKey) -> Result<(Ground, Log), StoreError> {
+    let (lock, connection, readers) = taken_file(path).await?;
     let mut head = check::at_start(&readers, key, &high_water::path(path)).await?;
     if head.head.size == 0 {
         return Err(StoreError::Missing(path.to_owned()));

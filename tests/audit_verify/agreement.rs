@@ -72,6 +72,35 @@ pub(crate) fn both(exports: &[Files]) -> (Vec<Report>, String) {
     (exports.iter().map(Files::verify).collect(), text)
 }
 
+/// Both verifiers pass what `grow` makes and name each fault in its entries: entries with a text in
+/// which one piece stands for another. The first fault is none.
+pub(crate) fn each_fault_is_named(grow: impl Fn() -> SampleLog, faults: &[(&str, &str, &str)]) {
+    let whole = grow();
+    let mut exports = Vec::new();
+    for (number, (place, was, is)) in faults.iter().enumerate() {
+        let mut log = grow();
+        for bytes in &mut log.entries {
+            let text = String::from_utf8(bytes.clone()).unwrap();
+            if !place.is_empty() && text.contains(place) {
+                *bytes = text.replace(was, is).into_bytes();
+            }
+        }
+        assert_eq!(
+            log.entries != whole.entries,
+            number > 0,
+            "{number}: {place}"
+        );
+        exports.push(Files::of(&log));
+    }
+    let (reports, text) = both(&exports);
+    for ((number, report), line) in reports.iter().enumerate().zip(text.lines()) {
+        assert_eq!(ours(report), theirs(line), "{number}: {report:?}\n{line}");
+        // The sample has no documents: the entries are level 4's.
+        let entries = report.levels[4].outcome == Outcome::Passed;
+        assert_eq!(entries, number == 0, "{number}: {report:?}");
+    }
+}
+
 /// A log with one fault or none: in the files, or signed into the log.
 fn sample(round: u64) -> Files {
     let mut chance = Chance(round * 7919 + 1);
@@ -151,12 +180,6 @@ fn python_and_rust_agree_on_emergency_logs_and_on_every_fault_the_log_signed_int
 
 #[test]
 fn python_and_rust_agree_on_a_drill_and_on_every_mark_that_is_wrong() {
-    let folder = tempfile::tempdir().unwrap();
-    let (script, logs) = (folder.path().join("script"), folder.path().join("logs"));
-    std::fs::create_dir_all(&script).unwrap();
-    let verifier = breakglass::audit::export::VERIFY_PY;
-    std::fs::write(script.join("verify.py"), verifier).unwrap();
-    let whole = SampleLog::with_a_drill(5);
     let faults = [
         ("", "", ""),
         ("share.accept", "\"drill\":true,", ""),
@@ -167,35 +190,7 @@ fn python_and_rust_agree_on_a_drill_and_on_every_mark_that_is_wrong() {
         ("drill.dealt", "\"manifest_sha256\":\"ab\",", ""),
         ("incident.opened", "\"drill\":true,", ""),
     ];
-    let mut reports = Vec::new();
-    for (number, (kind, was, is)) in faults.into_iter().enumerate() {
-        let mut log = SampleLog::with_a_drill(5);
-        for bytes in &mut log.entries {
-            let text = String::from_utf8(bytes.clone()).unwrap();
-            if !kind.is_empty() && text.contains(kind) {
-                *bytes = text.replace(was, is).into_bytes();
-            }
-        }
-        assert_eq!(log.entries != whole.entries, number > 0, "{kind}");
-        let files = Files::of(&log);
-        files.write(&logs.join(format!("{number:08}")));
-        reports.push(files.verify());
-    }
-    let output = Command::new("python3")
-        .args(["-c", DRIVER])
-        .args([&script, &logs])
-        .output()
-        .expect("python3 runs");
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{error}");
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(text.lines().count(), reports.len());
-    for ((number, report), line) in reports.iter().enumerate().zip(text.lines()) {
-        assert_eq!(ours(report), theirs(line), "{number}: {report:?}\n{line}");
-        // The sample has no documents: the marks are level 4's.
-        let marks = report.levels[4].outcome == Outcome::Passed;
-        assert_eq!(marks, number == 0, "{number}: {report:?}");
-    }
+    each_fault_is_named(|| SampleLog::with_a_drill(5), &faults);
 }
 
 #[test]

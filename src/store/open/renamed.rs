@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::postgres::Server;
-use super::{Ground, Log, Place, Store, StoreError, check, connect, file_ground, file_readers};
-use super::{high_water, migrate, place, signer, start, take_lock};
+use super::{Ground, Log, Place, Store, StoreError, check, file_ground, high_water};
+use super::{place, signer, start, taken_file};
 use crate::audit::note::VerifierKey;
 use crate::domain::time::Clock;
-use crate::store::durable::{self, at};
+use crate::store::durable;
 use crate::store::{Config, LogIdentity, UrlFile};
 
 impl Store {
@@ -62,13 +62,7 @@ async fn renamed_file(
     new: LogIdentity,
     clock: Arc<dyn Clock>,
 ) -> Result<Store, StoreError> {
-    if !path.try_exists().map_err(at(path))? {
-        return Err(StoreError::Missing(path.to_owned()));
-    }
-    let lock = take_lock(path)?;
-    let mut connection = connect(path, false).await?;
-    migrate(&mut connection, path).await?;
-    let readers = file_readers(path).await?;
+    let (lock, connection, readers) = taken_file(path).await?;
     let mut head = check::without_mark(&readers, signer(old)?.verifier_key()).await?;
     if head.head.size == 0 {
         return Err(StoreError::Missing(path.to_owned()));

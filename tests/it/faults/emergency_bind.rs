@@ -8,7 +8,7 @@ use breakglass::domain::act::Deed;
 use breakglass::domain::incident::Phase;
 
 use super::emergency::{lose_the_log, open_session, rules_hold, start_again};
-use crate::restart::{all_is_well, bring_home};
+use crate::restart::{all_is_well, bring_home, the_next_incident_works};
 use crate::support::{TestVault, rotation_opening};
 
 /// Sealed files beside the emergency log.
@@ -130,10 +130,7 @@ fn an_older_database_takes_what_was_sealed_beside_it() {
     assert_eq!(epoch.manifest.epoch, before.manifest.epoch + 1);
     all_is_well(&vault);
     rules_hold(&vault);
-    let (again, _) = vault.opened();
-    drop(vault.close(&again).unwrap());
-    vault.settle();
-    all_is_well(&vault);
+    the_next_incident_works(&vault);
 }
 
 #[test]

@@ -5,16 +5,13 @@ use breakglass::domain::act::Deed;
 use breakglass::domain::incident::{Incident, Phase};
 use breakglass::domain::rotation::State;
 
-use crate::restart::all_is_well;
+use crate::restart::the_next_incident_works;
 use crate::support::{TestVault, rotation_opening};
 
 /// A vault after one session, whose last saga stands at `state` again as in an older database.
 fn with_its_saga_at(state: &str) -> TestVault {
     let mut vault = TestVault::new();
-    let (incident, _) = vault.opened();
-    drop(vault.close(&incident).unwrap());
-    vault.settle();
-    all_is_well(&vault);
+    the_next_incident_works(&vault);
     vault.kill();
     vault.sql(&format!(
         "UPDATE rotation SET doc = replace(doc, '\"state\":\"done\"', '\"state\":\"{state}\"') \
