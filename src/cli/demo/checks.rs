@@ -49,7 +49,7 @@ fn client(ca_pem: &[u8]) -> Result<reqwest::Client, CliError> {
         .tls_certs_only([authority])
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
-        .timeout(std::time::Duration::from_secs(10))
+        .timeout(std::time::Duration::from_secs(60))
         .build()
         .map_err(broken)
 }

@@ -12,7 +12,7 @@ use super::stage::file_error;
 use crate::cli::CliError;
 
 /// How long a child may take to say that it is ready, and to end when told.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A running child and the line it said when ready.
 pub(super) struct Child {

@@ -10,7 +10,7 @@ use super::stage::{PEOPLE, Stage};
 use crate::cli::{CliError, Output};
 
 /// How long the play waits for something it has caused.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// The walk through the decision tree.
 const ANSWERS: &str =
     "harm_within_hour=yes,admin_can_sign_in=no,rollback_elsewhere=no,platform_down=yes";

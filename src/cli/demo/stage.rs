@@ -259,7 +259,19 @@ const PORTS: std::ops::Range<u16> = 20_000..32_000;
 /// Ports tried before giving up.
 const PORT_TRIES: u32 = 200;
 
-fn free_port() -> Result<u16, CliError> {
+/// As many different ones: each is held until all are found.
+fn free_ports<const N: usize>() -> Result<[u16; N], CliError> {
+    let mut held = Vec::with_capacity(N);
+    let mut ports = [0; N];
+    for port in &mut ports {
+        let (number, listener) = free_port()?;
+        *port = number;
+        held.push(listener);
+    }
+    Ok(ports)
+}
+
+fn free_port() -> Result<(u16, std::net::TcpListener), CliError> {
     let broken = |why: String| CliError::failed("listen", why);
     let mut last = String::new();
     for _ in 0..PORT_TRIES {
@@ -267,7 +279,7 @@ fn free_port() -> Result<u16, CliError> {
         getrandom::fill(&mut chance).map_err(|e| broken(e.to_string()))?;
         let port = PORTS.start + u16::from_le_bytes(chance) % (PORTS.end - PORTS.start);
         match std::net::TcpListener::bind(("127.0.0.1", port)) {
-            Ok(_) => return Ok(port),
+            Ok(listener) => return Ok((port, listener)),
             Err(why) => last = why.to_string(),
         }
     }
@@ -283,7 +295,7 @@ fn write_configuration(
 ) -> Result<(), CliError> {
     let said = |name: &str| databricks[name].as_str().unwrap_or("").to_owned();
     let host = format!("http://{}", said("http"));
-    let (console, proxy, plain) = (free_port()?, free_port()?, free_port()?);
+    let [console, proxy, plain] = free_ports()?;
     let config = format!(
         r#"vault = "demo-vault"
 data = "data"
