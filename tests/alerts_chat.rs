@@ -7,7 +7,7 @@ mod alerts_support;
 use std::path::Path;
 use std::sync::Arc;
 
-use alerts_support::{example, http_server, python};
+use alerts_support::{example, http_server, nobody, python};
 use breakglass::alerts::{Channel, ChannelConfig, Delivery, Message, SendError, Severity, build};
 use secrecy::SecretString;
 
@@ -24,7 +24,7 @@ fn channel(service: &str, port: u16) -> Arc<dyn Channel> {
         ),
         chat => format!("kind = '{chat}'\nname = 'it'\nurl_file = 'it.url'"),
     };
-    let config: ChannelConfig = toml::from_str(&format!("{table}\ntimeout_ms = 3000")).unwrap();
+    let config: ChannelConfig = toml::from_str(&format!("{table}\ntimeout_ms = 6000")).unwrap();
     let mut read = |path: &Path| {
         Ok(SecretString::from(match path.to_str().unwrap() {
             "it.url" => format!("http://127.0.0.1:{port}/services/T0/B0/secret"),
@@ -124,9 +124,8 @@ async fn who_asks_to_wait_is_left_alone_that_long() {
 
 #[tokio::test]
 async fn a_dead_receiver_is_unreachable_and_no_secret_is_in_the_error() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    drop(listener);
+    let nobody = nobody();
+    let port = nobody.local_addr().unwrap().port();
     for service in SERVICES {
         let channel = channel(service, port);
         let why = channel

@@ -4,7 +4,7 @@
 
 mod alerts_support;
 
-use alerts_support::{Script, example, python, smtp_server, smtps_server};
+use alerts_support::{Script, example, nobody, python, smtp_server, smtps_server};
 use breakglass::alerts::{Channel, MailChannel, Message, SendError, SmtpConfig, TlsMode};
 
 const NOW_AT_MS: i64 = 1_795_231_320_000;
@@ -19,7 +19,7 @@ fn plain(port: u16) -> SmtpConfig {
         username: None,
         password_file: None,
         ca_file: None,
-        timeout_ms: 3_000,
+        timeout_ms: 6_000,
     }
 }
 
@@ -104,7 +104,8 @@ async fn a_dead_or_silent_server_is_unreachable() {
         .unwrap_err();
     assert!(matches!(why, SendError::Unreachable { .. }), "{why:?}");
     drop(listener);
-    let why = channel(silent)
+    let nobody = nobody();
+    let why = channel(nobody.local_addr().unwrap().port())
         .send(&example(), NOW_AT_MS)
         .await
         .unwrap_err();

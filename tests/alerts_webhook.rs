@@ -4,7 +4,7 @@
 
 mod alerts_support;
 
-use alerts_support::{example, http_server, python};
+use alerts_support::{example, http_server, nobody, python};
 use breakglass::alerts::{Channel, SendError, WebhookChannel, WebhookConfig};
 use secrecy::SecretString;
 
@@ -17,7 +17,7 @@ fn channel(port: u16) -> WebhookChannel {
         url: format!("http://127.0.0.1:{port}/hook"),
         secret_file: "hook.secret".into(),
         ca_file: None,
-        timeout_ms: 3_000,
+        timeout_ms: 6_000,
     };
     WebhookChannel::new(&config, &mut |_| Ok(SecretString::from(SECRET))).unwrap()
 }
@@ -59,9 +59,8 @@ async fn a_server_error_a_lost_reply_and_silence_are_unknown() {
 
 #[tokio::test]
 async fn a_dead_receiver_is_unreachable_and_its_address_is_not_in_the_error() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    drop(listener);
+    let nobody = nobody();
+    let port = nobody.local_addr().unwrap().port();
     let channel = channel(port);
     let why = channel.send(&example(), NOW_AT_MS).await.unwrap_err();
     assert!(matches!(why, SendError::Unreachable { .. }), "{why:?}");

@@ -30,8 +30,8 @@ fn config(url: &str) -> Config {
     );
     let mut config: Config = toml::from_str(&text).unwrap();
     config.waits = Waits {
-        request_timeout_ms: 2_500,
-        connect_timeout_ms: 2_500,
+        request_timeout_ms: 8_000,
+        connect_timeout_ms: 8_000,
         ..Waits::default()
     };
     config

@@ -46,9 +46,9 @@ fn forwarder(url: &str) -> Forwarder {
     ))
     .unwrap();
     config.waits = Waits {
-        request_timeout_ms: 2_500,
-        connect_timeout_ms: 2_500,
-        head_timeout_ms: 1_500,
+        request_timeout_ms: 8_000,
+        connect_timeout_ms: 8_000,
+        head_timeout_ms: 6_000,
         ..Waits::default()
     };
     let client = Client::new(&config).unwrap();

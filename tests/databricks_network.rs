@@ -96,8 +96,8 @@ fn config(port: u16, ca_file: &Path) -> Config {
     .unwrap();
     config.ca_file = Some(ca_file.to_owned());
     config.waits = Waits {
-        request_timeout_ms: 2000,
-        connect_timeout_ms: 1000,
+        request_timeout_ms: 8000,
+        connect_timeout_ms: 8000,
         ..Waits::default()
     };
     config

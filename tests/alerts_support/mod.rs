@@ -153,6 +153,13 @@ pub async fn http_server(reply: Option<&'static str>) -> u16 {
     port
 }
 
+/// A port where nobody listens: it is held, so that no other test of this process gets it meanwhile.
+pub fn nobody() -> tokio::net::TcpSocket {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    socket
+}
+
 /// A receiver written in Python, ended with the test.
 pub struct Receiver {
     child: Child,

@@ -159,7 +159,7 @@ async fn who_waits_for_a_change_is_told_at_once() {
         seen.version
     );
     // What is already behind is answered without waiting.
-    let again = tokio::time::timeout(Duration::from_secs(10), rio.get(&path)).await;
+    let again = tokio::time::timeout(Duration::from_secs(25), rio.get(&path)).await;
     assert_eq!(
         ok::<IncidentView>(again.unwrap()).await.version,
         seen.version

@@ -188,9 +188,10 @@ impl Rig {
 
     /// With an upstream that does not listen.
     pub(crate) async fn nowhere() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        drop(listener);
+        // Bound for good, so that no other test of this process gets the port meanwhile.
+        let nobody = Box::leak(Box::new(tokio::net::TcpSocket::new_v4().unwrap()));
+        nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let url = format!("http://{}", nobody.local_addr().unwrap());
         Self::at(&url, Arc::new(Upstream::default())).await
     }
 
@@ -357,7 +358,7 @@ fn client(url: &str) -> Client {
     ))
     .unwrap();
     config.waits = Waits {
-        connect_timeout_ms: 2_000,
+        connect_timeout_ms: 20_000,
         ..Waits::default()
     };
     Client::new(&config).unwrap()
@@ -402,19 +403,24 @@ fn session(client: &Client, app: &App) -> LiveSession {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_begin_stands_behind_the_close_of_its_session() {
     let rig = Arc::new(Rig::new().await);
+    let all = Arc::new(std::sync::atomic::AtomicU32::new(0));
     let mut calls = tokio::task::JoinSet::new();
     for _ in 0..32 {
-        let rig = Arc::clone(&rig);
+        let (rig, all) = (Arc::clone(&rig), Arc::clone(&all));
         calls.spawn(async move {
             let mut begun = 0;
             while let Ok(permit) = rig.permit().await {
                 begun += 1;
+                all.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                 permit.abort("test").await;
             }
             begun
         });
     }
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    // In the thick of it, however long that takes.
+    while all.load(std::sync::atomic::Ordering::Relaxed) < 256 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     // Two closers, as a person and the deadline may be.
     tokio::join!(rig.close(), async {
         drop(rig.app.inner.memory.end_session());

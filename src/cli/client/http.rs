@@ -288,9 +288,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_that_is_not_there_is_told_as_such() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let server = format!("http://{}", listener.local_addr().unwrap());
-        drop(listener);
+        // Bound and silent: no other test of this process gets the port meanwhile.
+        let held = tokio::net::TcpSocket::new_v4().unwrap();
+        held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let server = format!("http://{}", held.local_addr().unwrap());
         let error = Api::new(&server, None)
             .unwrap()
             .get_bytes("/ca")

@@ -115,9 +115,10 @@ mod tests {
         let script = machine(Some("custodian.js")).await;
         let how = differs(&script, &own).await.unwrap().unwrap();
         assert!(how.starts_with("custodian.js has sha256 "), "{how}");
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let nobody = format!("http://{}", listener.local_addr().unwrap());
-        drop(listener);
+        // Bound and silent: no other test of this process gets the port meanwhile.
+        let held = tokio::net::TcpSocket::new_v4().unwrap();
+        held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let nobody = format!("http://{}", held.local_addr().unwrap());
         assert!(differs(&nobody, &own).await.is_err());
     }
 }

@@ -72,7 +72,7 @@ impl TestVault {
         self.outside(async {
             let options = sqlx::sqlite::SqliteConnectOptions::new()
                 .filename(path)
-                .busy_timeout(Duration::from_secs(5));
+                .busy_timeout(Duration::from_secs(60));
             let mut connection = options.connect().await.unwrap();
             sqlx::raw_sql(sqlx::AssertSqlSafe(text.to_owned()))
                 .execute(&mut connection)

@@ -97,9 +97,9 @@ fn short_waits() -> Waits {
         delete_proof_ms: 2,
         delete_retry_max_ms: 2,
         me_poll_ms: 5,
-        request_timeout_ms: 5_000,
-        connect_timeout_ms: 1_000,
-        head_timeout_ms: 5_000,
+        request_timeout_ms: 30_000,
+        connect_timeout_ms: 30_000,
+        head_timeout_ms: 30_000,
     }
 }
 
