@@ -7,12 +7,11 @@ import shutil
 import tempfile
 import time
 
-from selenium import webdriver
+from browser import started
 from selenium.webdriver.chrome.options import Options
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
-PATIENCE_S = 90
+PATIENCE_S = 180
 
 ASKED = "breakglass-test asked "
 
@@ -54,8 +53,9 @@ class Browser:
                      "--disable-sync", "--no-first-run", f"--user-data-dir={self.profile}"):
             options.add_argument(flag)
         options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
-        self.driver = webdriver.Chrome(options, Service(shutil.which("chromedriver")))
+        self.driver = started(options)
         self.driver.set_page_load_timeout(PATIENCE_S)
+        self.driver.set_script_timeout(PATIENCE_S)
         self.cdp("WebAuthn.enable", enableUI=False)
         self.cdp("Page.enable")
         self.cdp("Page.addScriptToEvaluateOnNewDocument", source=REMEMBER_PRF)

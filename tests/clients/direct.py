@@ -157,7 +157,7 @@ def main():
             drive(folder, json.loads(line), given.keep)
         finally:
             simulator.terminate()
-            simulator.wait(timeout=10)
+            simulator.wait(timeout=120)
     for problem in PROBLEMS:
         print(f"FAILED {problem}", file=sys.stderr)
     print("direct: every client is content" if not PROBLEMS

@@ -7,16 +7,30 @@ not know: the vault, the pages, what a script checks.
 import base64
 import json
 import pathlib
+import shutil
 import urllib.parse
 
 from selenium import webdriver
-from selenium.common.exceptions import WebDriverException
+from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
+PATIENCE_S = 180
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+
+
+def started(options):
+    """A browser; on a busy machine one now and then does not answer its driver in time, which says
+    nothing of what is to be checked."""
+    driver = shutil.which("chromedriver") or "/usr/bin/chromedriver"
+    for _ in range(2):
+        try:
+            return webdriver.Chrome(options, Service(driver))
+        except WebDriverException as why:
+            print(f"     the browser did not start, once more: {str(why)[:300]}", flush=True)
+    return webdriver.Chrome(options, Service(driver))
 
 
 class Browser:
@@ -32,8 +46,9 @@ class Browser:
                      "--no-first-run", "--disable-sync"]:
             options.add_argument(word)
         options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
-        self.driver = webdriver.Chrome(options, Service("/usr/bin/chromedriver"))
-        self.driver.set_page_load_timeout(30)
+        self.driver = started(options)
+        self.driver.set_page_load_timeout(PATIENCE_S)
+        self.driver.set_script_timeout(PATIENCE_S)
 
     def __enter__(self):
         return self
@@ -58,7 +73,12 @@ class Browser:
 
     def text(self, css="main"):
         """What stands there."""
-        return self.one(css).text
+        while True:
+            try:
+                return self.one(css).text
+            except StaleElementReferenceException:
+                # A page that follows what happens has put another one in its place.
+                continue
 
     def title(self):
         """The document's title."""
@@ -78,7 +98,7 @@ class Browser:
         field.clear()
         field.send_keys(text)
 
-    def wait(self, what, found, seconds=90):
+    def wait(self, what, found, seconds=PATIENCE_S):
         """Waits until a condition holds."""
         # An element of the page before may be gone while it is asked; the driver says so in several
         # ways, one of them its plain error.

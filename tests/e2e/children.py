@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -44,9 +45,10 @@ def until(what, ask, seconds=PATIENCE_S):
 
 def free_port():
     """A port that nobody listens on, below those that Linux gives to outgoing connections: one of
-    them could take it before it is bound, or between a kill and a restart."""
+    them could take it before it is bound, or between a kill and a restart. Below those of `demo
+    --stage` as well (20,000 to 32,000), whose listeners may be away just now."""
     for _ in range(200):
-        port = random.randrange(20_000, 32_000)
+        port = random.randrange(12_000, 20_000)
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
@@ -165,10 +167,11 @@ class MailSink:
         mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
         # Beside the mails of the staging, which have four digits.
         name = self.folder / f"e2e-{len(self.mails):05}.eml"
-        # Whole or not at all: a script may list the folder at any moment.
-        part = name.with_suffix(".part")
-        part.write_bytes(envelope.content)
-        part.rename(name)
+        # Whole or not at all, and from elsewhere: a script may read the folder at any moment.
+        handle, part = tempfile.mkstemp(prefix="breakglass-mail-")
+        with open(handle, "wb") as file:
+            file.write(envelope.content)
+        os.replace(part, name)
         self.mails.append({"to": envelope.rcpt_tos, "subject": str(mail["subject"]),
                            "checkpoint": mail["x-log-checkpoint"], "body": mail.get_content()})
         return "250 taken"
@@ -207,6 +210,8 @@ class HookSink:
 
         class Server(http.server.ThreadingHTTPServer):
             allow_reuse_address = True
+            # Of the usual five that may wait to be accepted the kernel drops the rest, for a second.
+            request_queue_size = 128
 
         host, port = address.rsplit(":", 1)
         self.server = Server((host, int(port)), Handler)

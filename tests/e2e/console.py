@@ -140,6 +140,10 @@ def quiet_pages(console):
     console.inspect("my-share", "/share")
     console.inspect("enrol", "/enrol")
     console.vault.does("otto", "alert", "test")
+    browser.go("/custodians")
+    tested = [row.text for row in browser.every("#alerts ~ .scroll tbody tr")]
+    checks.hold("each channel says when it was tested, and that nobody has read it",
+                "just now" in tested[0] and "not yet" in tested[0], tested)
     console.inspect("custodians", "/custodians")
     pictures.readiness(console)
     steps = [each.text for each in browser.every(".steps > li")]
@@ -147,9 +151,6 @@ def quiet_pages(console):
                 and "Epoch 1 is dealt" in steps[0] and "Epoch 2 follows" in steps[-1], steps)
     waves = browser.text(".waves")
     checks.hold("paging order and fallback list stand there", "At once" in waves and "otto" in waves, waves)
-    tested = [row.text for row in browser.every("#alerts ~ .scroll tbody tr")]
-    checks.hold("each channel says when it was tested, and that nobody has read it",
-                "just now" in tested[0] and "not yet" in tested[0], tested)
     console.inspect("log", "/log")
     console.inspect("no-such-page", "/nothing/here")
     checks.hold("a dead end has three parts", "Nothing was released" in browser.text())
@@ -238,8 +239,9 @@ def collects(console, incident, phrase):
     still = browser.run("return [document.querySelector('[data-fold=alerts]').open, document.activeElement.tagName]")
     checks.equal("they stay unfolded, and the focus where it was", still, [True, "SUMMARY"])
     checks.hold("the page was not loaded again", browser.run("return window.untouched === true"))
-    said = browser.run("return document.getElementById('say').textContent")
-    checks.equal("a screen reader is told", said, "1 of 3 shares in")
+    said = "return document.getElementById('say').textContent"
+    browser.wait("the word to a screen reader", lambda: browser.run(said) == "1 of 3 shares in")
+    checks.equal("a screen reader is told", browser.run(said), "1 of 3 shares in")
     browser.scripts(False)
     browser.go(f"/i/{incident}")
     checks.hold("the page is readable without script", "1 of 3 shares in" in browser.text("h1"))
@@ -357,7 +359,7 @@ def reviews(console, incident):
 
 def fetched(vault, name, path):
     """A file of the console, as a browser with somebody's cookie gets it."""
-    connection = http.client.HTTPConnection(vault.console, timeout=20)
+    connection = http.client.HTTPConnection(vault.console, timeout=120)
     connection.request("GET", path, headers={"Cookie": f"{COOKIE}={vault.login_token(name)}"})
     reply = connection.getresponse()
     text = reply.read().decode()

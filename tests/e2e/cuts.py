@@ -13,7 +13,7 @@ def put_file(vault, token, name, megabytes):
     """A file at the simulator, through the proxy."""
     path = f"/api/2.0/fs/files/Volumes/main/default/practice/{name}?overwrite=true"
     reply = vault.through(token, "PUT", path, b"x" * (megabytes << 20),
-                          {"content-type": "application/octet-stream"}, timeout=60)
+                          {"content-type": "application/octet-stream"}, timeout=600)
     if reply.status != 204:
         raise v.Failed(f"upload: {reply.status} {reply.body[:200]}")
     return path.split("?")[0]
@@ -25,7 +25,7 @@ def slow_reader(vault, token, path, seen):
     stream = socket.socket()
     stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32 << 10)
     stream.connect((host, int(port)))
-    stream.settimeout(30)
+    stream.settimeout(120)
     stream.sendall((f"GET {path} HTTP/1.1\r\nHost: {vault.plain}\r\n"
                     f"Authorization: Bearer {token}\r\n\r\n").encode())
     try:
@@ -49,11 +49,11 @@ def stop_cuts(checks, vault):
     reader = threading.Thread(target=slow_reader, args=(vault, token, path, seen))
     reader.start()
     v.until("the download to be under way", lambda: seen.get("bytes", 0) > 100_000)
-    vault.knobs(first_byte_delay_ms=20_000)
+    vault.knobs(first_byte_delay_ms=900_000)
 
     def wait():
         try:
-            waited["status"] = vault.through(token, "GET", "/api/2.0/clusters/list").status
+            waited["status"] = vault.through(token, "GET", "/api/2.0/clusters/list", timeout=600).status
         except OSError as error:
             waited["status"] = type(error).__name__
         waited["at"] = time.monotonic()
@@ -72,16 +72,15 @@ def stop_cuts(checks, vault):
     cut = time.monotonic()
     seen["stopped"] = True
     vault.knobs(first_byte_delay_ms=0)
-    reader.join(20)
-    waiter.join(20)
-    stopped.join(60)
+    for thread in (reader, waiter, stopped):
+        thread.join(300)
     checks.equal("dora could stop the session", seen.get("code"), 0)
-    checks.hold(f"the session was cut {cut - began:.2f} s after the command began", cut - began < 15)
+    checks.hold(f"the session was cut {cut - began:.2f} s after the command began", cut - began < 60)
     checks.hold(f"the download ended {max(0, seen['at'] - cut):.2f} s later, "
                 f"{seen['bytes'] >> 20} of 200 MiB read ({seen['end']})",
-                seen["at"] - cut < 8 and seen["bytes"] < 199 << 20, seen)
+                seen["at"] - cut < 30 and seen["bytes"] < 199 << 20, seen)
     checks.hold(f"the waiting call ended {max(0, waited['at'] - cut):.2f} s later "
-                f"({waited['status']})", waited["at"] - cut < 8 and waited["status"] != 200, waited)
+                f"({waited['status']})", waited["at"] - cut < 30 and waited["status"] != 200, waited)
     v.until("the rotation", lambda: vault.phase(incident) == "in_review")
     return incident
 
@@ -113,10 +112,12 @@ def deadline(vault, found):
         incident, token = vault.open_session(WIDE, minutes=1)
         began = time.monotonic()
         v.until("the deadline", lambda: time.sleep(0.2) or vault.through(
-            token, "GET", "/api/2.0/clusters/list").status == 403, 75)
+            token, "GET", "/api/2.0/clusters/list").status == 403, 300)
         found["took"] = time.monotonic() - began
         v.until("the close", lambda: vault.phase(incident) == "in_review")
         _, entries = vault.exported()
-        found["why"] = [e for e in entries if e["t"] == "session.close"][0]
+        begun = next(e for e in entries if e["t"] == "session.open")
+        ended = next(e for e in entries if e["t"] == "session.close")
+        found["why"], found["lasted"] = ended["why"], (ended["ts"] - begun["ts"]) / 1000
     except Exception as error:  # noqa: BLE001 - told by the main thread
         found["error"] = f"{type(error).__name__}: {error}"

@@ -83,7 +83,7 @@ def databricks_of(stage, example, folder):
 def runs(stage, *words):
     """A command on the host."""
     return subprocess.run([stage.binary, *map(str, words)], capture_output=True, text=True,
-                          timeout=120, stdin=subprocess.DEVNULL, env=v.quiet_environment())
+                          timeout=600, stdin=subprocess.DEVNULL, env=v.quiet_environment())
 
 
 def accepted(checks, stage, example):
@@ -101,7 +101,7 @@ def accepted(checks, stage, example):
              "--policy", folder / "policy.toml", "--credential-file", folder / "first.txt")
     done = runs(stage, *words)
     # A busy server may not have seen yet that a connection of `init` has ended: it is run again.
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while "another process uses this vault" in done.stderr and time.monotonic() < end:
         done = runs(stage, *words)
     checks.hold(f"{example}: init makes the vault", done.returncode == 0, done.stderr)

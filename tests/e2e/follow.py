@@ -14,7 +14,7 @@ import threading
 import vault as v
 from children import free_port, tied, until
 
-PATIENCE_S = 90
+PATIENCE_S = 180
 
 
 class Follower:

@@ -20,7 +20,7 @@ LOG_LOST = 70
 
 def sql(vault, text):
     """A statement of somebody who can write to the database's file."""
-    with sqlite3.connect(vault.dir / "vault" / "data" / "vault.db", timeout=30) as rows:
+    with sqlite3.connect(vault.dir / "vault" / "data" / "vault.db", timeout=120) as rows:
         rows.execute(text)
     rows.close()
 
@@ -38,7 +38,7 @@ def supplies(vault, value, *more):
     done = subprocess.run(
         [vault.binary, "epoch", "new", "--json", "--because", "the custodians' safe burnt down",
          "--config", str(vault.config), "--credential-file", str(file), *more],
-        capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=600, stdin=subprocess.DEVNULL,
         env=v.quiet_environment())
     file.unlink()
     return done.returncode, json.loads(done.stdout) if done.stdout else None, done.stderr
@@ -69,7 +69,7 @@ def lost_log(vault, checks):
                 count["emergency.bound"] == 1 and count["emergency.entry"] > 8
                 and count["rotate.done"] == 2, count)
     script = subprocess.run([sys.executable, str(folder / "verify.py"), str(folder)],
-                            capture_output=True, text=True, timeout=60)
+                            capture_output=True, text=True, timeout=300)
     checks.equal("verify.py says so too", (script.returncode, script.stderr), (0, ""))
     return left[0]
 
@@ -103,8 +103,8 @@ def fresh(vault, checks, sealed):
     count = v.kinds(entries)
     checks.hold("it is in the log", count["credential.supplied"] == 1
                 and count["epoch.secret_deleted"] == 1, count)
-    kept = [p for p in vault.dir.rglob("*") if p.is_file() and p.name != "simulator.json"]
-    found = [str(p) for p in kept if value.encode() in p.read_bytes()]
+    found = [str(path) for path, raw in v.contents(vault.dir)
+             if path.name != "simulator.json" and value.encode() in raw]
     checks.equal("the value stands nowhere", found, [])
 
 

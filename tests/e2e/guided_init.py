@@ -27,7 +27,7 @@ import tomllib
 
 import children
 
-PATIENCE_S = 90
+PATIENCE_S = 180
 
 
 class Failed(Exception):

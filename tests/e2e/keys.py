@@ -53,7 +53,7 @@ class Keys(v.Vault):
         done = subprocess.run(
             [self.binary, "init", "--json", "--config", self.config, "--roster", folder / "roster.toml",
              "--policy", folder / "policy.toml", "--credential-file", first], capture_output=True,
-            text=True, timeout=120, stdin=subprocess.DEVNULL, env=v.quiet_environment())
+            text=True, timeout=600, stdin=subprocess.DEVNULL, env=v.quiet_environment())
         if done.returncode != 0:
             raise v.Failed(f"init: {done.stderr}")
         self.links = {one["name"]: one["link"] for one in json.loads(done.stdout)["people"]}
@@ -80,7 +80,7 @@ class Agent:
 
 def ran(*words):
     """A tool of OpenSSH's that must succeed."""
-    done = subprocess.run(list(map(str, words)), capture_output=True, text=True, timeout=120,
+    done = subprocess.run(list(map(str, words)), capture_output=True, text=True, timeout=600,
                           stdin=subprocess.DEVNULL)
     if done.returncode != 0:
         raise v.Failed(f"{words[0]}: {done.stderr}")
@@ -136,7 +136,7 @@ def main():
                 verified = subprocess.run(
                     ["ssh-keygen", "-Y", "verify", "-f", signers, "-I", act["person"], "-n",
                      f"breakglass-{act['act']}", "-s", path.with_suffix(".sig")], stdin=path.open(),
-                    capture_output=True, text=True, timeout=30)
+                    capture_output=True, text=True, timeout=300)
                 checks.hold(f"OpenSSH verifies {act['act']} by {act['key'].split()[0]}",
                             verified.returncode == 0, verified.stderr)
                 kinds.add((act["act"], act["key"].split()[0]))

@@ -122,10 +122,10 @@ class Child:
         """Ends it, and what it started ends by itself."""
         self.child.terminate()
         try:
-            self.child.wait(timeout=20)
+            self.child.wait(timeout=120)
         except subprocess.TimeoutExpired:
             self.child.kill()
-            self.child.wait(timeout=20)
+            self.child.wait(timeout=120)
         self.log.close()
 
 
@@ -148,7 +148,7 @@ class Minilake(Child):
         """Whether it serves."""
         try:
             url = f"http://127.0.0.1:{self.port}/_minilake/health"
-            with urllib.request.urlopen(url, timeout=5) as reply:
+            with urllib.request.urlopen(url, timeout=30) as reply:
                 return reply.status == 200
         except (urllib.error.URLError, OSError):
             return False
@@ -191,7 +191,7 @@ def run(script, host, environment, ca_file):
     """The JSON object a client script printed."""
     runner = ["node"] if script.endswith(".mjs") else [sys.executable]
     words = [*runner, str(pc.CLIENTS / script), "--host", host, "--ca-file", str(ca_file)]
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=900)
     if done.returncode != 0:
         raise v.Failed(f"{script} at {host} ended with {done.returncode}: {done.stderr[-2500:]}")
     return json.loads(done.stdout)
@@ -274,9 +274,14 @@ def minilake(checks, given):
               flush=True)
         _, entries = vault.exported()
         begun = [e for e in entries if e.get("inc") == incident and e["t"] == "call.begin"]
-        agents = (vault.folder / "front" / "agents.log").read_text().splitlines()
-        reached = [line for line in agents if f"bg-session/{incident}" in line.split()]
-        checks.equal("each call that reached minilake was logged before", len(reached), len(begun))
+
+        def reached():
+            agents = (vault.folder / "front" / "agents.log").read_text().splitlines()
+            return sum(f"bg-session/{incident}" in line.split() for line in agents)
+
+        # nginx writes its line after the reply has gone.
+        v.until("nginx's lines", lambda: reached() >= len(begun))
+        checks.equal("each call that reached minilake was logged before", reached(), len(begun))
         checks.hold("and there were as many as such a script makes", len(begun) > len(got),
                     len(begun))
         vault.close(incident)

@@ -18,7 +18,7 @@ def piped(vault, name, text, *words):
     person = vault.dir / "people" / name
     command = [vault.binary, "--json", "--config", str(person / "config"),
                "--state", str(person / "state"), *map(str, words)]
-    done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=120,
+    done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=600,
                           env=v.quiet_environment())
     try:
         printed = json.loads(done.stdout)
@@ -183,12 +183,12 @@ def audited(checks, vault, incident):
         checks.hold(f"stock ssh-keygen verifies the act {act}", done.returncode == 0,
                     f"{signer} {done.stdout} {done.stderr} {sorted(map(str, folder.glob('*')))}")
     done = subprocess.run([sys.executable, str(folder / "verify.py"), str(folder)],
-                          capture_output=True, text=True, timeout=120)
+                          capture_output=True, text=True, timeout=600)
     checks.hold("verify.py passes", done.returncode == 0, done.stdout[-1500:] + done.stderr[-1500:])
     # The witness's document put aside: neither verifier lets the paper share stand.
     (folder / "acts" / f"{seen[0]['act_sha256']}.json").unlink()
     done = subprocess.run([sys.executable, str(folder / "verify.py"), str(folder)],
-                          capture_output=True, text=True, timeout=120)
+                          capture_output=True, text=True, timeout=600)
     checks.hold("without the witness's act verify.py fails (exit 8)", done.returncode == 8, done.stdout)
     code, _, said = vault.runs("vera", "log", "verify", str(folder))
     checks.hold("and so does log verify (exit 8)", code == 8, f"{code}: {said}")

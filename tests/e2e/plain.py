@@ -116,7 +116,7 @@ def counts_down(states, path):
 
     until("a time that is counted", left)
     first = left()
-    until("a later reading", lambda: left() < first)
+    until("a later reading", lambda: (left() or first) < first)
     second = left()
     states.checks.hold("the time that is left counts down", second < first <= 30 * 60, [first, second])
 

@@ -61,7 +61,7 @@ class Server:
         command = [str(self.bin / program), *map(str, words)]
         if os.geteuid() == 0:
             command = ["runuser", "-u", "postgres", "--", *command]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd="/",
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600, cwd="/",
                               stdin=subprocess.DEVNULL)
         if done.returncode != 0:
             raise Failed(f"{program} ended with {done.returncode}: {done.stderr[-1000:]}")
@@ -72,13 +72,13 @@ class Server:
                     "unix_socket_directories": "", **self.settings}
         words = " ".join(f"-c {name}={value}" for name, value in settings.items())
         # pg_ctl's child keeps its output: a file, or the caller would wait for its end.
-        self._as_owner("pg_ctl", "-D", self.data, "-w", "-l", self.data / "log", "-o", words, "start")
+        self._as_owner("pg_ctl", "-D", self.data, "-w", "-t", "300", "-l", self.data / "log", "-o", words, "start")
 
     def stop(self):
         """Ends it at once and removes it."""
         atexit.unregister(self.stop)
         if (self.data / "postmaster.pid").exists():
-            self._as_owner("pg_ctl", "-D", self.data, "-w", "-m", "immediate", "stop")
+            self._as_owner("pg_ctl", "-D", self.data, "-w", "-t", "300", "-m", "immediate", "stop")
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def url(self):
@@ -93,7 +93,7 @@ class Server:
         database = database or f"vault_{self.made}"
         command = ["psql", "-h", "127.0.0.1", "-p", str(self.port), "-U", ROLE, "-d", database, "-X", "-A",
                    "-t", "-q", "-v", "ON_ERROR_STOP=1", *map(str, words)]
-        done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=60,
+        done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=600,
                               env={**os.environ, "PGPASSWORD": self.password})
         if done.returncode != 0:
             raise Failed(f"psql: {done.stderr[-1000:]}")

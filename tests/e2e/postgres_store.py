@@ -22,7 +22,7 @@ DORMANT = ("fsync", "full_page_writes", "synchronous_commit")
 def serve(vault, *words):
     """`serve` that must end by itself: exit code and what it said."""
     done = subprocess.run([vault.binary, "serve", "--config", str(vault.config), *words],
-                          capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL,
                           env=v.quiet_environment())
     return done.returncode, done.stderr + done.stdout
 
@@ -30,7 +30,7 @@ def serve(vault, *words):
 def check(vault):
     """`serve --check`: exit code and its object."""
     done = subprocess.run([vault.binary, "serve", "--check", "--json", "--config", str(vault.config)],
-                          capture_output=True, text=True, timeout=60, env=v.quiet_environment())
+                          capture_output=True, text=True, timeout=300, env=v.quiet_environment())
     return done.returncode, json.loads(done.stdout or "null"), done.stderr
 
 
@@ -145,7 +145,7 @@ def backed_up(checks, vault):
     vault.close(incident)
     safe = vault.folder / "safe"
     done = subprocess.run([vault.binary, "backup", str(safe), "--config", str(vault.config), "--json"],
-                          capture_output=True, text=True, timeout=60, env=v.quiet_environment())
+                          capture_output=True, text=True, timeout=300, env=v.quiet_environment())
     checks.equal("a backup is taken while the vault serves", done.returncode, 0)
     copy = pathlib.Path(json.loads(done.stdout)["database"])
     checks.equal("it is SQL", copy.name, "breakglass.sql")

@@ -64,7 +64,7 @@ def gives(binary, bundle, machine, key, out, words=None):
         [binary, "recover", "give", str(bundle), "--to", machine.recipient, "--key", str(key),
          "--words", words or machine.words, "--out", str(out), "--json",
          "--config", str(out.parent / "nobody")],
-        capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL,
         env=v.quiet_environment())
     return done.returncode, done.stdout + done.stderr
 
@@ -93,7 +93,7 @@ def made_anew(checks, vault, machine, client_id):
     done = subprocess.run(
         [vault.binary, "init", "--json", "--config", config, "--roster", host / "roster.toml",
          "--policy", host / "policy.toml", "--credential-file", machine.out],
-        capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=600, stdin=subprocess.DEVNULL,
         env=v.quiet_environment())
     checks.hold("init in an empty folder takes the recovered secret", done.returncode == 0, done.stderr)
     checks.equal("which is dead now", mints(vault, client_id, seen), 401)
@@ -110,7 +110,7 @@ def made_anew(checks, vault, machine, client_id):
     words = [vault.binary, "--json", "--config", ada / "config", "--state", ada / "state"]
     for command in (["enrol", link, "--key", keys / "id_ed25519",
                      "--unlocker-key", keys / "spare_ed25519"], ["prove", "--yes"]):
-        done = subprocess.run([*words, *command], capture_output=True, text=True, timeout=60,
+        done = subprocess.run([*words, *command], capture_output=True, text=True, timeout=300,
                               stdin=subprocess.DEVNULL, env=v.quiet_environment())
         checks.hold(f"ada: {command[0]} at the new vault", done.returncode == 0, done.stderr)
 
@@ -121,7 +121,7 @@ def main():
     with v.Vault(args.binary, keep=args.keep, store=args.store) as vault:
         safe = vault.folder / "safe"
         done = subprocess.run([args.binary, "backup", str(safe), "--config", str(vault.config), "--json"],
-                              capture_output=True, text=True, timeout=60, env=v.quiet_environment())
+                              capture_output=True, text=True, timeout=300, env=v.quiet_environment())
         checks.equal("a backup is taken while the vault serves", done.returncode, 0)
         about = json.loads(done.stdout)
         until("the vault's note of the backup",
@@ -131,7 +131,7 @@ def main():
                     board)
         checks.equal("it names threshold and number", (about["recovery"]["k"], about["recovery"]["n"]), (3, 5))
         again = subprocess.run([args.binary, "backup", str(safe), "--config", str(vault.config)],
-                               capture_output=True, text=True, timeout=60)
+                               capture_output=True, text=True, timeout=300)
         checks.equal("it is never written over another", again.returncode, 2)
         open_to_others = [path for path in safe.rglob("*")
                           if stat.S_IMODE(path.stat().st_mode) & 0o077]
@@ -152,7 +152,7 @@ def main():
                 (copy / damage).unlink()
             tried = subprocess.run(
                 [args.binary, "recover", "take", str(copy), "--inbox", str(copy / "in"),
-                 "--out", str(copy / target)], capture_output=True, text=True, timeout=30,
+                 "--out", str(copy / target)], capture_output=True, text=True, timeout=300,
                 stdin=subprocess.DEVNULL, env=v.quiet_environment())
             checks.hold(f"{name}: it ends before it shows a recipient",
                         tried.returncode == 1 and "recipient" not in tried.stderr, tried.stderr)
@@ -187,7 +187,7 @@ def main():
         checks.hold("the same share twice counts once",
                     machine.child.poll() is None and not machine.out.exists(), machine.text())
         machine.drops("cleo", (out / "cleo").read_bytes())
-        printed, _ = machine.child.communicate(timeout=30)
+        printed, _ = machine.child.communicate(timeout=300)
         checks.equal("three shares open the credential", machine.child.returncode, 0)
         result = json.loads(printed)
         secret = machine.out.read_text().strip()

@@ -20,7 +20,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import socketserver
 import subprocess
 import sys
@@ -30,10 +29,10 @@ import time
 import tomllib
 from pathlib import Path
 
-from children import Failed, tied, whole
+from children import Failed, free_port, tied, whole
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 30
+PATIENCE_S = 120
 # Page: who acts in it, and what has happened before it begins.
 PAGES = {
     "README": ("otto", "bare"),
@@ -142,7 +141,7 @@ class Vault:
         self.console = config["console"]["url"]
 
     def call(self, command, **more):
-        done = whole(command, timeout=300, **more)
+        done = whole(command, timeout=900, **more)
         if done.returncode:
             raise Failed(f"{' '.join(command[:4])}… ended with {done.returncode}: {done.stderr}")
         return done.stdout
@@ -407,14 +406,14 @@ class Shell:
                 self.release_when_asked(said, child)
             if re.search(r"breakglass extend (?!.*--(no-wait|phrase))", script):
                 self.agree_when_asked(said, child)
-            child.wait(60)
+            child.wait(300)
         except subprocess.TimeoutExpired:
-            raise Failed(f"did not end within a minute: {''.join(said)[-400:]}") from None
+            raise Failed(f"did not end within five minutes: {''.join(said)[-400:]}") from None
         finally:
             # Whatever the block left behind, or did not come to the end of.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
-        reader.join(5)
+        reader.join(60)
         self.vault.links.update(
             re.findall(r"^(\w+):\n  breakglass enrol '(.*)'$", "".join(said), re.M))
         return child.returncode, "".join(said)
@@ -611,8 +610,7 @@ def own_vault(vault, readme):
     folder = vault.dir / "own"
     folder.mkdir(mode=0o700)
     shutil.copytree(vault.dir / "tls", folder / "tls")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     account, workspace = fresh_databricks(vault, folder)
     files = {}
     for block in blocks(readme):
@@ -638,6 +636,7 @@ def own_vault(vault, readme):
         "request_timeout_ms = 300": "request_timeout_ms = 30000",
         "connect_timeout_ms = 100": "connect_timeout_ms = 10000",
         "head_timeout_ms = 9000": "head_timeout_ms = 900000",
+        "\ntimeout_ms = 200": "\ntimeout_ms = 20000",
     }
     for old, new in swaps.items():
         if old not in config:

@@ -109,7 +109,7 @@ def overdue(checks, vault, incident):
             "UPDATE incident SET doc = jsonb_set(doc::jsonb, '{phase,due_ms}', "
             f"'{late}')::text WHERE id = '{incident}'")
     else:
-        with sqlite3.connect(vault.dir / "vault" / "data" / "vault.db", timeout=30) as rows:
+        with sqlite3.connect(vault.dir / "vault" / "data" / "vault.db", timeout=120) as rows:
             rows.execute("UPDATE incident SET doc = json_set(doc, '$.phase.due_ms', ?) "
                          "WHERE id = ?", (late, incident))
         rows.close()

@@ -354,6 +354,16 @@ def secrets_in(raw, *more):
             for found in SECRETS.findall(text) + [word for word in more if word in text]]
 
 
+def contents(folder):
+    """Path and bytes of every file below a folder in use: what vanishes meanwhile is passed over."""
+    for path in folder.rglob("*"):
+        try:
+            if path.is_file():
+                yield path, path.read_bytes()
+        except FileNotFoundError:
+            continue
+
+
 def kinds(entries):
     """How many entries of each type."""
     return collections.Counter(entry["t"] for entry in entries)

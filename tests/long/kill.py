@@ -30,7 +30,7 @@ CUSTODIANS = ("ada", "ben", "cleo", "dora", "emil")
 class Round:
     """One incident, one kill, one recovery."""
 
-    patience_s = 90
+    patience_s = 240
 
     def __init__(self, vault, seed, clients, timeline_s):
         self.vault, self.random = vault, random.Random(seed)
@@ -70,7 +70,7 @@ class Round:
                 worker.join()
         except (v.Failed, OSError, v.http.client.HTTPException, ValueError):
             # The vault is dead: what was acknowledged until here is what counts.
-            self.dead.wait(30)
+            self.dead.wait(120)
 
     def is_open(self):
         """Whether the incident is open; gives up when the vault is dead."""
@@ -125,7 +125,7 @@ class Round:
         self.since = "into the session" if wanted else "after the start"
         self.vault.serve.kill()
         self.dead.set()
-        actor.join(60)
+        actor.join(300)
         began = time.monotonic()
         self.vault.start_serve()
         if again:
@@ -139,7 +139,7 @@ class Round:
         helper.start()
         time.sleep(self.random.uniform(0.05, 0.8))
         self.vault.serve.kill()
-        helper.join(60)
+        helper.join(300)
         self.vault.start_serve()
 
     def try_home(self):
