@@ -37,7 +37,7 @@ const DECOY_MS: i64 = 3_650 * DAY_MS;
 /// What stands in a decoy's place of a client id.
 const DECOY: &str = "drill";
 /// Type of the entry that a dealt decoy has.
-const DEALT: &str = "drill.dealt";
+pub(super) const DEALT: &str = "drill.dealt";
 
 /// Name of the fact that says when a custodian's share last opened something in a drill.
 pub(super) fn drilled(person: &PersonId) -> String {

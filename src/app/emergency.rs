@@ -163,7 +163,7 @@ impl App {
             return Ok(());
         }
         let listed = self.inner.databricks.list_secrets(bearer).await?;
-        let slack = self.measured().await?.lifetime_slack_s;
+        let slack = self.measured().await.lifetime_slack_s;
         let (mut pending, mut kept) = (Vec::new(), None);
         for post in std::mem::take(posts) {
             let ids = match &post.secret_id {

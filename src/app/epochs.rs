@@ -47,7 +47,14 @@ impl App {
         if !ended || drill || before.approvals().is_empty() {
             return Ok(Vec::new());
         }
-        let counted = self.number_fact(SHARES_GIVEN).await? + 1;
+        // A count that somebody made unreadable may have been full: a new epoch costs k touches, an
+        // incident that cannot end costs more.
+        let counted = match self.inner.store.fact(SHARES_GIVEN).await? {
+            None => 1,
+            Some(text) => text
+                .parse::<u32>()
+                .map_or(MAX_SHARES_GIVEN, |n| n.saturating_add(1)),
+        };
         let mut rows = vec![fact(SHARES_GIVEN, Some(counted.to_string()))];
         if counted >= MAX_SHARES_GIVEN {
             rows.extend(owed("two incidents ended after shares were given to them"));

@@ -4,7 +4,8 @@
 use serde_json::Value;
 
 use super::error::AppError;
-use super::secrets::{MEASURED, Measured, Posted, pause};
+use super::measured::{MEASURED, MEASURED_ENTRY, Measured};
+use super::secrets::{Posted, pause};
 use super::session_source::{LONGER_LIFETIMES_S, refuses_lifetime};
 use super::step::draft;
 use super::{App, chance};
@@ -65,7 +66,7 @@ impl App {
         let measured = Measured {
             all_refused: true,
             at_ms: self.now(),
-            ..self.measured().await?
+            ..self.measured().await
         };
         self.keep_measured(&measured).await
     }
@@ -132,7 +133,7 @@ impl App {
         let text =
             serde_json::to_string(measured).map_err(|e| AppError::Inconsistent(e.to_string()))?;
         let entry = draft(
-            "rotate.measured",
+            MEASURED_ENTRY,
             [
                 (
                     "shortest_lifetime_s",

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use tokio_util::sync::CancellationToken;
 
 use super::knocks::Knocks;
+use super::measured::Measured;
 use super::page_login::Codes;
 use super::permit::{Burst, Desk, Strangers};
 use super::secrets::pause;
@@ -163,6 +164,8 @@ pub(super) struct Memory {
     pub(super) told_logins: Mutex<Burst>,
     /// Trouble that people were told of.
     pub(super) told: Told,
+    /// What was measured at Databricks, as read last.
+    measured: Mutex<Measured>,
     /// Why incidents are not opened although their quorum is met.
     pub(super) waits: Mutex<HashMap<IncidentId, String>>,
     /// Failed logins that were written one by one.
@@ -194,6 +197,17 @@ impl Memory {
         self.page_codes
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What this process read last of what was measured.
+    pub(super) fn measured(&self) -> Measured {
+        let measured = self.measured.lock();
+        measured.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn keep_measured(&self, measured: &Measured) {
+        let kept = self.measured.lock();
+        *kept.unwrap_or_else(PoisonError::into_inner) = measured.clone();
     }
 
     /// Held while it is decided how a lost log ends the process.

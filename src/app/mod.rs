@@ -30,6 +30,7 @@ mod extend;
 mod foreign;
 pub mod login;
 mod measure;
+mod measured;
 pub mod open;
 pub mod origins;
 mod pages;
@@ -100,8 +101,8 @@ pub use answer::epoch_keys;
 pub use error::AppError;
 use facts::FactsCell;
 pub use log_epochs::SavedLog;
+pub use measured::{MEASURED, Measured};
 use memory::Memory;
-pub use secrets::{MEASURED, Measured};
 pub use shut::Shut;
 
 /// What the composition root tells the story about this installation.

@@ -18,6 +18,8 @@ use crate::store::change::RowChange;
 
 /// Fact that says which later epoch is known to have been dealt.
 pub(super) const DEALT_LATER: &str = "dealt_later_epoch";
+/// The entry that says it.
+const STALE: &str = "database.stale";
 
 impl App {
     /// The newest epoch known to have been dealt after the one in force, if there is one.
@@ -44,7 +46,7 @@ impl App {
             return Ok(());
         }
         let entry = draft(
-            "database.stale",
+            STALE,
             [("epoch", Value::from(epoch)), ("later", Value::from(later))],
         );
         let fault = Attempt::Fault(Fault::Stale { epoch, later });
@@ -64,7 +66,7 @@ impl App {
     }
 
     async fn told_later(&self) -> Result<u32, AppError> {
-        self.number_fact(DEALT_LATER).await
+        self.number_fact(DEALT_LATER, (STALE, "later")).await
     }
 
     /// The epoch in the newest backup of this vault that was made on this host; 0: none known.

@@ -12,13 +12,9 @@ use super::{App, chance};
 use crate::databricks::{
     CallError, CreateOutcome, DeleteOutcome, Minted, NewSecret, SecretRecord, Upstream,
 };
-use crate::domain::lifetime::Lifetimes;
-use crate::domain::time::Timestamp;
 use crate::sealed::secret::Credential;
 use crate::store::change::{RowChange, SecretPost, SecretUse};
 
-/// Name of the fact that holds what was measured.
-pub const MEASURED: &str = "measured";
 /// First and longest pause between tries of a call that must succeed in the end, milliseconds.
 const FIRST_PAUSE_MS: u64 = 1_000;
 const LAST_PAUSE_MS: u64 = 30_000;
@@ -31,34 +27,6 @@ pub(super) enum Posted {
     Refused(CallError),
     /// Perhaps a secret, its value lost.
     Unknown(CallError),
-}
-
-/// What was measured with the live credential (PROTOCOL §7).
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Measured {
-    /// Shortest lifetime accepted, seconds.
-    pub shortest_lifetime_s: u64,
-    /// Largest difference between the lifetime asked for and the one given, seconds.
-    pub lifetime_slack_s: u64,
-    /// Until a new secret minted, milliseconds.
-    pub create_propagation_ms: u64,
-    /// Until a deleted secret was refused, milliseconds.
-    pub delete_propagation_ms: u64,
-    /// Every lifetime tried was refused.
-    #[serde(default)]
-    pub all_refused: bool,
-    /// When.
-    pub at_ms: Timestamp,
-}
-
-impl Measured {
-    /// What the rules want to know of it.
-    pub(super) fn lifetimes(&self) -> Lifetimes {
-        Lifetimes {
-            shortest_s: self.shortest_lifetime_s,
-            all_refused: self.all_refused,
-        }
-    }
 }
 
 /// What one look at the list of secrets showed of ours.
@@ -78,11 +46,6 @@ impl App {
             .databricks
             .mint(&Upstream::Account, &credential.client_secret, now)
             .await
-    }
-
-    /// What was measured last; zeros where nothing was.
-    pub(super) async fn measured(&self) -> Result<Measured, AppError> {
-        Ok(self.document_fact(MEASURED).await?.unwrap_or_default())
     }
 
     /// The larger of the configured wait and twice the measured one (PROTOCOL §7).
@@ -231,7 +194,7 @@ impl App {
             return Ok(seen);
         }
         let listed = self.inner.databricks.list_secrets(bearer).await?;
-        let slack = self.measured().await?.lifetime_slack_s;
+        let slack = self.measured().await.lifetime_slack_s;
         for post in posts {
             let mut ids: Vec<String> = match &post.secret_id {
                 Some(id) => vec![id.clone()],

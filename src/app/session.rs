@@ -116,7 +116,7 @@ impl App {
         let workspace = target.workspace.clone().map(Upstream::Workspace);
         let account = target.account.then_some(Upstream::Account);
         let waits = &self.inner.databricks.config().waits;
-        let measured = self.measured().await?;
+        let measured = self.measured().await;
         let patience = Self::wait_ms(waits.create_propagation_ms, measured.create_propagation_ms);
         let end = self.inner.clock.boot_ms() + i64::try_from(patience).unwrap_or(i64::MAX);
         for upstream in workspace.into_iter().chain(account) {

@@ -58,7 +58,7 @@ impl App {
         bearer: &Minted,
         wanted: &Wanted<'_>,
     ) -> Result<Source, AppError> {
-        let measured = self.measured().await?;
+        let measured = self.measured().await;
         let shortest = wanted.lifetime_s.max(measured.shortest_lifetime_s);
         let longer = LONGER_LIFETIMES_S.into_iter().filter(|s| *s > shortest);
         let client = self.inner.databricks.clone();

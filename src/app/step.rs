@@ -328,7 +328,7 @@ impl App {
                 _ => facts.epoch_facts()?,
             },
             debtors: self.debtors(owed).await?,
-            lifetimes: self.measured().await?.lifetimes(),
+            lifetimes: self.measured().await.lifetimes(),
             dealt_later: self.dealt_later(),
             continues: None,
         })

@@ -47,7 +47,11 @@ impl App {
     /// The next epoch's number. One that was discarded is never given again: two manifests with
     /// one number would confuse whoever reads the log.
     async fn next_epoch(&self, kind: Kind) -> Result<u32, AppError> {
-        let dealt = self.number_fact(last_epoch(kind)).await?;
+        let told = match kind {
+            Kind::Live => ("rotate.sealed", "epoch"),
+            Kind::Drill => (super::drills::DEALT, "epoch"),
+        };
+        let dealt = self.number_fact(last_epoch(kind), told).await?;
         Ok(self.inner.store.highest_epoch(kind).await?.max(dealt) + 1)
     }
 

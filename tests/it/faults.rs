@@ -1,6 +1,7 @@
 //! What goes wrong around the vault, and what it then says and does.
 
 mod backups;
+mod bad_rows;
 mod broken_log;
 mod calendar;
 mod clocks;

@@ -42,7 +42,10 @@ impl App {
             return Ok(());
         };
         let name = format!("{KNOWN}:{}", log.node());
-        let known: Option<Known> = self.document_fact(&name).await?;
+        let known = match self.document_fact(&name).await {
+            Err(AppError::Inconsistent(_)) => self.known_by_the_log(log, &name).await?,
+            read => read?,
+        };
         let mut known = self.look_for_a_cut(log, known).await?;
         if known.vkey != log.vkey() {
             // A crash here: named twice, which says nothing wrong.
@@ -64,6 +67,60 @@ impl App {
             self.bind_from(log, &name, known).await?;
         }
         Ok(())
+    }
+
+    /// What the main log's own entries say that it has, where the row is unreadable; which sealed
+    /// files were missing stood in the row alone, and people were told of each.
+    async fn known_by_the_log(
+        &self,
+        log: &EmergencyLog,
+        name: &str,
+    ) -> Result<Option<Known>, AppError> {
+        let is_ours = |entry: &Entry| entry.text("origin") == Some(log.origin());
+        let number = |entry: &Entry| {
+            let size = entry.integer("size").unwrap_or(0);
+            u64::try_from(size).unwrap_or(0)
+        };
+        let mut known = None;
+        if let Some(opened) = self.told_before("emergency.opened", is_ours).await? {
+            let bound = self.told_before("emergency.bound", is_ours).await?;
+            let (size, root) = match bound.filter(|bound| bound.seq > opened.seq) {
+                Some(bound) => (number(&bound), bound.text("root").map(str::to_owned)),
+                // Under this name nothing was bound yet.
+                None => (number(&opened), None),
+            };
+            let held = log.root_at(size)?.map(|root| format_hash(&root));
+            known = Some(Known {
+                vkey: opened.text("vkey").unwrap_or_default().to_owned(),
+                size,
+                root: root.or(held).unwrap_or_default(),
+                awaited: Vec::new(),
+            });
+        }
+        let value = known.as_ref().map(serde_json::to_string).transpose();
+        let value = value.map_err(|e| AppError::Inconsistent(e.to_string()))?;
+        self.mend_fact(name, value).await;
+        Ok(known)
+    }
+
+    /// The newest entry of a kind that is wanted.
+    async fn told_before(
+        &self,
+        kind: &str,
+        is_wanted: impl Fn(&Entry) -> bool,
+    ) -> Result<Option<Entry>, AppError> {
+        let mut before = u64::MAX;
+        loop {
+            let found = self.inner.store.last_control_entry(kind, before).await?;
+            let Some((seq, bytes)) = found else {
+                return Ok(None);
+            };
+            let entry = parse_entry(&bytes).map_err(|e| AppError::Inconsistent(e.to_string()))?;
+            if is_wanted(&entry) {
+                return Ok(Some(entry));
+            }
+            before = seq;
+        }
     }
 
     /// Tells of entries that were there: in the log's own checkpoint, or in the main log. What the

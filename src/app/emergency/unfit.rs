@@ -133,7 +133,9 @@ impl App {
             name: name.to_owned(),
             value: Some(value),
         };
-        let dealt = self.number_fact(LAST_EPOCH).await?;
+        let dealt = self
+            .number_fact(LAST_EPOCH, ("rotate.sealed", "epoch"))
+            .await?;
         let mut rows = Vec::new();
         if highest > dealt {
             rows.push(fact(LAST_EPOCH, highest.to_string()));

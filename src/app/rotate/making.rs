@@ -220,7 +220,7 @@ impl App {
         let first = self.listed(&bearer).await?;
         pause(waits.reconcile_gap_ms).await;
         let second = self.listed(&bearer).await?;
-        let slack = self.measured().await?.lifetime_slack_s;
+        let slack = self.measured().await.lifetime_slack_s;
         let (mut orphans, mut foreign) = (Vec::new(), Vec::new());
         for record in first.iter().chain(&second) {
             // The row may be older than what custodians opened, which this saga made then.

@@ -30,7 +30,7 @@ impl App {
         let successor = hands.successor.clone();
         let successor = successor.ok_or(AppError::Sealed("the successor is not in memory"))?;
         let waits = &self.inner.databricks.config().waits;
-        let measured = self.measured().await?;
+        let measured = self.measured().await;
         let patience = Self::wait_ms(waits.create_propagation_ms, measured.create_propagation_ms);
         let end = self.inner.clock.boot_ms() + i64::try_from(patience).unwrap_or(i64::MAX);
         let bearer = loop {
@@ -304,7 +304,7 @@ impl App {
         hands: &mut Hands,
     ) -> Result<(), AppError> {
         let waits = &self.inner.databricks.config().waits;
-        let measured = self.measured().await?;
+        let measured = self.measured().await;
         let spread = Self::wait_ms(waits.delete_proof_ms, measured.delete_propagation_ms);
         let mut refusals = 0;
         while refusals < REFUSALS {

@@ -61,6 +61,11 @@ pub enum Fault {
         /// Sealed files that it names and that are not there.
         missing: Vec<String>,
     },
+    /// A fact in the database was not what the log says, and was put right.
+    FactMended {
+        /// Which.
+        name: String,
+    },
     /// The first epoch lacks proofs.
     NotReady {
         /// Proofs so far.
@@ -212,6 +217,17 @@ pub(super) fn message(fault: &Fault, roster: &Roster) -> AlertDraft {
             security_and(roster, &[Role::Custodian, Role::Operator, Role::Auditor]),
             "[LOG] the emergency log does not fit the database".to_owned(),
             unfit(why, *epoch, missing),
+        ),
+        Fault::FactMended { name } => (
+            "fact.mended",
+            Severity::Alarm,
+            security_and(roster, &[Role::Operator, Role::Auditor]),
+            format!("[DATABASE CHANGED] the fact {name} was not what the log says"),
+            format!(
+                "Somebody or something changed the fact {name} in the vault's database. The vault \
+                 did not believe it: it goes on with what its log says, and has put the row right. \
+                 Find out who can write to the database; see runbooks/log-broken.md"
+            ),
         ),
         Fault::NotReady { have, need } => (
             "custody.not_ready",
