@@ -21,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(8);
 /// How long the server lets the lock's connection stand still: long enough for a host that is
 /// merely busy. A process that ends loses it at once.
 const STILL: &str = "SET idle_session_timeout = '12s'";
+/// The one lock of this session, and any other.
+const RELEASE: &str = "SELECT pg_advisory_unlock_all()";
 
 /// A lock that is ours until it is released or lost.
 pub(in crate::store) struct Held {
@@ -75,6 +77,9 @@ async fn beat(
             }
         }
     }
+    // The server hears of a closed connection in its own time, and on a busy host whoever starts
+    // next would find the lock still taken. Where there is no answer, the server is gone as well.
+    let _ = tokio::time::timeout(PATIENCE, connection.execute(RELEASE)).await;
     if let Err(error) = connection.close().await {
         tracing::warn!(%error, "the lock's connection did not close cleanly");
     }
