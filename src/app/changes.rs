@@ -3,40 +3,29 @@
 //!
 //! Every step reads what is in force from the signed log again; the rows only gather signatures.
 
-use std::collections::BTreeSet;
-
-use serde_json::Value;
-
 use super::App;
 use super::acts::{Caller, Verified};
 use super::epochs::owed;
 use super::error::AppError;
-use super::step::{With, draft};
-use super::versions::{self, Approved, LOCKED_OUT, signed_act};
+use super::step::With;
+use super::versions::{self, Approved, signed_act};
 use crate::api::{ProposalList, ProposalView, ProposeRequest, SignedDocument};
-use crate::audit::entry::Draft;
 use crate::domain::act::Deed;
-use crate::domain::alert::{AlertDraft, version};
+use crate::domain::alert::version;
 use crate::domain::canonical;
 use crate::domain::ids::{Digest, PersonId};
 use crate::domain::incident::Refusal;
-use crate::domain::policy::{self, Policy};
-use crate::domain::quorum;
-use crate::domain::roster::{Role, Roster, browsers, change};
+use crate::domain::roster::{Role, Roster, browsers};
 use crate::sealed::versions::{SignedAct, Step, VersionError, What};
 use crate::store::Proposal;
 use crate::store::change::{Document, RowChange};
 
+mod entries;
+
+use entries::{changed_entry, shown, signature_entry};
+
 /// Longest document that is read at all, bytes.
 const MAX_VERSION_BYTES: usize = 256 * 1024;
-
-/// A version as its texts are shown.
-struct Shown {
-    number: u32,
-    lines: Vec<String>,
-    deals_anew: bool,
-    removed: Vec<PersonId>,
-}
 
 impl App {
     /// Proposes a version; the proposer's act is the first signature under it. A custodian's
@@ -375,99 +364,6 @@ impl App {
         }
         .into())
     }
-
-    /// On one operator's word the people a proposal removes can neither log in nor act at once,
-    /// as long as more than k are left who can approve (PROTOCOL §1).
-    fn lock_out(
-        &self,
-        approved: &Approved,
-        shown: &Shown,
-        verified: &Verified,
-    ) -> Result<(Vec<Draft>, Vec<AlertDraft>), AppError> {
-        let operator = &verified.act.person;
-        let roster = &approved.versions.roster;
-        let is_operator = roster
-            .person(operator)
-            .is_some_and(|p| p.is(Role::Operator));
-        let (mut entries, mut alerts) = (Vec::new(), Vec::new());
-        if !is_operator {
-            return Ok((entries, alerts));
-        }
-        let facts = self.inner.facts.get();
-        let epoch = facts.epoch()?;
-        let mut out: BTreeSet<&PersonId> = approved.locked_out.iter().collect();
-        for person in roster
-            .people
-            .iter()
-            .filter(|p| shown.removed.contains(&p.id) && p.id != *operator)
-        {
-            let mut without = out.clone();
-            if !without.insert(&person.id) {
-                continue;
-            }
-            let excluded: Vec<&PersonId> = without.iter().copied().collect();
-            let eligible = quorum::eligible(&epoch.holders, roster, &excluded).len();
-            if !change::may_lock_out(person, eligible, epoch.manifest.k) {
-                continue;
-            }
-            entries.push(draft(
-                LOCKED_OUT,
-                [
-                    ("person", Value::from(person.id.as_str())),
-                    ("by", Value::from(operator.as_str())),
-                    ("act_sha256", Value::from(verified.sha256.hex())),
-                ],
-            ));
-            alerts.push(version::locked_out(&person.id, operator, roster));
-            out = without;
-        }
-        Ok((entries, alerts))
-    }
-}
-
-impl Shown {
-    fn as_version<'a>(&'a self, what: What, needs: &'a str) -> version::Version<'a> {
-        version::Version {
-            what: what.word(),
-            number: self.number,
-            lines: &self.lines,
-            needs,
-        }
-    }
-}
-
-fn shown(approved: &Approved, what: What, bytes: &[u8]) -> Result<Shown, AppError> {
-    let versions = &approved.versions;
-    Ok(match what {
-        What::Roster => {
-            let after: Roster = canonical::parse_exact(bytes)?;
-            let before = &versions.roster;
-            Shown {
-                number: after.seq,
-                lines: change::lines(before, &after),
-                deals_anew: change::deals_anew(before, &after),
-                removed: change::removed(before, &after)
-                    .into_iter()
-                    .map(|p| p.id.clone())
-                    .collect(),
-            }
-        }
-        What::Policy => {
-            let after: Policy = canonical::parse_exact(bytes)?;
-            let loosened = policy::change::loosened(&versions.policy, &after);
-            let lines = if loosened.is_empty() {
-                vec!["nothing becomes looser".to_owned()]
-            } else {
-                loosened
-            };
-            Shown {
-                number: after.seq,
-                lines,
-                deals_anew: false,
-                removed: Vec::new(),
-            }
-        }
-    })
 }
 
 /// Which version an act agrees to.
@@ -484,45 +380,6 @@ fn agreed_to(verified: &Verified) -> Result<(What, Digest), AppError> {
 fn what_of(proposal: &Proposal) -> Result<What, AppError> {
     What::from_word(&proposal.what)
         .ok_or_else(|| AppError::Inconsistent("a proposal is neither roster nor policy".into()))
-}
-
-/// Somebody's signature under a version that is not in force. The hash has another name than in
-/// the entry that brings it into force: what is only proposed proves nothing.
-fn signature_entry(kind: &str, verified: &Verified, sha256: &Digest, needs: &str) -> Draft {
-    draft(
-        kind,
-        [
-            ("person", Value::from(verified.act.person.as_str())),
-            ("proposed_sha256", Value::from(sha256.hex())),
-            ("act_sha256", Value::from(verified.sha256.hex())),
-            ("needs", Value::from(needs)),
-        ],
-    )
-}
-
-fn changed_entry(
-    what: What,
-    approved: &Approved,
-    sha256: &Digest,
-    shown: &Shown,
-    needs: &str,
-    acts: &[Digest],
-) -> Draft {
-    let before = match what {
-        What::Roster => approved.versions.roster_sha256,
-        What::Policy => approved.versions.policy_sha256,
-    };
-    let acts: Vec<Value> = acts.iter().map(|act| Value::from(act.hex())).collect();
-    draft(
-        what.entry(),
-        [
-            ("version", Value::from(shown.number)),
-            (what.member(), Value::from(sha256.hex())),
-            ("prev_sha256", Value::from(before.hex())),
-            ("needs", Value::from(needs)),
-            ("acts", Value::from(acts)),
-        ],
-    )
 }
 
 fn bad(what: What, why: &VersionError) -> AppError {

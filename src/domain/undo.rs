@@ -2,16 +2,20 @@
 //!
 //! Pure: says what to read, what a reply means, and which writes bring the former state back.
 //! Undo takes away what was added; what somebody removed stays removed, for a removed right may
-//! have been an attacker's. `calls` finds what a call adds; `app` does the reading and writing.
+//! have been an attacker's. `calls` finds what a call adds, `back` makes the write that takes it
+//! away, `words` names it; `app` does the reading and writing.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
+mod back;
 mod calls;
 mod plain;
+mod words;
 
+pub use back::Write;
 pub use calls::additions;
 pub use plain::is_beyond_undo;
 
@@ -138,19 +142,6 @@ pub struct Read {
     pub query: Vec<(&'static str, String)>,
 }
 
-/// One write that undoes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Write {
-    /// Host.
-    pub at: At,
-    /// Method.
-    pub method: &'static str,
-    /// Path.
-    pub path: String,
-    /// JSON body; `None` for a DELETE.
-    pub body: Option<Value>,
-}
-
 const ACLS: &str = "/api/2.0/secrets/acls";
 const APPS: &str = "/api/2.0/apps";
 const LEGACY: &str = "/api/2.0/groups";
@@ -274,158 +265,6 @@ impl Thing {
         }
         now.difference(before).cloned().collect()
     }
-
-    /// The write that brings `before` back, given the newest reply; `None` when nothing was added.
-    #[must_use]
-    pub fn undo(&self, before: &Held, reply: Option<&Value>) -> Option<Write> {
-        let added = self.added(before, &self.held(reply));
-        if added.is_empty() {
-            return None;
-        }
-        let (method, path, body) = match self {
-            Self::Assignment { path, principal } => {
-                let path = format!("{path}/principals/{principal}");
-                if before.is_empty() {
-                    ("DELETE", path, None)
-                } else {
-                    ("PUT", path, Some(json!({ "permissions": before })))
-                }
-            }
-            Self::Values {
-                path, attribute, ..
-            } => ("PATCH", path.clone(), Some(removal(attribute, &added))),
-            Self::LegacyMember { group, who } => (
-                "POST",
-                format!("{LEGACY}/remove-member"),
-                Some(json!({"parent_name": group, who.member.as_str(): who.name})),
-            ),
-            Self::Permission { path, who } => (
-                "PUT",
-                path.clone(),
-                Some(json!({"access_control_list": restored(reply?, who, before)})),
-            ),
-            Self::Grant {
-                path, principal, ..
-            } => (
-                "PATCH",
-                path.clone(),
-                Some(json!({"changes": [{"principal": principal, "remove": added}]})),
-            ),
-            Self::RuleSet { path, name, .. } => {
-                ("PUT", path.clone(), Some(without(reply?, name, &added)))
-            }
-            Self::SecretAcl { scope, principal } => match before.first() {
-                None => (
-                    "POST",
-                    format!("{ACLS}/delete"),
-                    Some(json!({"scope": scope, "principal": principal})),
-                ),
-                Some(level) => (
-                    "POST",
-                    format!("{ACLS}/put"),
-                    Some(json!({"scope": scope, "principal": principal, "permission": level})),
-                ),
-            },
-            Self::App { name } => ("DELETE", format!("{APPS}/{name}"), None),
-            Self::DirectMember {
-                path, principal, ..
-            } => ("DELETE", format!("{path}/{principal}"), None),
-            Self::Entitlements {
-                path, principal, ..
-            } if before.is_empty() => ("DELETE", format!("{path}/{principal}"), None),
-            Self::Entitlements {
-                path, principal, ..
-            } => {
-                // What somebody took away meanwhile stays away: only what was there before and
-                // still is.
-                let now = self.held(reply);
-                let kept: Vec<&String> = now
-                    .intersection(before)
-                    .filter(|one| *one != ASSIGNED)
-                    .collect();
-                (
-                    "PATCH",
-                    format!("{path}/{principal}?update_mask=entitlements"),
-                    Some(json!({ "entitlements": kept })),
-                )
-            }
-        };
-        Some(Write {
-            at: self.at(),
-            method,
-            path,
-            body,
-        })
-    }
-
-    /// Names and ids of those who get the right, as the call writes them.
-    #[must_use]
-    pub fn people(&self) -> Vec<&str> {
-        match self {
-            Self::Assignment { principal, .. }
-            | Self::Grant { principal, .. }
-            | Self::SecretAcl { principal, .. }
-            | Self::DirectMember { principal, .. }
-            | Self::Entitlements { principal, .. } => vec![principal],
-            Self::Values {
-                attribute, asked, ..
-            } if attribute == "members" => asked.iter().flatten().map(String::as_str).collect(),
-            Self::Values { path, .. } => path.rsplit('/').take(1).collect(),
-            Self::LegacyMember { who, .. } | Self::Permission { who, .. } => vec![&who.name],
-            Self::RuleSet { .. } | Self::App { .. } => Vec::new(),
-        }
-    }
-
-    /// What it is, for entries and people; never a name of a person, which a log would keep.
-    #[must_use]
-    pub fn words(&self) -> String {
-        match self {
-            Self::Assignment { path, principal } => {
-                let workspace = path.rsplit('/').nth(1).unwrap_or("?");
-                format!("assignment of principal {principal} to workspace {workspace}")
-            }
-            Self::Values {
-                path, attribute, ..
-            } => {
-                let mut ends = path.rsplit('/');
-                let (id, table) = (ends.next().unwrap_or("?"), ends.next().unwrap_or("?"));
-                format!("{attribute} of {table}/{id}")
-            }
-            Self::LegacyMember { group, .. } => format!("a member of group {group}"),
-            Self::Permission { path, .. } => {
-                format!("permission on {}", after(path, "/permissions/"))
-            }
-            Self::Grant { path, .. } => {
-                let share = after(path, "/unity-catalog/").trim_end_matches("/permissions");
-                match path.contains(SHARES) {
-                    true => format!("privileges on {share}"),
-                    false => format!("privileges on {}", after(path, "/permissions/")),
-                }
-            }
-            Self::RuleSet { name, .. } => format!("rule set {name}"),
-            Self::SecretAcl { scope, .. } => format!("access to secret scope {scope}"),
-            Self::App { name } => format!("app {name}"),
-            Self::DirectMember { path, .. } => {
-                format!(
-                    "a member of group {}",
-                    path.rsplit('/').nth(1).unwrap_or("?")
-                )
-            }
-            Self::Entitlements {
-                path, principal, ..
-            } => {
-                let place = after(path, "/workspaces/").split('/').next();
-                let place = place.filter(|id| id.bytes().all(|b| b.is_ascii_digit()));
-                let place =
-                    place.map_or("the workspace".to_owned(), |id| format!("workspace {id}"));
-                format!("assignment of principal {principal} to {place}")
-            }
-        }
-    }
-}
-
-fn after<'a>(path: &'a str, mark: &str) -> &'a str {
-    path.split_once(mark).map_or(path, |(_, rest)| rest)
 }
 
 fn list<'a>(reply: &'a Value, member: &str) -> impl Iterator<Item = &'a Value> {
@@ -464,55 +303,6 @@ fn direct(entry: &Value) -> Vec<String> {
         .filter(|one| one["inherited"] != true)
         .map(|one| text_of(&one["permission_level"]))
         .collect()
-}
-
-/// A SCIM PATCH that removes values of an attribute (facts §3.2).
-fn removal(attribute: &str, values: &Held) -> Value {
-    let operations: Vec<Value> = values
-        .iter()
-        .map(|value| {
-            let value = value.replace('\\', "\\\\").replace('"', "\\\"");
-            json!({"op": "remove", "path": format!("{attribute}[value eq \"{value}\"]")})
-        })
-        .collect();
-    json!({
-        "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
-        "Operations": operations,
-    })
-}
-
-/// The whole access list as it is now, but for one name, which gets its former levels.
-fn restored(reply: &Value, who: &Who, before: &Held) -> Vec<Value> {
-    let mut entries = Vec::new();
-    for entry in list(reply, "access_control_list") {
-        let member = ["user_name", "group_name", "service_principal_name"]
-            .into_iter()
-            .find(|member| entry[*member].is_string());
-        let Some(member) = member else { continue };
-        if member == who.member && is_named(&entry[member], &who.name) {
-            continue;
-        }
-        for level in direct(entry) {
-            entries.push(json!({member: entry[member], "permission_level": level}));
-        }
-    }
-    for level in before {
-        entries.push(json!({who.member.as_str(): who.name, "permission_level": level}));
-    }
-    entries
-}
-
-/// The rule set without the pairs that were added; its newest etag guards the write.
-fn without(reply: &Value, name: &str, added: &Held) -> Value {
-    let rules: Vec<Value> = list(reply, "grant_rules")
-        .filter_map(|rule| {
-            let role = text_of(&rule["role"]);
-            let mut principals = texts(&rule["principals"]);
-            principals.retain(|who| !added.contains(&format!("{role}|{who}")));
-            (!principals.is_empty()).then(|| json!({"role": role, "principals": principals}))
-        })
-        .collect();
-    json!({"name": name, "rule_set": {"name": name, "etag": reply["etag"], "grant_rules": rules}})
 }
 
 #[cfg(test)]
