@@ -186,6 +186,26 @@ async fn both_legs_go_through_the_connect_proxy() {
 }
 
 #[tokio::test]
+async fn a_workspace_behind_a_private_link_is_reached_past_the_outbound_proxy() {
+    let (port, pem) = tls_server().await;
+    let (proxy, seen) = connect_proxy(port, "200 Connected").await;
+    let file = written(&pem);
+    let mut config = config(port, file.path());
+    config.account_host = format!("https://accounts.example.test:{port}");
+    config.proxy = Some(format!("http://127.0.0.1:{proxy}"));
+    config.workspace_address = Some([127, 0, 0, 1].into());
+    assert_eq!(both_legs(&config).await, (Ok(()), true));
+    assert!(seen.lock().unwrap().is_empty(), "{seen:?}");
+    // The account's host is public: it goes by the proxy (and the certificate is not its own).
+    let client = Client::new(&config).unwrap();
+    let secret = SecretString::from("x");
+    let account = client.mint(&Upstream::Account, &secret, 0).await;
+    assert!(account.is_err(), "{account:?}");
+    let expected = format!("CONNECT accounts.example.test:{port} HTTP/1.1");
+    assert_eq!(*seen.lock().unwrap(), [expected]);
+}
+
+#[tokio::test]
 async fn a_proxy_that_refuses_is_definite() {
     let (port, pem) = tls_server().await;
     let (proxy, _) = connect_proxy(port, "403 Forbidden").await;

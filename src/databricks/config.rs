@@ -29,13 +29,14 @@ pub struct Config {
     #[serde(default)]
     pub cloud: Cloud,
     /// A proxy reached by CONNECT (`http://host:port`); TLS stays end to end. Loopback upstreams
-    /// never use it. Environment variables are not consulted.
+    /// and workspaces behind `workspace_address` never use it. Environment variables are not consulted.
     #[serde(default)]
     pub proxy: Option<String>,
     /// PEM file of the certificate authorities to trust instead of the system's.
     #[serde(default)]
     pub ca_file: Option<PathBuf>,
-    /// Address to connect to for every workspace host (private link); names stay as they are.
+    /// Address to connect to for every workspace host (private link); names stay as they are. The
+    /// account's host is reached as ever, by the proxy where there is one.
     #[serde(default)]
     pub workspace_address: Option<IpAddr>,
     /// Addresses from which Databricks sees this vault come: `doctor` looks for them on IP access
@@ -166,6 +167,14 @@ impl Config {
             id("workspaces", workspace)?;
             address(&format!("workspaces.{workspace}"), url)?;
         }
+        self.check_proxy()
+    }
+
+    /// Checks the outbound proxy alone, for whoever is just being asked for it.
+    ///
+    /// # Errors
+    /// [`ConfigError::Proxy`].
+    pub fn check_proxy(&self) -> Result<(), ConfigError> {
         self.proxy_endpoint().map(|_| ())
     }
 

@@ -60,17 +60,18 @@ impl Dialer {
             443
         };
         let port = to.port_u16().unwrap_or(default);
+        // A private link leads straight to the workspace: the way out has no part in it.
+        if let Some((address, hosts)) = &self.pinned
+            && hosts.iter().any(|each| each == host)
+        {
+            return TcpStream::connect((*address, port)).await;
+        }
         match &self.proxy {
             Some((proxy, proxy_port)) if !is_loopback(host) => {
                 let stream = TcpStream::connect((proxy.as_str(), *proxy_port)).await?;
                 tunnel(stream, host, port).await
             }
-            _ => match &self.pinned {
-                Some((address, hosts)) if hosts.iter().any(|each| each == host) => {
-                    TcpStream::connect((*address, port)).await
-                }
-                _ => TcpStream::connect((host.trim_matches(['[', ']']), port)).await,
-            },
+            _ => TcpStream::connect((host.trim_matches(['[', ']']), port)).await,
         }
     }
 }

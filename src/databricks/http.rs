@@ -139,22 +139,34 @@ fn build(
         .connect_timeout(Duration::from_millis(config.waits.connect_timeout_ms))
         .timeout(Duration::from_millis(config.waits.request_timeout_ms));
     if let Some((host, port)) = config.proxy_endpoint()? {
-        let local = reqwest::NoProxy::from_string("127.0.0.1,localhost,::1");
+        let mut local = "127.0.0.1,localhost,::1".to_owned();
+        for host in private_hosts(config) {
+            local = format!("{local},{host}");
+        }
+        let local = reqwest::NoProxy::from_string(&local);
         let proxy = reqwest::Proxy::all(format!("http://{host}:{port}"))
             .map_err(|why| BuildError::Http(why.to_string()))?;
         builder = builder.proxy(proxy.no_proxy(local));
     }
     if let Some(address) = config.workspace_address {
-        for at in config.workspaces.keys().cloned().map(Upstream::Workspace) {
-            if let Some(base) = config.base(&at) {
-                // Port 0: the port of the address stays in force.
-                builder = builder.resolve(base.host(), (address, 0).into());
-            }
+        for host in private_hosts(config) {
+            // Port 0: the port of the address stays in force.
+            builder = builder.resolve(&host, (address, 0).into());
         }
     }
     builder
         .build()
         .map_err(|why| BuildError::Http(why.to_string()))
+}
+
+/// The workspace hosts behind a private link: reached at its address, and not by the proxy.
+fn private_hosts(config: &Config) -> Vec<String> {
+    if config.workspace_address.is_none() {
+        return Vec::new();
+    }
+    let ids = config.workspaces.keys().cloned().map(Upstream::Workspace);
+    ids.filter_map(|at| Some(config.base(&at)?.host().to_owned()))
+        .collect()
 }
 
 /// TLS for both legs: `ca_file` alone when given, else the system's roots, else Mozilla's.
