@@ -8,6 +8,7 @@ Standard library only.
 """
 
 import argparse
+import base64
 import json
 import os
 import pathlib
@@ -24,6 +25,8 @@ import termios
 import threading
 import time
 import tomllib
+import urllib.parse
+import urllib.request
 
 import children
 
@@ -186,6 +189,8 @@ class Run:
         it.answer("certificate authorities", "")
         it.expect("✗ databricks is not reachable")
         it.answer("Account host", self.databricks)
+        it.answer("Outbound proxy", "proxy.example.com:3128")
+        it.expect("✗ [databricks] proxy must be http://host:port")
         it.answer("Outbound proxy", "")
         it.answer("certificate authorities", "")
         it.expect("✓ it answers; the clocks are")
@@ -199,8 +204,17 @@ class Run:
         it.expect("✓ it mints; a token lives 60 minutes")
         it.expect("✓ it is account admin")
         it.expect("ends in 729 days")
+        it.answer("Private link", "10.0.0.0/24")
+        it.expect("✗ 10.0.0.0/24 is no address such as 10.0.0.5")
+        # Nothing answers there: the question comes again, with this answer in brackets.
+        it.answer("Private link", "127.0.0.2")
         it.answer("Guard workspace 900800700600", "y")
-        it.answer("its address", self.databricks)
+        behind_link = self.databricks.replace("127.0.0.1", "localhost")
+        it.answer("its address", behind_link)
+        it.expect("✗ databricks is not reachable")
+        it.answer("Keep it all the same?", "n")
+        it.answer("empty for none [127.0.0.2]:", "127.0.0.1")
+        it.answer("its address", behind_link)
         it.expect("✓ it answers; the principal is admin there")
         it.expect("✓ the account can make its principal an admin there")
         it.answer("Guard workspace 900800700601", "n")
@@ -239,6 +253,12 @@ class Run:
         it.expect("Wrote roster.toml")
         it.expect("Wrote policy.toml")
         it.expect("What Databricks says to all this")
+        it.expect("the account directly, every workspace by its private link at 127.0.0.1")
+        it.expect("other admins")
+        it.expect("1 besides our principal: olga@example.com")
+        it.expect("managers")
+        it.expect("2 besides our principal: group on-call, rio@example.com (group on-call)")
+        it.expect("remove every Manager")
         it.answer("Make the vault now?", "n")
         code = it.end()
         self.check("the questions end with the files written and nothing made", code == 0, it.text)
@@ -257,6 +277,9 @@ class Run:
                    f"principal_id = {self.info['principal_id']}" in config, config)
         self.check("only the workspace that was chosen is in it",
                    "900800700600" in config and "900800700601" not in config, config)
+        self.check("the private link's address is in it, no proxy and no authorities",
+                   'workspace_address = "127.0.0.1"' in config and "proxy = " not in config
+                   and "ca_file" not in config, config)
         self.check("doctor and a monitor may read what it measures",
                    '[watch]\nmetrics_token_file = "metrics.token"' in config, config)
         written = [path for path in self.home.rglob("*") if path.is_file()
@@ -286,15 +309,83 @@ class Run:
         after = {name: (self.home / name).read_bytes() for name in before}
         self.check("what stood was kept byte for byte", before == after)
 
-    def doctor(self):
+    def ask(self, method, path, body=None, secret=None):
+        """One call of an account admin beside the vault."""
+        token = ""
+        if secret:
+            form = urllib.parse.urlencode({"grant_type": "client_credentials", "scope": "all-apis"})
+            pair = base64.b64encode(f"{self.info['application_id']}:{secret}".encode()).decode()
+            url = f"{self.databricks}/oidc/accounts/{self.info['account_id']}/v1/token"
+            mint = urllib.request.Request(url, form.encode(), {"Authorization": f"Basic {pair}"})
+            with urllib.request.urlopen(mint, timeout=PATIENCE_S) as reply:
+                token = json.load(reply)["access_token"]
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        request = urllib.request.Request(self.databricks + path, data, headers, method=method)
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as reply:
+            return json.loads(reply.read() or b"{}")
+
+    def make_admin(self, table, number, secret):
+        """Somebody becomes account admin."""
+        path = f"/api/2.0/accounts/{self.info['account_id']}/scim/v2/{table}/{number}"
+        role = {"op": "add", "path": "roles", "value": [{"value": "account_admin"}]}
+        self.ask("PATCH", path, {"Operations": [role]}, secret)
+
+    def others(self):
+        """Who else could let somebody in, before there is a vault: an admin, and a group that
+        manages the principal."""
+        self.make_admin("Users", 4000000010, self.secret)
+        account = f"accounts/{self.info['account_id']}"
+        name = f"{account}/servicePrincipals/{self.info['application_id']}/ruleSets/default"
+        path = f"/api/2.0/preview/{account}/access-control/rule-sets"
+        etag = self.ask("GET", f"{path}?name={name}&etag=", secret=self.secret)["etag"]
+        rule = {"role": "roles/servicePrincipal.manager", "principals": ["groups/on-call"]}
+        rules = {"name": name, "etag": etag, "grant_rules": [rule]}
+        self.ask("PUT", path, {"name": name, "rule_set": rules}, self.secret)
+
+    def told(self, *words):
+        """Doctor's answers by what they are about, and its exit code."""
         command = [self.binary, "doctor", "--json", "--config", str(self.home / "breakglass.toml"),
-                   "--credential-file", str(self.secret_file)]
+                   *words]
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
-        answers = json.loads(done.stdout)["answers"]
-        told = [one for one in answers if one["about"] == "secret"]
-        self.check("doctor says that the typed secret is dead",
-                   done.returncode == 1 and told and told[0]["light"] == "red", done.stdout)
         self.check("doctor shows no secret", self.secret not in done.stdout + done.stderr)
+        answers = json.loads(done.stdout)["answers"]
+        return {one["about"]: one for one in answers}, done
+
+    def doctor(self):
+        answers, done = self.told("--credential-file", str(self.secret_file))
+        self.check("doctor says that the typed secret is dead",
+                   done.returncode == 1 and answers["secret"]["light"] == "red", done.stdout)
+        seen = answers["who else, last seen"]
+        self.check("without a live one it tells who else could let somebody in, and how old that is",
+                   seen["light"] == "amber" and seen["found"] == "0 days ago: account admins: "
+                   "olga@example.com; managers: group on-call, rio@example.com (group on-call); "
+                   "may run as it: nobody else", str(seen))
+
+    def doctor_looks_again(self):
+        """With a secret that an account admin made for it: what it can see now."""
+        made = self.ask("POST", "/_simulator/foreign-secret", {"show": True})["secret"]
+        self.make_admin("ServicePrincipals", 7001002099, made)
+        file = self.dir / "second-secret"
+        file.write_text(made)
+        file.chmod(0o600)
+        answers, done = self.told("--credential-file", str(file))
+        robot = "application e71a0000-0e71-4000-8000-000000000002"
+        admins, managers = answers["other admins"], answers["managers"]
+        self.check("doctor names each account admin, who is not on the roster, and who is new",
+                   admins["light"] == "amber" and admins["who"] == [robot, "olga@example.com"]
+                   and f"not on the roster: olga@example.com, {robot}" in admins["found"]
+                   and f"new since the vault looked 0 days ago: {robot}" in admins["found"],
+                   str(admins))
+        self.check("and who manages the principal, a group by its members",
+                   managers["light"] == "amber" and managers["who"] ==
+                   ["group on-call", "rio@example.com (group on-call)"]
+                   and "remove every Manager" in managers["mend"], str(managers))
+        self.check("and that nobody else runs jobs as it",
+                   answers["run as it"]["light"] == "green", str(answers["run as it"]))
+        self.check("and by which way it looked",
+                   "private link at 127.0.0.1" in answers["way"]["found"], str(answers["way"]))
+        self.check("the second secret is nowhere in it", made not in done.stdout + done.stderr)
 
     def nobody_there(self):
         command = [self.binary, "init", "--guided", "--config", str(self.home / "other.toml")]
@@ -332,6 +423,7 @@ class Run:
         it.answer("Account id", self.info["account_id"])
         it.answer("application id", self.info["application_id"])
         it.hidden("OAuth secret (not shown):", self.secret)
+        it.answer("Private link", "")
         it.answer("Guard workspace 900800700600", "y")
         it.answer("its address", self.databricks)
         it.answer("Guard workspace 900800700601", "n")
@@ -363,10 +455,12 @@ class Run:
         self.interrupted()
         self.elsewhere("azure", "https://accounts.azuredatabricks.net")
         self.elsewhere("gcp", "https://accounts.gcp.databricks.com")
+        self.others()
         self.first()
         self.files()
         self.second()
         self.doctor()
+        self.doctor_looks_again()
 
 
 def main():

@@ -7,6 +7,7 @@
 
 mod account;
 mod ask;
+mod network;
 mod people;
 mod place;
 mod workspaces;

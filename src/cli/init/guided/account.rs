@@ -1,13 +1,11 @@
 //! The account and the principal: each answer is held against Databricks as soon as it can be.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
-use std::path::PathBuf;
 
 use secrecy::SecretString;
 
 use super::ask::{Asker, quoted};
-use super::workspaces;
+use super::{network, workspaces};
 use crate::cli::{CliError, clock};
 use crate::databricks::{Client, Cloud, Config, Minted, Upstream, Waits, WorkspaceAdmin};
 use crate::domain::time::{DAY_MS, MINUTE_MS, SECOND_MS};
@@ -65,7 +63,7 @@ pub(super) async fn ask(asker: &Asker<'_>) -> Result<Found, CliError> {
     let client = client(&config)?;
     let secret_id = which_secret(asker, &client, &bearer).await?;
     workspaces::ask(asker, &mut config, &client, &secret, &bearer).await?;
-    config.egress_addresses = egress(asker).await?;
+    config.egress_addresses = network::egress(asker).await?;
     Ok(Found {
         config,
         secret,
@@ -96,29 +94,25 @@ async fn host(asker: &Asker<'_>) -> Result<Config, CliError> {
         Cloud::Azure => "https://accounts.azuredatabricks.net",
         Cloud::Gcp => "https://accounts.gcp.databricks.com",
     };
-    let mut usual = usual.to_owned();
+    let mut config = Config {
+        account_host: usual.to_owned(),
+        // Any id that may stand in a path: the host is asked for its clock only.
+        account_id: "unknown".to_owned(),
+        workspaces: BTreeMap::new(),
+        application_id: "unknown".to_owned(),
+        principal_id: 0,
+        cloud,
+        proxy: None,
+        ca_file: None,
+        workspace_address: None,
+        egress_addresses: Vec::new(),
+        workspace_admin: WorkspaceAdmin::AtOpen,
+        waits: Waits::default(),
+    };
     loop {
-        usual = asker.line("Account host", &usual).await?;
-        let mut config = Config {
-            account_host: usual.clone(),
-            // Any id that may stand in a path: the host is asked for its clock only.
-            account_id: "unknown".to_owned(),
-            workspaces: BTreeMap::new(),
-            application_id: "unknown".to_owned(),
-            principal_id: 0,
-            cloud,
-            proxy: None,
-            ca_file: None,
-            workspace_address: None,
-            egress_addresses: Vec::new(),
-            workspace_admin: WorkspaceAdmin::AtOpen,
-            waits: Waits::default(),
-        };
-        let question = "Outbound proxy (http://host:port), empty for none";
-        let optional = |text: String| Some(text).filter(|text| !text.is_empty());
-        config.proxy = optional(asker.line(question, "").await?);
-        let question = "File with your company's certificate authorities, empty for the system's";
-        config.ca_file = optional(asker.line(question, "").await?).map(PathBuf::from);
+        let usual = config.account_host.clone();
+        config.account_host = asker.line("Account host", &usual).await?;
+        network::way_out(asker, &mut config).await?;
         let reached = match Client::new(&config) {
             Ok(client) => client.date().await.map_err(|why| why.to_string()),
             Err(why) => Err(why.to_string()),
@@ -221,16 +215,6 @@ pub(super) async fn which_secret(
     asker.until(question, &newest.id, read).await.map(Some)
 }
 
-async fn egress(asker: &Asker<'_>) -> Result<Vec<IpAddr>, CliError> {
-    let read = |text: &str| {
-        let parts = text.split([',', ' ']).filter(|part| !part.is_empty());
-        let read = |part: &str| part.parse().map_err(|_| format!("{part} is no address"));
-        parts.map(read).collect::<Result<Vec<IpAddr>, String>>()
-    };
-    let question = "Addresses from which Databricks sees this host come (for IP access lists), empty if unknown";
-    asker.until(question, "", read).await
-}
-
 /// `[databricks]` and its workspaces as the file has them.
 pub(super) fn text(config: &Config) -> String {
     let cloud = config.cloud.word().to_ascii_lowercase();
@@ -252,6 +236,12 @@ pub(super) fn text(config: &Config) -> String {
         text.push_str(&format!(
             "ca_file = {}\n",
             quoted(&file.display().to_string())
+        ));
+    }
+    if let Some(address) = config.workspace_address {
+        text.push_str(&format!(
+            "workspace_address = {}\n",
+            quoted(&address.to_string())
         ));
     }
     if !config.egress_addresses.is_empty() {
@@ -279,6 +269,7 @@ mod tests {
             "account_host = 'https://accounts.azuredatabricks.net'\naccount_id = 'a'\n\
              application_id = 'b'\nprincipal_id = 7\ncloud = 'azure'\n\
              proxy = 'http://proxy.example.com:3128'\nworkspace_admin = 'standing'\n\
+             ca_file = 'company-ca.pem'\nworkspace_address = '10.0.0.5'\n\
              egress_addresses = ['192.0.2.7', '2001:db8::7']\n[workspaces]\n\
              1 = 'https://adb-1.7.azuredatabricks.net'",
         )

@@ -4,6 +4,7 @@
 use secrecy::SecretString;
 
 use super::ask::Asker;
+use super::network;
 use crate::cli::{CliError, clock};
 use crate::databricks::{Client, Config, Minted, Upstream, Workspace, WorkspaceAdmin};
 
@@ -28,6 +29,7 @@ pub(super) async fn ask(
             Vec::new()
         }
     };
+    network::private_link(asker, config).await?;
     let mut federated = true;
     for workspace in &found {
         let question = format!("Guard workspace {} ({})?", workspace.id, workspace.name);
@@ -97,6 +99,8 @@ async fn add(
             return Ok(());
         }
         config.workspaces.remove(id);
+        // An address that does not answer, or answers on its private link only: one of the two.
+        network::private_link(asker, config).await?;
     }
 }
 
