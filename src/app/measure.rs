@@ -1,5 +1,6 @@
 //! What only a live credential can tell: the shortest lifetime accepted, whether lifetimes are
-//! given exactly, how long a new secret takes to work and a deleted one to die (PROTOCOL §7).
+//! given exactly, how long a new secret takes to work and a deleted one to die (PROTOCOL §7); and
+//! who else could let somebody in (`access`).
 
 use serde_json::Value;
 
@@ -23,6 +24,7 @@ impl App {
     /// # Errors
     /// A log that cannot be written. Databricks refusing every probe is a result, not an error.
     pub(super) async fn measure(&self, bearer: &Minted) -> Result<(), AppError> {
+        self.see_access(bearer).await?;
         let mut only_lifetimes = true;
         for base_s in std::iter::once(SHORT_SESSION_S).chain(LONGER_LIFETIMES_S) {
             let lifetime_s = base_s + chance::between(1, TAG_SPAN_S)?;

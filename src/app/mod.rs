@@ -12,6 +12,7 @@ mod told;
 mod versions;
 
 // Signed documents, and the one way every step goes.
+mod access;
 mod acts;
 mod attempts;
 mod checking;
@@ -96,6 +97,7 @@ use crate::domain::roster::Roster;
 use crate::domain::time::{Clock, Timestamp};
 use crate::store::{Ballast, EmergencyLog, Store};
 
+pub use access::{ACCESS, Access, SeenList, line as holder_line, lines as holder_lines};
 pub use acts::Caller;
 pub use answer::epoch_keys;
 pub use error::AppError;

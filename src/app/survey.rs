@@ -12,16 +12,17 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use compare::{Survey, differences, keep};
-use kinds::{Kind, kinds, plain};
+use kinds::{Kind, kinds};
 
 use super::App;
+use super::access::{Access, lines as holder_lines};
 use super::error::AppError;
 use super::memory::LiveSession;
 use super::secrets::pause;
 use super::step::draft;
 use super::undo::Tokens;
 use crate::audit::entry::Draft;
-use crate::databricks::{CallError, Upstream};
+use crate::databricks::{CallError, Holder, Upstream, WhoElse};
 use crate::domain::ids::{Digest, IncidentId};
 use crate::store::change::{RowChange, Snapshot};
 
@@ -72,8 +73,9 @@ impl App {
         incident: &IncidentId,
         workspace: Option<String>,
     ) -> Result<(), AppError> {
-        let survey = self.read_all(tokens, workspace).await?;
-        self.keep(incident, "before", &survey, Vec::new()).await
+        let (survey, access) = self.read_all(tokens, workspace).await?;
+        self.keep(incident, "before", &survey, &access, Vec::new())
+            .await
     }
 
     /// The snapshot after, and what differs. A session without one before cannot be compared, and
@@ -106,9 +108,10 @@ impl App {
         let workspace = self.load(incident).await?.0.terms.target.workspace;
         match self.read_all(tokens, workspace).await {
             // One commit: a crash leaves neither the snapshot nor what differs, or both.
-            Ok(after) => {
+            Ok((after, access)) => {
                 let differing = differences(incident, &before, &after);
-                self.keep(incident, "after", &after, differing).await
+                self.keep(incident, "after", &after, &access, differing)
+                    .await
             }
             Err(error) => self.not_compared(incident, &error.to_string()).await,
         }
@@ -159,6 +162,7 @@ impl App {
         incident: &IncidentId,
         moment: &'static str,
         survey: &Survey,
+        access: &Access,
         differing: Vec<Draft>,
     ) -> Result<(), AppError> {
         let body =
@@ -189,9 +193,10 @@ impl App {
             body,
             at_ms: self.now(),
         });
-        let mut entries = vec![entry];
+        let (seen, fact) = access.kept()?;
+        let mut entries = vec![entry, seen];
         entries.extend(differing);
-        self.record(entries, vec![row], Vec::new(), None)
+        self.record(entries, vec![row, fact], Vec::new(), None)
             .await
             .map(drop)
     }
@@ -200,14 +205,31 @@ impl App {
         &self,
         tokens: &Tokens,
         workspace: Option<String>,
-    ) -> Result<Survey, AppError> {
+    ) -> Result<(Survey, Access), AppError> {
         let mut survey = Survey::default();
         for kind in kinds(self.inner.databricks.config(), workspace.as_deref()) {
             let read = self.lines_of(tokens, &kind).await;
             keep(&mut survey, kind.name, read)?;
         }
-        let admins = self.account_admins(tokens).await;
-        keep(&mut survey, "account admin", admins)?;
+        let found = self.who_else(tokens).await;
+        let access = Access::of(&found, self.now());
+        keep(
+            &mut survey,
+            "account admin",
+            found.admins.map(|all| ids(&all)),
+        )?;
+        for (kind, read) in [
+            ("manager of the principal", found.managers),
+            ("user of the principal", found.users),
+        ] {
+            match read {
+                // Its form is known from documents only: an odd one holds no opening up.
+                Err(why @ CallError::Unexpected { .. }) => {
+                    survey.gaps.insert(kind.to_owned(), why.to_string());
+                }
+                read => keep(&mut survey, kind, read.map(|all| holder_lines(&all)))?,
+            }
+        }
         let secrets = self.foreign_secrets(tokens).await?;
         keep(&mut survey, "secret of the principal", secrets)?;
         if let Some(workspace) = workspace {
@@ -215,7 +237,7 @@ impl App {
             let members = self.workspace_admin_lines(tokens, &at).await;
             keep(&mut survey, "member of admins", members)?;
         }
-        Ok(survey)
+        Ok((survey, access))
     }
 
     async fn lines_of(&self, tokens: &Tokens, kind: &Kind) -> Result<BTreeSet<String>, CallError> {
@@ -227,26 +249,15 @@ impl App {
         Ok(all.iter().map(kind.line).collect())
     }
 
-    async fn account_admins(&self, tokens: &Tokens) -> Result<BTreeSet<String>, CallError> {
-        let token = self.token_at(tokens, &Upstream::Account).await?;
-        let databricks = &self.inner.databricks;
-        let base = format!(
-            "/api/2.0/accounts/{}/scim/v2",
-            databricks.config().account_id
-        );
-        let mut lines = BTreeSet::new();
-        for table in ["Users", "ServicePrincipals"] {
-            let path = format!("{base}/{table}");
-            let all = databricks
-                .scim_all(&Upstream::Account, &token, &path, "id,roles")
-                .await?;
-            let admins = all.iter().filter(|one| {
-                let roles = one["roles"].as_array().into_iter().flatten();
-                roles.clone().any(|role| role["value"] == "account_admin")
-            });
-            lines.extend(admins.map(|one| format!("{table}/{}", plain(&one["id"]))));
+    async fn who_else(&self, tokens: &Tokens) -> WhoElse {
+        match self.token_at(tokens, &Upstream::Account).await {
+            Ok(token) => self.inner.databricks.who_else(&token).await,
+            Err(why) => WhoElse {
+                admins: Err(why.clone()),
+                managers: Err(why.clone()),
+                users: Err(why),
+            },
         }
-        Ok(lines)
     }
 
     async fn workspace_admin_lines(
@@ -290,4 +301,19 @@ impl App {
             foreign.map(|one| one.id).collect()
         }))
     }
+}
+
+/// Account admins by SCIM id: whoever a group makes one stands after it.
+fn ids(found: &[Holder]) -> BTreeSet<String> {
+    let id = |one: &Holder| format!("{}/{}", one.kind.table(), one.id);
+    let mut lines = BTreeSet::new();
+    for one in found {
+        lines.insert(id(one));
+        lines.extend(
+            one.members
+                .iter()
+                .map(|m| format!("{} has {}", id(one), id(m))),
+        );
+    }
+    lines
 }

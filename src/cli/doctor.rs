@@ -5,6 +5,7 @@
 //! vault knows it reads from the metrics; what only Databricks knows it asks once, with a
 //! credential that is given for it. What it could not see it says: nothing unseen counts as good.
 
+mod access;
 mod host;
 mod live;
 mod page;
@@ -82,6 +83,8 @@ struct Answer {
     found: String,
     /// How to mend it; empty when there is nothing to mend.
     mend: String,
+    /// Names behind it, for `--json`; bounded by whoever found them.
+    who: Vec<String>,
 }
 
 impl Answer {
@@ -91,6 +94,7 @@ impl Answer {
             light: Light::Green,
             found: found.into(),
             mend: String::new(),
+            who: Vec::new(),
         }
     }
 
@@ -105,7 +109,24 @@ impl Answer {
             light,
             found: found.into(),
             mend: mend.into(),
+            who: Vec::new(),
         }
+    }
+
+    /// With the names behind it.
+    fn with(mut self, who: Vec<String>) -> Self {
+        self.who = who;
+        self
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let (about, light) = (self.about, self.light.word());
+        let mut shown =
+            json!({"about": about, "light": light, "found": self.found, "mend": self.mend});
+        if !self.who.is_empty() {
+            shown["who"] = json!(self.who);
+        }
+        shown
     }
 
     fn line(&self) -> String {
@@ -145,12 +166,7 @@ pub async fn run(args: Args, globals: &Globals, out: &Output) -> Result<Exit, Cl
         )),
     }
     let lines: Vec<String> = answers.iter().map(Answer::line).collect();
-    let shown: Vec<_> = answers
-        .iter()
-        .map(|a| {
-            json!({"about": a.about, "light": a.light.word(), "found": a.found, "mend": a.mend})
-        })
-        .collect();
+    let shown: Vec<_> = answers.iter().map(Answer::json).collect();
     let healthy = is_healthy(&answers);
     out.result(
         json!({"healthy": healthy, "answers": shown}),

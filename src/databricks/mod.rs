@@ -7,6 +7,7 @@
 //!
 //! Bearers stay here: `token.rs` and `leak.rs` alone look at one.
 
+mod access;
 mod account;
 mod config;
 mod dial;
@@ -20,6 +21,7 @@ mod secrets;
 mod token;
 mod upstream;
 
+pub use access::{Holder, HolderKind, WhoElse};
 pub use account::{IpLists, Metastore, Workspace};
 pub use config::{Cloud, Config, ConfigError, Waits, WorkspaceAdmin};
 pub use error::{CallError, Unreached, ip_blocked, private_link_redirect, token_refused};

@@ -145,7 +145,8 @@ impl Client {
         Err(endless(STEP))
     }
 
-    /// Every object of a SCIM list, page by page.
+    /// Every object of a SCIM list, page by page. A list that is not there, or an answer that is no
+    /// list, is no empty list.
     ///
     /// # Errors
     /// [`CallError`]; a list without an end too.
@@ -156,6 +157,7 @@ impl Client {
         path: &str,
         attributes: &str,
     ) -> Result<Vec<Value>, CallError> {
+        const STEP: &str = "list people";
         let mut all = Vec::new();
         for _ in 0..MAX_PAGES {
             let query = [
@@ -163,8 +165,21 @@ impl Client {
                 ("startIndex", (all.len() + 1).to_string()),
                 ("count", "1000".to_owned()),
             ];
-            let page = self.read_json(at, bearer, path, &query).await?;
-            let page = page.unwrap_or_default();
+            let Some(page) = self.read_json(at, bearer, path, &query).await? else {
+                return Err(CallError::Refused {
+                    step: STEP,
+                    status: 404,
+                    code: "NOT_FOUND".to_owned(),
+                });
+            };
+            // Past its end a list may leave `Resources` out; it still says that it is one.
+            if !page["Resources"].is_array() && !page["totalResults"].is_number() {
+                return Err(CallError::Unexpected {
+                    step: STEP,
+                    status: 200,
+                    code: "unreadable_list".to_owned(),
+                });
+            }
             let Some(found) = page["Resources"]
                 .as_array()
                 .filter(|found| !found.is_empty())
@@ -173,7 +188,7 @@ impl Client {
             };
             all.extend(found.iter().cloned());
         }
-        Err(endless("list people"))
+        Err(endless(STEP))
     }
 }
 

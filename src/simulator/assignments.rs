@@ -162,7 +162,15 @@ pub fn access_control(call: &Call<'_>, rest: &[&str]) -> Handled {
             let name = call
                 .param("name")
                 .ok_or_else(|| Reply::invalid("name is required"))?;
-            Ok(Reply::json(&rule_set(&lock(&call.state.directory), name)))
+            // Required, and empty for whoever only reads (facts §3.4).
+            if !call.query.iter().any(|(key, _)| key == "etag") {
+                return Err(Reply::invalid("etag is required"));
+            }
+            let directory = lock(&call.state.directory);
+            if !bears_rules(call, &directory, name) {
+                return Err(Reply::missing(format!("Resource of {name} does not exist")));
+            }
+            Ok(Reply::json(&rule_set(&directory, name)))
         }
         ("PUT", ["rule-sets"]) => put_rule_set(call),
         ("GET", ["assignable-roles"]) => Ok(Reply::json(&json!({"roles": [
@@ -170,6 +178,31 @@ pub fn access_control(call: &Call<'_>, rest: &[&str]) -> Handled {
             {"name": "roles/servicePrincipal.user"},
         ]}))),
         _ => Err(call.no_endpoint()),
+    }
+}
+
+/// Whether a rule set belongs to something of this account: a principal, a group, the account.
+fn bears_rules(call: &Call<'_>, directory: &Directory, name: &str) -> bool {
+    let own = call.state.account_id.as_str();
+    let parts: Vec<&str> = name.split('/').collect();
+    match parts.as_slice() {
+        ["accounts", account, "ruleSets", "default"] => *account == own,
+        [
+            "accounts",
+            account,
+            "servicePrincipals",
+            id,
+            "ruleSets",
+            "default",
+        ] => {
+            let mut held = directory.principals.values();
+            *account == own && held.any(|one| one["applicationId"] == *id)
+        }
+        ["accounts", account, "groups", id, "ruleSets", "default"] => {
+            let id = id.parse::<u64>();
+            *account == own && id.is_ok_and(|id| directory.account_groups.contains_key(&id))
+        }
+        _ => false,
     }
 }
 

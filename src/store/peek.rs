@@ -106,6 +106,19 @@ pub async fn standing(config: &Config, fact: &str) -> Result<Standing, StoreErro
     })
 }
 
+/// One fact by name; `None` where it was never kept.
+///
+/// # Errors
+/// A database that is not there or cannot be read.
+pub async fn fact(config: &Config, name: &str) -> Result<Option<String>, StoreError> {
+    let mut connection = reader(config).await?;
+    let asked = query(sql::people::FACT).bind(name.to_owned());
+    let found = connection.optional(asked).await?;
+    let fact = found.map(|row| row.try_get("value")).transpose()?;
+    connection.close().await?;
+    Ok(fact)
+}
+
 /// SQLite: the journal's mode stands in the file. The other settings belong to a connection: those
 /// of the writer are set at each start, and no other process can see them.
 async fn settings(connection: &mut One) -> Result<Vec<(String, String)>, StoreError> {

@@ -99,7 +99,7 @@ pub(super) fn kinds(config: &Config, workspace: Option<&str>) -> Vec<Kind> {
 }
 
 /// An id as text; everything else shortened, for it goes into an entry.
-pub(super) fn plain(value: &Value) -> String {
+fn plain(value: &Value) -> String {
     let text = match value {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),

@@ -1,9 +1,11 @@
 //! What only Databricks knows, asked once with a credential given for it: does the secret mint, is
 //! the principal who it should be, what may it do, how many secrets live and how long, how far the
-//! clocks are apart; account and workspaces: `places`. Reads only.
+//! clocks are apart, by which way; who else could: `access`; account and workspaces: `places`.
+//! Reads only.
 
 use secrecy::SecretString;
 
+use super::access::{self, Known};
 use super::{Answer, Light, places};
 use crate::cli::{CliError, clock};
 use crate::config::Config;
@@ -25,7 +27,7 @@ pub(super) async fn answers(
 ) -> Result<Vec<Answer>, CliError> {
     let client =
         Client::new(&config.databricks).map_err(|e| CliError::usage(format!("databricks: {e}")))?;
-    let mut answers = vec![clocks(&client).await];
+    let mut answers = vec![way(config), clocks(&client).await];
     let minted = client.mint(&Upstream::Account, secret, clock::now().0);
     let account = match minted.await {
         Ok(bearer) => {
@@ -34,6 +36,8 @@ pub(super) async fn answers(
             answers.push(Answer::green("secret", words));
             answers.push(principal(&client, &bearer).await);
             answers.push(secrets(&client, &bearer).await);
+            let (found, known) = (client.who_else(&bearer).await, Known::read(config).await);
+            answers.extend(access::answers(&found, &known, clock::now()));
             answers.extend(places::account(config, &client, &bearer).await);
             bearer
         }
@@ -64,6 +68,21 @@ pub(super) fn failed(about: &'static str, why: &CallError) -> Answer {
         "check address, outbound proxy, private link and IP access lists from this host"
     };
     Answer::bad(about, Light::Red, why.to_string(), mend)
+}
+
+/// By which way every other answer came.
+fn way(config: &Config) -> Answer {
+    let databricks = &config.databricks;
+    let account = match &databricks.proxy {
+        Some(proxy) => format!("the account by the proxy {proxy}"),
+        None => "the account directly".to_owned(),
+    };
+    let workspaces = match (databricks.workspace_address, &databricks.proxy) {
+        (Some(address), _) => format!("every workspace by its private link at {address}"),
+        (None, Some(_)) => "workspaces as well".to_owned(),
+        (None, None) => "workspaces as well, no private link".to_owned(),
+    };
+    Answer::green("way", format!("{account}, {workspaces}"))
 }
 
 async fn clocks(client: &Client) -> Answer {

@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use super::{Answer, Light};
-use crate::app::{MEASURED, Measured};
+use super::{Answer, Light, access};
+use crate::app::{ACCESS, MEASURED, Measured};
 use crate::cli::clock;
 use crate::config::{Config, HostUrl};
 use crate::domain::canonical;
@@ -25,6 +25,10 @@ pub(super) async fn answers(config: &Config) -> Vec<Answer> {
                 answers.push(filesystem(path));
             }
             answers.push(measured(found.fact.as_deref(), clock::now()));
+            answers.push(match peek::fact(&store, ACCESS).await {
+                Ok(fact) => access::seen_last(fact.as_deref(), clock::now()),
+                Err(why) => access::unread(&why),
+            });
             answers.push(browsers(config, found.roster.as_deref()));
             answers
         }

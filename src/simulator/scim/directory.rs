@@ -144,7 +144,10 @@ impl Directory {
             let (path, object) = match (self.users.get(&id), self.principals.get(&id)) {
                 (Some(user), _) => ("Users", user),
                 (None, Some(principal)) => ("ServicePrincipals", principal),
-                (None, None) => continue,
+                (None, None) => match self.account_groups.get(&id) {
+                    Some(group) => ("Groups", group),
+                    None => continue,
+                },
             };
             member["display"] = object["displayName"].clone();
             member["$ref"] = json!(format!("{path}/{id}"));

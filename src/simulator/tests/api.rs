@@ -154,7 +154,18 @@ async fn a_stale_etag_is_a_conflict_and_an_empty_assignment_deletes() {
     let (running, token) = started().await;
     let account = &running.state.account_id;
     let sets = format!("/api/2.0/preview/accounts/{account}/access-control/rule-sets");
-    let name = format!("accounts/{account}/servicePrincipals/x/ruleSets/default");
+    let own = &running.state.principal.application_id;
+    let name = format!("accounts/{account}/servicePrincipals/{own}/ruleSets/default");
+    let nobody =
+        format!("{sets}?name=accounts/{account}/servicePrincipals/x/ruleSets/default&etag=");
+    let (status, missing) = json_call(&running, "GET", &nobody, &token, Value::Null).await;
+    assert_eq!(
+        (status, &missing["error_code"]),
+        (404, &json!("RESOURCE_DOES_NOT_EXIST"))
+    );
+    let unsaid = format!("{sets}?name={name}");
+    let (status, _) = json_call(&running, "GET", &unsaid, &token, Value::Null).await;
+    assert_eq!(status, 400);
     let (_, first) = json_call(
         &running,
         "GET",
