@@ -59,7 +59,11 @@ pub fn route(call: &Call<'_>, rest: &[&str]) -> Handled {
 }
 
 fn metastore() -> Value {
-    json!({"metastore_id": "11111111-2222-4333-8444-555555555555", "name": "practice"})
+    json!({
+        "metastore_id": "11111111-2222-4333-8444-555555555555",
+        "name": "practice",
+        "owner": "metastore-admins",
+    })
 }
 
 fn catalog(name: &str) -> Value {

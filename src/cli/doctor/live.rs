@@ -9,7 +9,7 @@ use super::access::{self, Known};
 use super::{Answer, Light, places};
 use crate::cli::{CliError, clock};
 use crate::config::Config;
-use crate::databricks::{CallError, Client, Minted, Upstream};
+use crate::databricks::{CallError, Client, Minted, Principal, Upstream};
 use crate::domain::time::{DAY_MS, MINUTE_MS, SECOND_MS};
 
 /// A clock further away than this opens nothing (PROTOCOL §11).
@@ -29,17 +29,19 @@ pub(super) async fn answers(
         Client::new(&config.databricks).map_err(|e| CliError::usage(format!("databricks: {e}")))?;
     let mut answers = vec![way(config), clocks(&client).await];
     let minted = client.mint(&Upstream::Account, secret, clock::now().0);
-    let account = match minted.await {
+    let (account, groups) = match minted.await {
         Ok(bearer) => {
             let minutes = (bearer.expires_at_ms - clock::now().0 + SECOND_MS) / MINUTE_MS;
             let words = format!("mints a token at the account; a token lives {minutes} minutes");
             answers.push(Answer::green("secret", words));
-            answers.push(principal(&client, &bearer).await);
+            let found = client.principal(&bearer).await;
+            let groups = groups(&found);
+            answers.push(principal(found, &groups));
             answers.push(secrets(&client, &bearer).await);
             let (found, known) = (client.who_else(&bearer).await, Known::read(config).await);
             answers.extend(access::answers(&found, &known, clock::now()));
             answers.extend(places::account(config, &client, &bearer).await);
-            bearer
+            (bearer, groups)
         }
         Err(why) => {
             answers.push(failed("secret", &why));
@@ -52,7 +54,7 @@ pub(super) async fn answers(
         match client.mint(&at, secret, clock::now().0).await {
             Ok(bearer) => {
                 answers.push(workspace(&client, &at, id, &bearer).await);
-                answers.extend(places::workspace(config, &client, &at, &bearer).await);
+                answers.extend(places::workspace(config, &client, &at, &bearer, &groups).await);
                 answers.push(places::federation(config, &client, id, &account).await);
             }
             Err(why) => answers.push(failed("workspace", &why)),
@@ -99,8 +101,14 @@ async fn clocks(client: &Client) -> Answer {
     }
 }
 
-async fn principal(client: &Client, bearer: &Minted) -> Answer {
-    match client.principal(bearer).await {
+/// The account's groups that hold the principal.
+fn groups(found: &Result<Principal, CallError>) -> Vec<String> {
+    let groups = found.iter().flat_map(|principal| &principal.groups);
+    groups.map(|group| group.name.clone()).collect()
+}
+
+fn principal(found: Result<Principal, CallError>, groups: &[String]) -> Answer {
+    match found {
         Ok(found) if !found.active => Answer::bad(
             "principal",
             Light::Red,
@@ -113,8 +121,7 @@ async fn principal(client: &Client, bearer: &Minted) -> Answer {
             "is no account admin: it cannot rotate its own secrets",
             "give it the role account_admin",
         ),
-        Ok(found) => {
-            let groups: Vec<&str> = found.groups.iter().map(|g| g.name.as_str()).collect();
+        Ok(_) => {
             if groups.is_empty() {
                 return Answer::green("principal", "account admin, in no group");
             }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::live::failed;
 use super::{Answer, Light};
 use crate::config::Config;
-use crate::databricks::{CallError, Client, IpLists, Minted, Upstream, WorkspaceAdmin};
+use crate::databricks::{CallError, Client, IpLists, Metastore, Minted, Upstream, WorkspaceAdmin};
 
 /// What the account shows.
 pub(super) async fn account(config: &Config, client: &Client, bearer: &Minted) -> Vec<Answer> {
@@ -37,6 +37,7 @@ pub(super) async fn workspace(
     client: &Client,
     at: &Upstream,
     bearer: &Minted,
+    groups: &[String],
 ) -> Vec<Answer> {
     let Upstream::Workspace(id) = at else {
         return Vec::new();
@@ -45,12 +46,8 @@ pub(super) async fn workspace(
     let mut answers = vec![ip_lists(id, lists, &config.databricks.egress_addresses)];
     match client.metastore(at, bearer).await {
         Ok(Some(metastore)) => {
-            let owner = match metastore.owner.as_str() {
-                "" => "its owner is not told".to_owned(),
-                owner => format!("owned by {owner}"),
-            };
-            let words = format!("{id}: {}, {owner}", metastore.name);
-            answers.push(Answer::green("metastore", words));
+            let ours = &config.databricks.application_id;
+            answers.push(owned(id, &metastore, ours, groups));
             let state = client.audit_schema(at, bearer, &metastore).await;
             answers.push(audit_tables(id, state));
         }
@@ -90,6 +87,33 @@ pub(super) async fn federation(
         ),
         Err(why) => failed(ABOUT, &why),
     }
+}
+
+/// Who administers the metastore: a group that our principal is not in (runbooks/real-account.md).
+fn owned(id: &str, metastore: &Metastore, ours: &str, groups: &[String]) -> Answer {
+    const ABOUT: &str = "metastore";
+    let (name, owner) = (&metastore.name, &metastore.owner);
+    let amber = |found: String| {
+        let mend = "give it to a group that the break-glass principal is not in: an account admin can \
+                    still move it in an emergency";
+        Answer::bad(ABOUT, Light::Amber, format!("{id}: {name}, {found}"), mend)
+    };
+    if owner.is_empty() {
+        return amber("its owner is not told".to_owned());
+    }
+    if owner == ours {
+        return amber("owned by the break-glass principal itself".to_owned());
+    }
+    if groups.iter().any(|group| group == owner) {
+        return amber(format!(
+            "owned by {owner}, which the break-glass principal is in"
+        ));
+    }
+    // A user name is a mail address; a group's name seldom looks like one.
+    if owner.contains('@') {
+        return amber(format!("owned by one person, {owner}"));
+    }
+    Answer::green(ABOUT, format!("{id}: {name}, owned by {owner}"))
 }
 
 fn audit_tables(id: &str, state: Result<Option<String>, CallError>) -> Answer {
@@ -184,5 +208,27 @@ mod tests {
         );
         assert_eq!(light(lists(Some(true), "192.0.2.0/24"), &[]), Light::Amber);
         assert_eq!(light(Ok(IpLists::default()), &[]), Light::Green);
+    }
+
+    #[test]
+    fn a_metastore_belongs_to_a_group_that_our_principal_is_not_in() {
+        let groups = ["account admins".to_owned()];
+        for (owner, light) in [
+            ("metastore-admins", Light::Green),
+            ("System user", Light::Green),
+            ("account admins", Light::Amber),
+            ("ada@example.com", Light::Amber),
+            ("app-1", Light::Amber),
+            ("", Light::Amber),
+        ] {
+            let metastore = Metastore {
+                id: "m".to_owned(),
+                name: "practice".to_owned(),
+                owner: owner.to_owned(),
+            };
+            let answer = owned("9", &metastore, "app-1", &groups);
+            assert_eq!(answer.light, light, "{owner}: {}", answer.found);
+            assert_eq!(answer.mend.is_empty(), light == Light::Green);
+        }
     }
 }
