@@ -40,6 +40,10 @@ const POLICY: &str = "\
 # them; later versions change by signatures (`breakglass policy propose`).
 use = \"built_in\"
 
+# What everybody reads when a session opens, at most 400 characters, part of what is signed;
+# `breakglass policy show` previews it:
+# access_details = \"Begin at the platform team's page.\"
+
 # Shorter sessions, or another scope, for one use case:
 # [change.catastrophic-outage]
 # max_minutes = 30
@@ -161,6 +165,10 @@ async fn look_once_more(
     let (red, lines) = doctor::live_table(config, secret).await?;
     for line in &lines {
         asker.say(line);
+    }
+    asker.say("What no program sees, and somebody must (runbooks/real-account.md):");
+    for line in account::by_hand(config.databricks.cloud) {
+        asker.say(&format!("  · {line}"));
     }
     asker.say("`init` replaces the secret you gave, proves it dead and seals only its successor.");
     if red {

@@ -37,6 +37,12 @@ pub(super) async fn ask(asker: &Asker<'_>) -> Result<Found, CliError> {
         "A service principal of its own: outside SCIM, Terraform and every daily group, with the \
          role account admin and one OAuth secret.",
     );
+    if config.cloud == Cloud::Azure {
+        asker.say(
+            "  · on Azure a *Databricks managed* one: the secrets of an Entra application are outside \
+             the rotation, and Entra may be what is down",
+        );
+    }
     let question = "Its application id (the OAuth client id)";
     let (secret, bearer) = loop {
         config.application_id = asker.until(question, "", uuid).await?;
@@ -259,9 +265,36 @@ pub(super) fn text(config: &Config) -> String {
     text
 }
 
+/// What no program can look at, and somebody must (runbooks/real-account.md).
+pub(super) fn by_hand(cloud: Cloud) -> [String; 3] {
+    let owner = match cloud {
+        Cloud::Aws => "whoever owns the AWS organisation's root, through support",
+        Cloud::Azure => "a Global Administrator of the Entra tenant, who can become account admin",
+        Cloud::Gcp => "whoever owns the Google Cloud organisation, through support",
+    };
+    [
+        "Databricks' own emergency access stays, beside the vault: two named people with security \
+         keys, tried every quarter"
+            .to_owned(),
+        "while single sign-on is down these must work: the custodians' keys and phones, this host, \
+         its names and its certificate, a mail or pager outside the broken provider, the bridge for \
+         the words"
+            .to_owned(),
+        format!("who can let somebody in besides all that: {owner}"),
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_cloud_has_its_own_owner_who_can_let_somebody_in() {
+        let owners = [Cloud::Aws, Cloud::Azure, Cloud::Gcp].map(|cloud| by_hand(cloud)[2].clone());
+        for (owner, word) in owners.iter().zip(["AWS", "Entra", "Google"]) {
+            assert!(owner.contains(word), "{owner}");
+        }
+    }
 
     #[test]
     fn what_is_written_reads_back_as_what_was_chosen() {
