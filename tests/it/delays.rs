@@ -315,7 +315,7 @@ fn a_veto_while_opening_leads_to_the_way_back() {
     let vault = TestVault::new();
     let (incident, _) = vault.open();
     vault.deliver();
-    vault.knobs(|knobs| knobs.first_byte_delay_ms = 400);
+    vault.knobs(|knobs| knobs.first_byte_delay_ms = 3_000);
     vault.approve_by_three(&incident.id);
     vault.wait_for(&incident.id, |i| {
         matches!(i.phase, Phase::Opening { unsealed: true, .. })

@@ -110,7 +110,7 @@ fn a_stop_while_it_is_being_extended_wins() {
     let vault = TestVault::new();
     let (incident, claim_key) = vault.opened();
     let token = vault.claim(&incident, &claim_key).unwrap().token;
-    vault.knobs(|knobs| knobs.first_byte_delay_ms = 400);
+    vault.knobs(|knobs| knobs.first_byte_delay_ms = 3_000);
     vault.extend_by_three(&incident.id, 60);
     vault.stop(&vault.people.sam, &incident).unwrap();
     assert!(!vault.token_opens(&token));
@@ -129,7 +129,7 @@ fn a_stop_while_it_is_being_extended_wins() {
 fn a_restart_while_it_is_being_extended_closes_and_rotates() {
     let mut vault = TestVault::new();
     let (incident, _) = vault.opened();
-    vault.knobs(|knobs| knobs.first_byte_delay_ms = 400);
+    vault.knobs(|knobs| knobs.first_byte_delay_ms = 3_000);
     vault.extend_by_three(&incident.id, 60);
     vault.kill();
     vault.knobs(|knobs| knobs.first_byte_delay_ms = 0);

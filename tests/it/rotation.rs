@@ -45,7 +45,7 @@ fn init_can_be_run_again_after_a_crash_before_any_of_its_entries() {
 #[test]
 fn init_run_again_after_the_switch_deals_anew_while_the_secret_given_still_works() {
     let mut vault = TestVault::founded(Plan::default());
-    vault.knobs(|knobs| knobs.first_byte_delay_ms = 400);
+    vault.knobs(|knobs| knobs.first_byte_delay_ms = 2_000);
     let running = vault.initialise_in_background();
     vault.wait_for_rotation(State::Prepared);
     vault.refuse_deletes();
@@ -203,7 +203,8 @@ fn a_responder_whose_opening_broke_and_lapsed_approves_no_rotation_that_it_left_
 #[test]
 fn a_foreign_secret_is_reported_and_never_deleted() {
     let mut plan = Plan::default();
-    plan.waits.reconcile_wait_ms = 2_000;
+    // Time for this test to put one there before the vault looks.
+    plan.waits.reconcile_wait_ms = 8_000;
     let (vault, incident) = close_with(plan, |vault| {
         vault.knobs(|knobs| knobs.lost_reply_on_create = 1);
     });
@@ -336,7 +337,7 @@ fn settled_after_a_kill_in<const N: usize>(states: [State; N]) {
     for state in states {
         let (mut vault, incident) = close_with(Plan::default(), |vault| {
             vault.knobs(|knobs| {
-                knobs.first_byte_delay_ms = 250;
+                knobs.first_byte_delay_ms = 1_000;
                 knobs.lost_reply_on_create = u32::from(state == State::Reconcile);
             });
         });

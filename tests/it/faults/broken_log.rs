@@ -15,7 +15,7 @@ fn a_second_commit_that_fails_leaves_the_emergency_logs_work_its_time() {
     vault.with_emergency_log("n1");
     vault.opened();
     assert_eq!(vault.live_secrets().len(), 2);
-    vault.knobs(|knobs| knobs.first_byte_delay_ms = 1_000);
+    vault.knobs(|knobs| knobs.first_byte_delay_ms = 4_000);
     vault.break_at("log.tick");
     drop(vault.block(vault.app().beat()).unwrap_err());
     // The calls that were cut write their ends, the outbox its tries: all of them fail now.

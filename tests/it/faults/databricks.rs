@@ -46,7 +46,7 @@ fn a_sign_in_page_or_an_ip_list_in_place_of_an_answer_is_said_in_one_sentence() 
             matches!(i.phase, Phase::Opening { unsealed: true, .. })
         });
         // No answer comes within the quarter of an hour that Opening may take.
-        for _ in 0..500 {
+        for _ in 0..3_000 {
             if vault.count("unseal.failed") > 0 {
                 break;
             }

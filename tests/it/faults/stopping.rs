@@ -56,7 +56,7 @@ fn an_end_while_the_session_is_being_opened_closes_it_again() {
     let vault = TestVault::new();
     let (incident, _) = vault.open();
     vault.deliver();
-    vault.knobs(|knobs| knobs.first_byte_delay_ms = 400);
+    vault.knobs(|knobs| knobs.first_byte_delay_ms = 3_000);
     vault.approve_by_three(&incident.id);
     vault.wait_for(&incident.id, |i| matches!(i.phase, Phase::Opening { .. }));
     // The call that is under way keeps its delay; the way back need not be slow.
