@@ -56,6 +56,24 @@ pub struct ErrorDetail {
     pub hint: String,
     /// Page under `runbooks/`, without ending.
     pub runbook: String,
+    /// The same for a person at a page; a vault before this one sends none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parts: Option<ErrorParts>,
+}
+
+/// An error as pages tell it: what happened, whether anything was released, what to do now. Commands
+/// stand between backticks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ErrorParts {
+    /// What happened.
+    pub happened: String,
+    /// Whether anything was released.
+    pub released: String,
+    /// What to do now.
+    pub now: String,
+    /// The message as a sentence, with numbers and names, where `happened` has none of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exactly: Option<String>,
 }
 
 /// Asks for a login challenge.

@@ -70,7 +70,7 @@ impl App {
         Ok(())
     }
 
-    fn channel(&self, name: &str) -> Option<&Arc<dyn Channel>> {
+    pub(super) fn channel(&self, name: &str) -> Option<&Arc<dyn Channel>> {
         self.inner.channels.iter().find(|c| c.name() == name)
     }
 

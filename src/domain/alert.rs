@@ -31,7 +31,7 @@ pub use attempt::{Attempt, for_attempt};
 pub use fault::Fault;
 pub use incident::for_event;
 pub use known::{Calls, Known};
-pub use local::by_local_time;
+pub use local::{by_local_time, clocks_shown};
 pub use overdue::for_overdue_review;
 pub use page::for_page;
 pub use rotation::for_rotation;

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, RETRY_AFTER};
 
-use crate::api::{ErrorBody, ErrorDetail};
+use crate::api::{ErrorBody, ErrorDetail, ErrorParts};
 use crate::app::AppError;
 use crate::domain::incident::Refusal;
 use crate::web::words::refusals::{self, Told};
@@ -32,6 +32,7 @@ impl Problem {
                 message,
                 hint,
                 runbook,
+                parts: None,
             },
         }
     }
@@ -73,6 +74,7 @@ impl Problem {
                 message,
                 hint,
                 runbook,
+                parts: None,
             },
         }
     }
@@ -91,12 +93,29 @@ impl Problem {
         } = &self.error;
         refusals::told(code, message, hint)
     }
+
+    /// The body of an answer: pages that run by script show its parts, and have no words of their own
+    /// for what the vault refuses.
+    fn body(&self) -> ErrorBody {
+        let told = self.told_on_pages();
+        let parts = ErrorParts {
+            happened: told.happened,
+            released: told.released.to_owned(),
+            now: told.now,
+            exactly: told.exactly,
+        };
+        let error = ErrorDetail {
+            parts: Some(parts),
+            ..self.error.clone()
+        };
+        ErrorBody { error }
+    }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let overloaded = self.error.code == "overloaded";
-        let mut response = (self.status, Json(ErrorBody { error: self.error })).into_response();
+        let mut response = (self.status, Json(self.body())).into_response();
         if overloaded {
             response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_S);
         }
@@ -223,6 +242,27 @@ mod tests {
             assert_eq!((found.as_u16(), detail.code.as_str()), (status, code));
             assert_eq!(retry.is_some(), code == "overloaded", "{code}");
         }
+    }
+
+    #[tokio::test]
+    async fn every_answer_carries_the_three_parts_for_pages() {
+        let (_, detail, _) = answered(Refusal::BadText { what: "reason" }.into()).await;
+        let parts = detail.parts.unwrap();
+        let told = refusals::told("bad_text", &detail.message, &detail.hint);
+        assert_eq!((parts.happened, parts.now), (told.happened, told.now));
+        assert_eq!(parts.released, told.released);
+        let exactly = "The reason is empty, too long or holds control characters.";
+        assert_eq!(parts.exactly.as_deref(), Some(exactly));
+
+        let door = Problem::door(StatusCode::CONFLICT, "moon", "the moon is full", "wait");
+        let body = door.into_response().into_body().collect().await.unwrap();
+        let body: ErrorBody = serde_json::from_slice(&body.to_bytes()).unwrap();
+        let parts = body.error.parts.unwrap();
+        assert_eq!(
+            (parts.happened.as_str(), parts.now.as_str()),
+            ("The moon is full.", "Wait.")
+        );
+        assert_eq!(parts.exactly, None);
     }
 
     #[tokio::test]

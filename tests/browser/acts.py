@@ -239,6 +239,37 @@ def stops(checks, vault, browser, incident, looks):
     checks.hold("its end says stopped", "stop" in str(cause), cause)
 
 
+# Nobody types these: they come by pasting, and the field's own limit is gone where a page was altered.
+ODD_REASONS = {"too long": "somebody pretends to be rio " * 24, "turned around": "rio asked\u202e for nothing",
+               "a bell": "rio\u0007 is asleep"}
+
+
+def refused_reasons(checks, vault, sam, incident, looks):
+    """A reason that cannot be taken: its own sentence in three parts, the focus on it, nothing typed lost."""
+    begin(sam)
+    fill(sam, "#reason", "  ")
+    press(sam, "[data-act=veto] [data-sign]")
+    box = at_console(sam, ".box.bad[data-code=missing]").text
+    focused = sam.driver.execute_script("return document.activeElement.id")
+    checks.equal("a veto without a reason asks for one before any touch",
+                 (focused, "Nothing was signed" in box, sam.touches()), ("reason", True, sam.touched))
+    for what, reason in ODD_REASONS.items():
+        sam.driver.execute_script(
+            "const field = document.getElementById('reason'); field.removeAttribute('maxlength');"
+            "field.value = arguments[0]; document.querySelector('.box.bad[data-code]')?.remove()", reason)
+        press(sam, "[data-act=veto] [data-sign]")
+        box = at_console(sam, ".box.bad[data-code=bad_text]").text
+        parts = ("characters that do not show", "Nothing was released", "nothing you typed is lost",
+                 "The reason is empty, too long or holds control characters.")
+        checks.hold(f"a reason {what}: what happened, whether anything was released, what to do now",
+                    all(part in box for part in parts), box)
+        kept, focused = sam.driver.execute_script(
+            "return [document.getElementById('reason').value, document.activeElement.dataset.code]")
+        checks.equal(f"a reason {what}: nothing typed is lost, and the error has the focus",
+                     (kept.strip(), focused, vault.phase(incident)), (reason.strip(), "bad_text", "collecting"))
+    looks.inspect(sam, "veto-refused")
+
+
 def vetoes(checks, vault, sam, incident, looks):
     """Security signs in, is led to the veto and gives it: one button and a touch; a key that verifies
     nobody vetoes nothing."""
@@ -257,9 +288,11 @@ def vetoes(checks, vault, sam, incident, looks):
                 "Nothing was signed" in said and vault.phase(incident) == "collecting", said)
     # An authenticator that once failed stays shut: the next press asks for her other key.
     sam.take(1)
+    refused_reasons(checks, vault, sam, incident, looks)
     begin(sam)
     fill(sam, "#reason", "nobody of us is on the bridge")
     press(sam, "[data-act=veto] [data-sign]")
+    arrives(sam, f"/i/{incident}")
     until("the end of the incident", lambda: vault.phase(incident) == "refused")
     checks.hold("sam vetoed with a reason, one button and a touch", count(sam) == 3, sam.acts)
     sam.wait("the incident's page", lambda: path(sam) == f"/i/{incident}")

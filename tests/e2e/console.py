@@ -5,12 +5,16 @@ scrolls sideways, nothing is asked of another origin, no policy is violated; a p
 kept. Must not know: how pages are made.
 """
 
+import datetime
 import http.client
+import json
 import pathlib
 import re
 import shlex
+import sqlite3
 import tomllib
 import urllib.parse
+import zoneinfo
 
 import pictures
 from browser import Browser
@@ -223,6 +227,32 @@ def who_is_woken(console):
                 "you are here" in reasons[0] and len(browser.every(".tree > li")) >= 6, reasons)
 
 
+def alerts_as_stored(console, incident):
+    """The table's mails are the outbox's: to as many people, on the clock that stands in the stored text."""
+    browser, checks = console.browser, console.checks
+    with sqlite3.connect(console.vault.dir / "vault" / "data" / "vault.db", timeout=30) as rows:
+        stored = rows.execute("SELECT recipients, body FROM alert WHERE incident = ? AND channel = 'mail' "
+                              "AND kind = 'incident.opened' ORDER BY id", (incident,)).fetchall()
+    wanted = []
+    for recipients, body in stored:
+        day, hour, clock = re.search(r"(\S{10}) (\d\d:\d\d) UTC(?: \(([^)]+)\))?", body).groups()
+        utc = datetime.datetime.fromisoformat(f"{day}T{hour}+00:00")
+        wanted.append((len(json.loads(recipients)), utc, clock))
+    shown = re.findall(r"to (\d+) (?:person|people), for ([^\n]+)", browser.run(
+        "return [...document.querySelectorAll('[data-fold=alerts] tbody tr')]"
+        ".filter((row) => row.textContent.includes('incident opened')).map((row) => row.textContent).join('\\n')"))
+    told = []
+    for people, zones in shown:
+        zone = re.split(r", | and |[✓0-9]|not yet", zones)[0].strip().replace(" ", "_")
+        for count, utc, clock in wanted:
+            local = utc.astimezone(zoneinfo.ZoneInfo(zone)).strftime("%H:%M %Z")
+            if count == int(people) and (clock or "UTC").endswith(local if clock else zone):
+                told.append((count, clock))
+    checks.hold("each mail of the opening stands once, with its number of readers and its clock",
+                len(wanted) > 2 and len(shown) == len(wanted)
+                and sorted(told, key=str) == sorted(((n, c) for n, _, c in wanted), key=str), [wanted, shown, told])
+
+
 def collects(console, incident, phrase):
     """The live page follows what happens without being loaded again."""
     browser, checks, vault = console.browser, console.checks, console.vault
@@ -233,6 +263,7 @@ def collects(console, incident, phrase):
     browser.press("[data-fold=alerts] summary")
     rows = len(browser.every("[data-fold=alerts] tbody tr"))
     checks.hold("the alerts unfold", browser.run("return document.querySelector('[data-fold=alerts]').open"), rows)
+    alerts_as_stored(console, incident)
     vault.approves(incident, phrase, ["ada"])
     browser.wait("the share on the page", lambda: "1 of 3 shares in" in browser.text("h1"))
     browser.wait("another alert", lambda: len(browser.every("[data-fold=alerts] tbody tr")) > rows)

@@ -6,9 +6,11 @@ use std::collections::HashMap;
 use crate::app::App;
 use crate::app::error::AppError;
 use crate::audit::entry::Entry;
+use crate::domain::alert::clocks_shown;
 use crate::domain::ids::{IncidentId, PersonId};
 use crate::domain::roster::Roster;
 use crate::domain::time::Timestamp;
+use crate::store::change::Alert;
 
 /// Most entries shown of one incident; a longer one says so and points to the export.
 const MAX_ENTRIES: usize = 20_000;
@@ -71,6 +73,8 @@ pub struct AlertLine {
     pub channel: String,
     /// How many addresses.
     pub recipients: usize,
+    /// Time zones of the readers whose clock a mail shows; none where it names no moment.
+    pub clocks: Vec<String>,
     /// When it was queued.
     pub queued_at: Timestamp,
     /// When the channel took it.
@@ -117,7 +121,15 @@ impl App {
         }
         let mut story = reader.story;
         for (alert, _, sent_at) in self.inner.store.alerts_of(id).await? {
+            // Only mails are written for their readers' clocks.
+            let mail = self.channel(&alert.channel);
+            let mail = mail.is_some_and(|channel| channel.kind() == "smtp");
             story.alerts.push(AlertLine {
+                clocks: if mail {
+                    clocks(&alert, &facts.roster)
+                } else {
+                    Vec::new()
+                },
                 kind: alert.kind,
                 channel: alert.channel,
                 recipients: alert.to.len(),
@@ -127,6 +139,15 @@ impl App {
         }
         Ok(story)
     }
+}
+
+/// Whose clock a mail shows, of the people who get it and are in the roster still.
+fn clocks(alert: &Alert, roster: &Roster) -> Vec<String> {
+    let readers = roster.people.iter();
+    let readers = readers.filter(|person| alert.to.contains(&person.contacts.mail));
+    let zones = readers.map(|person| person.time_zone.as_str()).collect();
+    let shown = clocks_shown(&alert.body, &zones);
+    shown.into_iter().map(str::to_owned).collect()
 }
 
 struct Reader<'a> {

@@ -56,6 +56,31 @@ pub fn with_local_times(text: &str, time_zone: &str) -> String {
     out
 }
 
+/// Whose clock a stored mail shows: those of `zones` on which its first moment reads as it stands
+/// there, or UTC where it stands alone. Empty where the text has no moment, and every clock fits; or
+/// where people's zones have changed since.
+#[must_use]
+pub fn clocks_shown<'a>(text: &str, zones: &BTreeSet<&'a str>) -> Vec<&'a str> {
+    let ends = text.match_indices(" UTC").map(|(at, word)| at + word.len());
+    let mut moments = ends.filter(|end| {
+        let start = end.checked_sub(MOMENT_CHARS);
+        let moment = start.and_then(|start| text.get(start..*end));
+        // One in brackets follows a local time that somebody else wrote.
+        let bare = moment.is_some() && !text[..end - MOMENT_CHARS].ends_with('(');
+        bare && moment.is_some_and(|moment| NaiveDateTime::parse_from_str(moment, MOMENT).is_ok())
+    });
+    let Some(end) = moments.next() else {
+        return Vec::new();
+    };
+    let (moment, rest) = text.split_at(end);
+    let alone = !rest.starts_with(" (");
+    let reads = |zone: &&str| {
+        let local = zone.parse().ok().and_then(|zone| local_of(moment, zone));
+        local.map_or(alone, |local| rest.starts_with(&local))
+    };
+    zones.iter().copied().filter(reads).collect()
+}
+
 /// ` (03:07 CET)` for the moment at the end of the text; none where there is no moment, and where
 /// it stands in brackets itself: then a local time is before it.
 fn local_of(text: &str, zone: Tz) -> Option<String> {
@@ -98,6 +123,30 @@ mod tests {
         );
         for zone in ["UTC", "Etc/UTC", "nowhere"] {
             assert_eq!(with_local_times(text, zone), text, "{zone}");
+        }
+    }
+
+    #[test]
+    fn a_stored_text_tells_whose_clock_it_shows() {
+        let zones = BTreeSet::from(["America/New_York", "Europe/Berlin", "Europe/Paris", "UTC"]);
+        let text = "Ends 2026-11-21 02:37 UTC, safe at 2026-11-21 12:00 UTC.";
+        for (zone, clocks) in [
+            ("Europe/Paris", ["Europe/Berlin", "Europe/Paris"].as_slice()),
+            ("America/New_York", &["America/New_York"]),
+            ("UTC", &["UTC"]),
+        ] {
+            let stored = with_local_times(text, zone);
+            assert_eq!(clocks_shown(&stored, &zones), clocks, "{stored}");
+        }
+        // Their zones have changed since; a text without a moment fits every clock.
+        let moved = with_local_times(text, "Asia/Tokyo");
+        assert_eq!(clocks_shown(&moved, &zones), [] as [&str; 0]);
+        for text in [
+            "until 03:22 UTC",
+            "Sat (2026-11-21 02:07 UTC)",
+            "\u{e4} UTC (03:37 CET)",
+        ] {
+            assert_eq!(clocks_shown(text, &zones), [] as [&str; 0], "{text}");
         }
     }
 

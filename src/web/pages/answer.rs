@@ -186,7 +186,7 @@ async fn ending(app: &App, viewer: &Viewer, id: &IncidentId, asked: &Ending) -> 
             p { (asked.means) }
             (parts::by_passkey(asked.act, &view.id, viewer, (asked.button, "stop"), &html! {
                 label for="reason" { (words::STOP_WHY) }
-                input #reason type="text" name="reason" maxlength="300" value=(words::STOP_REASON);
+                input #reason type="text" name="reason" maxlength="500" value=(words::STOP_REASON);
             }))
             h2 { (words::WITH_COMMAND) }
             (parts::command(asked.act, &command))

@@ -292,7 +292,10 @@ fn alert_table(alerts: &[AlertLine], viewer: &Viewer) -> Markup {
         vec![
             html! { (words::event(&alert.kind)) },
             when::in_table(alert.queued_at, &viewer.time_zone),
-            html! { (alert.channel) },
+            html! {
+                (alert.channel)
+                @if !alert.clocks.is_empty() { " " small { (words::readers(alert.recipients, &alert.clocks)) } }
+            },
             html! { @match alert.sent_at {
                 Some(at) => { "✓ " (when::in_table(at, &viewer.time_zone)) }
                 None => { (parts::badge("warn", words::NOT_YET)) }

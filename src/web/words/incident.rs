@@ -173,6 +173,28 @@ pub(in crate::web) fn event(kind: &str) -> String {
     kind.replace(['.', '_'], " ")
 }
 
+/// Most time zones named of one mail; the rest is counted.
+const ZONES_NAMED: usize = 2;
+
+/// Who gets a mail, by the clock that it shows.
+pub(in crate::web) fn readers(people: usize, zones: &[String]) -> String {
+    let named: Vec<String> = zones
+        .iter()
+        .take(ZONES_NAMED)
+        .map(|z| z.replace('_', " "))
+        .collect();
+    let more = match zones.len().saturating_sub(ZONES_NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let people = if people == 1 {
+        "1 person".to_owned()
+    } else {
+        format!("{people} people")
+    };
+    format!("to {people}, for {}{more}", named.join(", "))
+}
+
 pub(in crate::web) fn note_failed(why: &str) -> String {
     format!("The note was not taken: {why}.")
 }

@@ -255,7 +255,7 @@ const ROWS: &[Row] = &[
         "bad_text",
         NO,
         "A text is empty, too long, or holds characters that do not show.",
-        "Type it anew, by hand and shorter.",
+        "Shorten it, or type it by hand, and send it again; nothing you typed is lost.",
     ),
     row(
         "bad_version",
@@ -277,9 +277,9 @@ const ROWS: &[Row] = &[
     ),
     row(
         "login_needed",
-        "You are signed out",
-        "There is no login, or it has ended: it lasts eight hours.",
-        "Sign in again.",
+        "You are not signed in",
+        "There is no login here: it was not accepted, or it has ended after its eight hours.",
+        "Sign in again, with a key that is enrolled.",
     ),
     row(
         "not_allowed",

@@ -6,7 +6,7 @@ import { keepWords, wordsBy } from "./asked.js";
 import { signOnly } from "./assertion.js";
 import { canonical, hashOf, hex } from "./bytes.js";
 import { claimKey, showClaim } from "./claim.js";
-import { h } from "./dom.js";
+import { h, told } from "./dom.js";
 import { ending, seenLast } from "./ending.js";
 import * as pins from "./pins.js";
 import { Stop, broken } from "./stop.js";
@@ -86,6 +86,7 @@ const toEnd = ending(async (box) => desk ?? await prepare(box), withSeenLast);
 
 const said = async (word, box, deed) => {
   const id = box.dataset.incident;
+  if (deed.reason === "") throw missing(box.querySelector("[name=reason]"), text.reasonMissing);
   const at = await toEnd(box);
   const signed = await sign(at, word, { incident: id, terms_sha256: await termsOf(at.api, id) }, deed);
   await at.api.post(`/incidents/${id}/${word}`, signed);
@@ -156,15 +157,17 @@ const acts = {
   review,
 };
 
+// What stopped the press before this one is no news.
+const clear = (box) => box.querySelector(".box.bad")?.remove();
+
 // Only what follows a press takes the focus; a reader hears an alert without it.
 const tell = (box, error, pressed = true) => {
   const stop = error instanceof Stop ? error
     : new Stop("failed", text.broke, text.useCommand, text.nothingSigned);
-  box.querySelector(".box.bad")?.remove();
-  const told = h("div", { class: "box bad", role: "alert", tabindex: "-1", "data-code": stop.code },
-    h("p", null, stop.what), h("p", null, h("strong", null, stop.released)), h("p", null, stop.now));
-  box.prepend(told);
-  if (pressed && stop.code !== "missing") told.focus();
+  clear(box);
+  const said = h("div", { class: "box bad", role: "alert", tabindex: "-1", "data-code": stop.code }, told(stop));
+  box.prepend(said);
+  if (pressed && stop.code !== "missing") said.focus();
 };
 
 let busy = false;
@@ -176,6 +179,7 @@ document.addEventListener("click", async (event) => {
   busy = true;
   const word = button.textContent;
   button.textContent = button.dataset.busy;
+  clear(box);
   try {
     await acts[box.dataset.act](box, button);
   } catch (error) {

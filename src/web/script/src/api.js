@@ -19,17 +19,16 @@ export class Api {
     let reply;
     try {
       reply = await fetch(`${this.origin}/api/v1${path}`, options);
-    } catch {
-      const sent = method === "POST" && /approve$/.test(path);
-      throw new Stop("unreachable", text.unreachable, text.unreachableNow,
-        sent ? text.mayHaveArrived : undefined);
-    }
-    if (!reply.ok) {
-      const { error } = await reply.json().catch(() => ({}));
-      throw new Stop(error?.code ?? "failed", text.sentence(error?.message ?? text.answered(reply.status)),
-        text.sentence(error?.hint ?? text.tryAgain));
-    }
-    return reply;
+    } catch {}
+    if (reply?.ok) return reply;
+    // What the vault refuses it tells itself, in the parts of its table; without them nobody knows
+    // whether it was the vault that answered.
+    const { error } = await reply?.json().catch(() => ({})) ?? {};
+    const { happened, now, released, exactly } = error?.parts ?? {
+      happened: text.unreachable, now: text.unreachableNow,
+      ...(method === "POST" && !path.startsWith("/login") && { released: text.mayHaveArrived }),
+    };
+    throw new Stop(error?.code ?? "unreachable", happened, now, released, exactly);
   }
 
   async get(path) {

@@ -7,7 +7,7 @@ export const h = (name, attributes, ...children) => {
     if (key === "onclick" || key === "onsubmit") element.addEventListener(key.slice(2), value);
     else if (value !== false && value !== null) element.setAttribute(key, value === true ? "" : value);
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
+  element.append(...children.flat(Infinity).filter((child) => (child ?? "") !== ""));
   return element;
 };
 
@@ -26,11 +26,20 @@ export const show = (title, ...parts) => {
   heading.focus();
 };
 
+// A sentence in which commands stand between backticks.
+const withCommands = (sentence) => sentence.split("`").map((part, place) => place % 2 ? h("code", null, part) : part);
+
+// The three parts of what stopped a step, the first with an element of its own, and the vault's own
+// sentence below them.
+export const told = ({ what, released, now, exactly }, first = "p") => [
+  h(first, null, withCommands(what)), h("p", null, h("strong", null, released)), h("p", null, withCommands(now)),
+  exactly && h("p", { class: "hint" }, text.exactly, " ", withCommands(exactly)),
+];
+
 // What went wrong, above what is shown already: nothing that was chosen is lost.
 export const trouble = (stop) => {
   page().querySelector(".bad")?.remove();
-  const box = h("div", { class: "bad", role: "alert", tabindex: "-1", "data-code": stop.code },
-    h("h2", null, stop.what), h("p", null, stop.released), h("p", null, stop.now));
+  const box = h("div", { class: "bad", role: "alert", tabindex: "-1", "data-code": stop.code }, told(stop, "h2"));
   page().prepend(box);
   document.title = text.errorTitle(stop.what);
   say("");

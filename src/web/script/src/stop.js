@@ -1,12 +1,12 @@
 // A step that ends here. Three things are told: what happened, whether anything was released,
-// what to do now.
+// what to do now; and, where it has one, the vault's own sentence with its numbers and names.
 import { brokenNow, nothingReleased } from "./text/checks.js";
 import { rejectedNow } from "./text/shared.js";
 
 export class Stop extends Error {
-  constructor(code, what, now, released = nothingReleased) {
+  constructor(code, what, now, released = nothingReleased, exactly = "") {
     super(what);
-    Object.assign(this, { code, what, now, released });
+    Object.assign(this, { code, what, now, released, exactly });
   }
 }
 

@@ -13,10 +13,8 @@ export const roles = (words) => words.map(role).join(", ");
 // Answers of the vault.
 export const unreachable = "The vault did not answer.";
 export const unreachableNow = "Check the connection and try again.";
-export const mayHaveArrived = "Your share may have arrived: look at the incident before you try again.";
-export const answered = (status) => `the vault answered ${status}`;
-export const tryAgain = "try again";
-export const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;
+export const mayHaveArrived = "What you sent may have arrived: look before you send it again.";
+export const exactly = "In the vault's own words:";
 
 // Passkeys.
 export const wrongPlace = "This page is not where your passkey belongs: it works on the vault's own address only.";

@@ -1,4 +1,6 @@
 // The sentences of signing in to the console by passkey.
 
-export const notConfirmed = "your device did not confirm that it was you";
-export const failed = (why) => `Not signed in: ${why}. Nothing was released. Try again, or use the command line.`;
+export const notConfirmed = "Your device did not confirm that it was you.";
+export const notConfirmedNow = "Try again, or sign in with a code below.";
+export const broke = "Something on this page broke.";
+export const brokeNow = "Sign in with a code below.";
