@@ -458,6 +458,43 @@ def drills(console):
     marked("incidents", "/incidents")
 
 
+def epoch_steps(console):
+    """The stepper of an epoch that has been dealt, from its first proof to its last; then the next one is asked for."""
+    browser, checks, vault = console.browser, console.checks, console.vault
+    console.sign_in("otto")
+
+    def steps():
+        browser.go("/custodians")
+        now = browser.every(".steps > li[aria-current=step]")
+        return [each.text for each in browser.every(".steps > li")], [each.text for each in now]
+
+    shown, now = steps()
+    checks.hold("an epoch just dealt: nobody has proved, the shares before it are kept",
+                len(shown) == 5 and shown[0].startswith("✓ done Epoch 2 is dealt") and len(now) == 1
+                and now[0].startswith("now 0 of 5") and "ada, ben, cleo, dora, emil" in now[0]
+                and shown[2].startswith("later Ready") and shown[3].startswith("later The shares of epoch 1")
+                and "They are kept" in shown[3] and shown[4].startswith("later Epoch 3"), shown)
+    for name in ("ada", "ben"):
+        vault.does(name, "prove", "--yes")
+    _, now = steps()
+    checks.hold("two have proved: who has not is named", len(now) == 1 and now[0].startswith("now 2 of 5")
+                and "Not yet: cleo, dora, emil." in now[0], now)
+    console.inspect("epoch-steps")
+    for name in ("cleo", "dora", "emil"):
+        vault.does(name, "prove", "--yes")
+    browser.wait("the shares before it to be erased", lambda: steps()[0][3].startswith("✓ done"))
+    shown, now = steps()
+    checks.hold("all have proved: ready, and nothing is under way",
+                not now and all(each.startswith("✓ done") for each in shown[:4]), shown)
+    asked = vault.does("emil", "open", "--purpose", "rotate", "--no-wait", "a rehearsal")["incident"]
+    _, now = steps()
+    checks.hold("the next epoch is asked for: its step names the incident",
+                len(now) == 1 and now[0].startswith("now Epoch 3 follows") and asked in now[0], now)
+    vault.does("emil", "withdraw", asked)
+    shown, now = steps()
+    checks.hold("taken back, it rests", not now and "Nothing asks for it now" in shown[-1], shown)
+
+
 def signs_out(console):
     """After signing out the cookie is gone and the login is over."""
     browser, checks = console.browser, console.checks
@@ -484,6 +521,7 @@ def main():
             reviews(console, incident)
             looks_into_the_log(console, incident)
             drills(console)
+            epoch_steps(console)
             checks.equal("nothing is kept where a script could read it", browser.kept(), [0, 0, 0])
             checks.equal("no request left the origin", browser.strangers(), [])
             checks.equal("no policy was violated", browser.violations(), [])

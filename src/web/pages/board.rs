@@ -82,7 +82,7 @@ fn tested(board: &Board) -> Markup {
             Some((channel, at)) => {
                 (words::alert_test(&channel.name, &when::ago(Timestamp(at), board.now), read))
             }
-            None => { (words::NEVER_TESTED) }
+            None => { (parts::with_commands(words::NEVER_TESTED)) }
         }
     }
 }
@@ -94,7 +94,7 @@ fn drilled(board: &Board) -> Markup {
     html! {
         @match drills.max() {
             Some(last) => { (words::drilled(&when::ago(*last, board.now), people, board.drilled.len())) }
-            None => { (words::NEVER_DRILLED) }
+            None => { (parts::with_commands(words::NEVER_DRILLED)) }
         }
     }
 }
@@ -205,7 +205,7 @@ fn fitness(readiness: &Readiness, now: Timestamp, viewer: &Viewer) -> Markup {
             }
         }))
         (parts::fact(words::EPOCH, &html! {
-            (words::epoch(readiness.epoch, readiness.k, readiness.n)) ", "
+            (words::epoch(readiness.epoch, readiness.k, readiness.n)) " "
             (when::both(readiness.made_at, &viewer.time_zone))
         }))
         (parts::fact(words::SECRET, &html! { (words::expires_in(left)) }))

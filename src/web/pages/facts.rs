@@ -88,7 +88,9 @@ fn special(terms: &Terms, viewer: &Viewer) -> Markup {
             (parts::fact(words::CONTINUES, &html! { (words::continues(other.as_str())) }))
         }
         @if !answers.is_empty() {
-            (parts::fact(words::ANSWERS, &html! { (answers.join(", ")) }))
+            (parts::fact(words::ANSWERS, &html! {
+                ul .plain { @for answer in &answers { li { (answer) } } }
+            }))
         }
     }
 }

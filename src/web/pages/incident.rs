@@ -111,7 +111,7 @@ fn standing(view: &IncidentView, viewer: &Viewer, now: Timestamp) -> Markup {
             div .box.bad { p { strong { (words::NOT_SAFE_YET) } } p { (words::NOT_SAFE_YET_NOW) } }
         }
         @if view.rotation_owed {
-            div .box.bad { p { strong { (words::ROTATION_OWED) } } p { (words::ROTATION_OWED_NOW) } }
+            div .box.bad { p { strong { (words::ROTATION_OWED) } } p { (parts::with_commands(words::ROTATION_OWED_NOW)) } }
         }
         @if let Some(end) = words::end_of(&view.phase, view.asked.vetoed.is_some()) { div .box { p { (end) } } }
         @if let Some(at) = view.fully_safe_at_ms.filter(|_| !is_drill(view)) {

@@ -12,8 +12,18 @@ pub(super) const SIGNING: &str = "/custodian/acts.js";
 pub(super) fn command(id: &str, text: &str) -> Markup {
     html! {
         div .command {
-            pre #(id) tabindex="0" role="group" aria-label=(words::COMMAND) { code { (text) } }
+            pre #(id) tabindex="0" role="group" aria-label=(words::COMMAND) { code { (unbroken(text)) } }
             button type="button" .quiet data-copy=(id) hidden { (words::COPY) }
+        }
+    }
+}
+
+/// A command whose options do not break at their hyphens, where a line ends.
+fn unbroken(command: &str) -> Markup {
+    html! {
+        @for (place, word) in command.split(' ').enumerate() {
+            @if place > 0 { " " }
+            @if word.starts_with("--") { span .option { (word) } } @else { (word) }
         }
     }
 }
@@ -72,6 +82,16 @@ mod tests {
     fn a_command_between_backticks_is_shown_as_one_and_stays_text() {
         let shown = with_commands("see `status <x>` first").into_string();
         assert_eq!(shown, "see <code>status &lt;x&gt;</code> first");
+    }
+
+    #[test]
+    fn an_option_stays_whole_and_the_text_of_a_command_what_it_was() {
+        let shown = unbroken("breakglass stop INC-1 --reason 'a  b' -- x").into_string();
+        assert_eq!(
+            shown,
+            "breakglass stop INC-1 <span class=\"option\">--reason</span> 'a  b' \
+             <span class=\"option\">--</span> x"
+        );
     }
 
     #[test]

@@ -102,7 +102,7 @@ fn body(next: &str, typed: Option<&str>) -> Markup {
             div .box.bad role="alert" tabindex="-1" data-focus {
                 p { (words::FAILED) }
                 p { strong { (words::FAILED_RELEASED) } }
-                p { a href="#code" { (words::FAILED_NOW) } }
+                p { a href="#code" { (parts::with_commands(words::FAILED_NOW)) } }
             }
         }
         p { (words::LEAD) }

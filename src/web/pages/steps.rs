@@ -41,7 +41,7 @@ pub(super) fn steps(readiness: &Readiness) -> Markup {
             (step(
                 State::of(missing.is_empty(), !ready),
                 &words::proved(readiness.proved(), readiness.n),
-                &html! { @if !missing.is_empty() { (words::missing(&missing.join(", "))) } },
+                &html! { @if !missing.is_empty() { (parts::with_commands(&words::missing(&missing.join(", ")))) } },
             ))
             (step(State::of(ready, false), &words::ready(readiness.proofs_needed), &html! {}))
             @if readiness.epoch > 1 {

@@ -17,6 +17,7 @@ pub(in crate::web) const WORKSPACE: &str = "Workspace id";
 pub(in crate::web) const ACCOUNT: &str = "The account (users, groups, workspaces)";
 pub(in crate::web) const TICKET: &str = "Ticket, if there is one";
 pub(in crate::web) const GO_ON: &str = "Go on";
+pub(in crate::web) const AS_COMMAND: &str = "Ask by command instead";
 pub(in crate::web) const SCOPE: &str = "What the session may call";
 pub(in crate::web) const NOT_YET: &str = "It is not complete yet.";
 pub(in crate::web) const NOTHING_SENT: &str =

@@ -11,7 +11,7 @@ pub(in crate::web) const FITNESS: &str = "Fit for the night?";
 pub(in crate::web) const LAST_INCIDENT: &str = "Last incident";
 pub(in crate::web) const LAST_DRILL: &str = "Last drill";
 pub(in crate::web) const NEVER_DRILLED: &str =
-    "Never. A responder or an operator asks: breakglass drill \"the quarterly drill\"";
+    "Never. A responder or an operator asks: `breakglass drill \"the quarterly drill\"`";
 
 pub(in crate::web) fn drilled(ago: &str, people: usize, of: usize) -> String {
     format!("{ago}; {people} of {of} custodians have given a share in one")
@@ -25,7 +25,7 @@ pub(in crate::web) const LOG: &str = "Log";
 pub(in crate::web) const SHARES: &str = "Shares proved";
 pub(in crate::web) const EPOCH: &str = "Epoch";
 pub(in crate::web) const ALERT_TEST: &str = "Alerts tested";
-pub(in crate::web) const NEVER_TESTED: &str = "never: run breakglass alert test";
+pub(in crate::web) const NEVER_TESTED: &str = "never: run `breakglass alert test`";
 pub(in crate::web) const REVIEWS: &str = "Reviews";
 pub(in crate::web) const NO_REVIEW_WAITS: &str = "none waits";
 pub(in crate::web) const SECRET: &str = "Sealed Databricks secret";
@@ -113,7 +113,7 @@ pub(in crate::web) fn oldest(name: &str, ago: &str) -> String {
 }
 
 pub(in crate::web) fn epoch(epoch: u32, k: u8, n: u8) -> String {
-    format!("{epoch}: any {k} of {n}")
+    format!("{epoch}: any {k} of {n} shares open it; made")
 }
 
 pub(in crate::web) fn expires_in(ms: i64) -> String {

@@ -8,7 +8,7 @@ pub(in crate::web) const LAPSES: &str = "lapses:";
 pub(in crate::web) const NOT_SAFE_YET: &str = "Not safe yet.";
 pub(in crate::web) const NOT_SAFE_YET_NOW: &str = "The session is over, but the old Databricks secret is not proved dead. The vault goes on by itself and keeps telling people.";
 pub(in crate::web) const ROTATION_OWED: &str = "A rotation is owed.";
-pub(in crate::web) const ROTATION_OWED_NOW: &str = "The credential left memory before it was replaced. Custodians must come again: breakglass approve.";
+pub(in crate::web) const ROTATION_OWED_NOW: &str = "The credential left memory before it was replaced. Custodians must come again: `breakglass approve`.";
 pub(in crate::web) const SAFE_AT: &str = "Fully safe at";
 pub(in crate::web) const SAFE_THEN: &str =
     "The old secret is gone; access tokens that Databricks gave out before may live until then.";
@@ -37,7 +37,7 @@ pub(in crate::web) const TAKE_BACK: &str =
     "Not needed any more? Take it back, so that nobody is woken for nothing:";
 pub(in crate::web) const CLOSE: &str = "Close with your passkey";
 pub(in crate::web) const WITHDRAW: &str = "Take it back with your passkey";
-pub(in crate::web) const WORK: &str = "Work";
+pub(in crate::web) const WORK: &str = "Work in it";
 pub(in crate::web) const WORK_NOTE: &str = "Every call is logged before it happens. Write down what you do and why. When you are done, close: that replaces the secret (in a drill, the decoy).";
 pub(in crate::web) const CUSTODIANS: &str = "Custodians";
 pub(in crate::web) const YOU: &str = "(you)";
@@ -157,6 +157,14 @@ pub(in crate::web) fn answer(state: &str, phase: &str) -> (&'static str, &'stati
         "refused" => ("bad", "✗ refused"),
         "paused" => ("warn", "paused: other words were picked"),
         "excluded" => ("", "asked for it, does not count"),
+        "asked"
+            if matches!(
+                phase,
+                "cooling" | "opening" | "open" | "in_review" | "reviewed"
+            ) =>
+        {
+            ("", "was not needed")
+        }
         _ => ("", "… not answered"),
     }
 }

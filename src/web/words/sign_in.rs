@@ -15,4 +15,4 @@ pub(in crate::web) const CODE_BUTTON: &str = "Sign in";
 pub(in crate::web) const FAILED: &str = "This code does not sign anybody in: it was used already, is older than two minutes, or has a typing mistake.";
 pub(in crate::web) const FAILED_RELEASED: &str = "Nothing was released.";
 pub(in crate::web) const FAILED_NOW: &str =
-    "Run breakglass login --page again and enter the new code.";
+    "Run `breakglass login --page` again and enter the new code.";

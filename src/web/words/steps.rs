@@ -19,7 +19,7 @@ pub(in crate::web) fn proved(proved: usize, n: u8) -> String {
 }
 
 pub(in crate::web) fn missing(names: &str) -> String {
-    format!("Not yet: {names}. Each of them runs breakglass prove, or uses her page.")
+    format!("Not yet: {names}. Each of them runs `breakglass prove`, or uses her page.")
 }
 
 pub(in crate::web) fn ready(needed: u8) -> String {

@@ -194,7 +194,9 @@ pub(super) fn form(
             input #ticket type="text" name="ticket" autocomplete="off" value=(text("ticket"))
                 aria-invalid=[invalid("ticket", faults)];
             (touch)
-            div .actions { button type="submit" .quiet[!touch.0.is_empty()] { (words::GO_ON) } }
+            div .actions { button type="submit" .quiet[!touch.0.is_empty()] {
+                @if touch.0.is_empty() { (words::GO_ON) } @else { (words::AS_COMMAND) }
+            } }
         }
         details { summary { (words::SCOPE) } ul { @for pattern in &case.scope { li { code { (pattern) } } } } }
     }

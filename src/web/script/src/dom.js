@@ -62,5 +62,6 @@ export const moment = (ms) => {
   const local = at.toLocaleString(navigator.language, { weekday: "short", day: "numeric", month: "short", ...clock });
   const utcDay = at.toISOString().slice(0, 10);
   const localDay = [at.getFullYear(), at.getMonth() + 1, at.getDate()].map((n) => String(n).padStart(2, "0")).join("-");
+  if (local.endsWith("UTC")) return local;
   return `${local} (${utcDay === localDay ? "" : `${utcDay} `}${at.toISOString().slice(11, 16)} UTC)`;
 };

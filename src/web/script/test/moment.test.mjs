@@ -21,3 +21,8 @@ test("the last minute of a day and of a year, and summer time", () => {
   assert.match(moment(Date.parse("2026-07-01T03:59:00Z")), /^Tue,? 30 Jun,? (at )?23:59 .*\(2026-07-01 03:59 UTC\)$/);
   assert.match(moment(Date.parse("2026-07-01T04:00:00Z")), /^Wed,? 1 Jul,? (at )?00:00 .*\(04:00 UTC\)$/);
 });
+
+test("a clock that shows UTC says it once", () => {
+  process.env.TZ = "UTC";
+  assert.match(moment(Date.parse("2026-11-22T15:04:00Z")), /^Sun,? 22 Nov,? (at )?15:04 UTC$/);
+});
