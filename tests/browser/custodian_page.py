@@ -335,6 +335,18 @@ def refusing(checks, vault, browsers, page, looks):
     cleo.click("Refuse")
     looks.inspect(cleo, "custodian-refuse")
     cleo.click("Something looks wrong")
+    odd = "nobody\u202e called"
+    cleo.driver.execute_script("document.getElementById('more').value = arguments[0]", odd)
+    cleo.click("Refuse")
+    said = cleo.until_trouble("bad_text")
+    kept = cleo.driver.execute_script("return [document.getElementById('more').value,"
+                                      "document.querySelector('input[name=reason]:checked').value]")
+    checks.hold("a reason that cannot be taken: three parts, the focus on them, nothing typed lost",
+                kept == [odd, "Something looks wrong"] and keyboard.focused(cleo, ".bad[role=alert]")[0]
+                and all(part in said for part in ("characters that do not show", "Nothing was released",
+                                                  "nothing you typed is lost", "The reason is empty")), [kept, said])
+    looks.inspect(cleo, "custodian-refuse-again")
+    cleo.driver.execute_script("document.getElementById('more').value = ''")
     cleo.click("Refuse")
     cleo.until_title("You refused. Everyone was told why.")
     checks.hold("a refusal with its reason; too few are left", vault.phase(incident) == "refused")

@@ -321,6 +321,17 @@ def works(console, incident):
     console.inspect("board-open", "/")
     console.inspect("incident-open", f"/i/{incident}")
     moves_only_for_who_likes_it(console)
+    odd = "restarted\u202e job 1"
+    browser.run("document.getElementById('text').value = arguments[0]", odd)
+    browser.press("#notes button")
+    browser.wait("the error", lambda: browser.title().startswith("Error"))
+    kept = browser.run("return [document.getElementById('text').value, document.activeElement.getAttribute('role')]")
+    checks.equal("a note that cannot be taken loses nothing typed, and the error has the focus", kept, [odd, "alert"])
+    checks.hold("it says what happened, whether anything was released, and what to do now",
+                all(part in browser.text("#notes .box.bad") for part in
+                    ("holds control characters", "Nothing was written or released", "change it and send it again")),
+                browser.text("#notes"))
+    console.inspect("note-refused")
     browser.type("#text", "restarted job 1")
     browser.press("#notes button")
     browser.wait("the note", lambda: "restarted job 1" in browser.text("#notes blockquote"))

@@ -67,7 +67,7 @@ pub(in crate::web) fn page(end: DeadEnd) -> Response {
         sentences.released,
         sentences.now,
     ];
-    Page::new(title, three_parts(title, happened, released, now))
+    Page::new(title, three_parts(title, [happened, released, now], None))
         .status(end.status())
         .error(true)
         .into_response()
@@ -77,12 +77,8 @@ pub(in crate::web) fn page(end: DeadEnd) -> Response {
 pub(in crate::web) fn of_error(error: &AppError, viewer: Option<&Viewer>) -> Response {
     let problem = Problem::told(error);
     let told = problem.told_on_pages();
-    let body = html! {
-        (three_parts(told.title, &told.happened, told.released, &told.now))
-        @if let Some(exactly) = &told.exactly {
-            p .hint { (words::EXACTLY) " " (with_commands(exactly)) }
-        }
-    };
+    let parts = [&told.happened, told.released, &told.now];
+    let body = three_parts(told.title, parts, told.exactly.as_deref());
     let page = Page::new(told.title, body)
         .status(problem.status())
         .error(true);
@@ -92,12 +88,11 @@ pub(in crate::web) fn of_error(error: &AppError, viewer: Option<&Viewer>) -> Res
     }
 }
 
-/// What happened, whether anything was released, what to do now.
+/// What happened, whether anything was released, what to do now; and the vault's own sentence.
 pub(in crate::web) fn three_parts(
     title: &str,
-    happened: &str,
-    released: &str,
-    now: &str,
+    [happened, released, now]: [&str; 3],
+    exactly: Option<&str>,
 ) -> Markup {
     html! {
         h1 { (title) }
@@ -105,6 +100,9 @@ pub(in crate::web) fn three_parts(
             p { (with_commands(happened)) }
             p { strong { (released) } }
             p { (with_commands(now)) }
+            @if let Some(exactly) = exactly {
+                p .hint { (words::EXACTLY) " " (with_commands(exactly)) }
+            }
         }
         p { a .button href="/" { (words::TO_BOARD) } }
     }
