@@ -66,7 +66,7 @@ const files = {
   ...Object.fromEntries(parts.map((part) => [basename(part.path), Buffer.from(part.contents)])),
   "acts.js": only(await bundled("src/acts.js")),
   "sign-in.js": only(await bundled("src/sign-in.js")),
-  "custodian.css": readFileSync(join(here, "src/custodian.css")),
+  "custodian.css": only(await bundled("src/custodian.css")),
   "paper.js": only(await bundled("src/paper.js")),
   "paper.css": readFileSync(join(here, "src/paper.css")),
   "paper.html": Buffer.from(worded(readFileSync(join(here, "src/paper.html"), "utf8"))),
