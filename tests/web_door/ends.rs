@@ -25,7 +25,10 @@ async fn security_is_led_to_the_veto_from_board_and_incident_and_nobody_else_is(
         assert!(!page(&ada, path).await.contains(&link), "ada, {path}");
     }
     let shown = page(&sam, &veto).await;
-    let command = format!("breakglass veto {} ", asked.id);
+    let command = format!(
+        "breakglass veto <span class=\"option\">{}</span> ",
+        asked.id
+    );
     assert!(shown.contains(&command), "{shown}");
     let ada = vault.login("ada").await;
     let shown = page(&ada, &veto).await;

@@ -18,12 +18,12 @@ pub(super) fn command(id: &str, text: &str) -> Markup {
     }
 }
 
-/// A command whose options do not break at their hyphens, where a line ends.
+/// A command whose options and incidents do not break at their hyphens, where a line ends.
 fn unbroken(command: &str) -> Markup {
     html! {
         @for (place, word) in command.split(' ').enumerate() {
             @if place > 0 { " " }
-            @if word.starts_with("--") { span .option { (word) } } @else { (word) }
+            @if word.starts_with("--") || word.starts_with("INC-") { span .option { (word) } } @else { (word) }
         }
     }
 }
@@ -89,7 +89,7 @@ mod tests {
         let shown = unbroken("breakglass stop INC-1 --reason 'a  b' -- x").into_string();
         assert_eq!(
             shown,
-            "breakglass stop INC-1 <span class=\"option\">--reason</span> 'a  b' \
+            "breakglass stop <span class=\"option\">INC-1</span> <span class=\"option\">--reason</span> 'a  b' \
              <span class=\"option\">--</span> x"
         );
     }
