@@ -264,6 +264,7 @@ def collects(console, incident, phrase):
     rows = len(browser.every("[data-fold=alerts] tbody tr"))
     checks.hold("the alerts unfold", browser.run("return document.querySelector('[data-fold=alerts]').open"), rows)
     alerts_as_stored(console, incident)
+    console.inspect("incident-alerts")
     vault.approves(incident, phrase, ["ada"])
     browser.wait("the share on the page", lambda: "1 of 3 shares in" in browser.text("h1"))
     browser.wait("another alert", lambda: len(browser.every("[data-fold=alerts] tbody tr")) > rows)

@@ -26,7 +26,8 @@ export class Api {
     const { error } = await reply?.json().catch(() => ({})) ?? {};
     const { happened, now, released, exactly } = error?.parts ?? {
       happened: text.unreachable, now: text.unreachableNow,
-      ...(method === "POST" && !path.startsWith("/login") && { released: text.mayHaveArrived }),
+      released: /approve$/.test(path) ? text.shareMayHaveArrived
+        : method === "POST" && !path.startsWith("/login") ? text.mayHaveArrived : undefined,
     };
     throw new Stop(error?.code ?? "unreachable", happened, now, released, exactly);
   }

@@ -21,7 +21,9 @@ test("a refusal is told in the three parts of the vault's table, with its own se
 
 test("what somebody before the vault answers is no answer, and what was signed may have arrived", async () => {
   const api = answering(502, "<html>Bad gateway</html>");
-  await assert.rejects(api.post("/incidents/INC-7/veto", {}), { code: "unreachable", released: /may have arrived/ });
+  await assert.rejects(api.post("/incidents/INC-7/approve", {}), { code: "unreachable", released: /^Your share may have arrived/ });
+  await assert.rejects(api.post("/incidents/INC-7/veto", {}),
+    { code: "unreachable", released: "Nothing was released, but what you signed may have arrived." });
   await assert.rejects(api.get("/incidents/INC-7"), { code: "unreachable", released: "Nothing was released.", exactly: "" });
 });
 

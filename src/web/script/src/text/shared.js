@@ -13,7 +13,8 @@ export const roles = (words) => words.map(role).join(", ");
 // Answers of the vault.
 export const unreachable = "The vault did not answer.";
 export const unreachableNow = "Check the connection and try again.";
-export const mayHaveArrived = "What you sent may have arrived: look before you send it again.";
+export const shareMayHaveArrived = "Your share may have arrived: look at the incident before you try again.";
+export const mayHaveArrived = "Nothing was released, but what you signed may have arrived.";
 export const exactly = "In the vault's own words:";
 
 // Passkeys.
