@@ -54,6 +54,7 @@ pub fn route(state: &State, peer: SocketAddr, parts: &Parts, body: &[u8]) -> Han
         ("GET", "rights") => Ok(rights(state)),
         ("POST", "assign") => assign(state, body),
         ("POST", "things") => things(state, body),
+        ("POST", "manager") => manager(state, body),
         _ => Err(Reply::no_endpoint(parts.method.as_str(), parts.uri.path())),
     }
 }
@@ -170,6 +171,27 @@ fn assign(state: &State, body: &[u8]) -> Handled {
             None => assigned.remove(&principal),
         };
         directory.admins_follow(workspace, principal);
+    }
+    state.directory_changed();
+    Ok(Reply::done())
+}
+
+/// An account admin lets a `principal` such as `users/ada@example.com` manage ours.
+fn manager(state: &State, body: &[u8]) -> Handled {
+    let given: Value = serde_json::from_slice(body).unwrap_or_default();
+    let (account, ours) = (&state.account_id, &state.principal.application_id);
+    let name = format!("accounts/{account}/servicePrincipals/{ours}/ruleSets/default");
+    let role = "roles/servicePrincipal.manager";
+    {
+        let mut directory = lock(&state.directory);
+        let (version, rules) = directory
+            .rule_sets
+            .entry(name)
+            .or_insert_with(|| (0, json!([])));
+        *version += 1;
+        if let Some(rules) = rules.as_array_mut() {
+            rules.push(json!({"role": role, "principals": [given["principal"]]}));
+        }
     }
     state.directory_changed();
     Ok(Reply::done())

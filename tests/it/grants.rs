@@ -128,6 +128,36 @@ fn what_came_on_the_second_page_of_a_list_is_a_difference_too() {
 }
 
 #[test]
+fn who_came_to_manage_the_principal_in_a_session_is_a_review_item_and_is_kept_as_seen_last() {
+    let vault = TestVault::new();
+    let incident = opened(&vault, &[]);
+    vault.wait_for_entry("snapshot.taken");
+    vault.let_manage("groups/on-call");
+    vault.close(&incident).unwrap();
+    vault.settle();
+    let view = vault.block(vault.app().review_view(&incident.id)).unwrap();
+    let items = view.items.as_array().unwrap();
+    let about: Vec<&str> = items.iter().map(|i| i["about"].as_str().unwrap()).collect();
+    assert!(
+        matches!(about.as_slice(), [one] if one.contains("manager of the principal")),
+        "{:#}",
+        view.items
+    );
+    // The group, and whom it lets in; the log has numbers only.
+    let diff = vault.last_entry("snapshot.diff").unwrap();
+    assert_eq!(diff.integer("n_added"), Some(2));
+    let seen = vault.last_entry("access.seen").unwrap();
+    assert_eq!(seen.integer("managers"), Some(2));
+    let fact = vault.block(vault.store().fact(breakglass::app::ACCESS));
+    let kept: breakglass::app::Access = serde_json::from_str(&fact.unwrap().unwrap()).unwrap();
+    let managers: Vec<String> = kept.managers.unwrap().names.into_iter().collect();
+    assert_eq!(
+        managers,
+        ["group on-call", "rio@example.com (group on-call)"]
+    );
+}
+
+#[test]
 fn what_the_terms_let_stay_stays_and_is_a_review_item() {
     let vault = TestVault::new();
     let incident = opened(&vault, &["ada:keep"]);

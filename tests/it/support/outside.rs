@@ -169,6 +169,12 @@ impl TestVault {
         self.control("POST", "things", Some(body));
     }
 
+    /// An account admin lets somebody, such as `users/ada@example.com`, manage the principal.
+    pub fn let_manage(&self, who: &str) {
+        let body = serde_json::json!({ "principal": who });
+        self.control("POST", "manager", Some(body));
+    }
+
     fn control(&self, method: &str, path: &str, body: Option<Value>) -> Value {
         let url = format!(
             "http://{}/_simulator/{path}",
