@@ -23,6 +23,8 @@ mod replay;
 mod rotate;
 mod unfit;
 
+pub(super) use bind::LEFT;
+
 /// The session secret must be deleted within this time, a list that lags behind included; then the
 /// rest is owed.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -66,6 +68,9 @@ impl App {
             if let Err(error) = log.append(&ended, app.now()) {
                 tracing::error!(%error, "the end of the emergency was not recorded");
             }
+            // Whoever is active next knows how it ended; where it cannot be left, this node's files
+            // say it once it is active again.
+            let _told_there = Journal::Emergency(Arc::clone(&log)).leave(&app).await;
             app.inner.memory.wipe_all();
             app.inner.on_log_lost.cancel();
         });

@@ -10,6 +10,10 @@ use crate::domain::alert::AlertDraft;
 use crate::store::EmergencyLog;
 use crate::store::change::RowChange;
 
+/// Why a node of several leaves the rotation to custodians.
+const NOT_LEFT: &str =
+    "another node may take over, and would not know the successor: k custodians rotate there";
+
 /// One of the two.
 #[derive(Clone)]
 pub(super) enum Journal {
@@ -22,6 +26,27 @@ pub(super) enum Journal {
 impl Journal {
     pub(super) fn is_main(&self) -> bool {
         matches!(self, Self::Main)
+    }
+
+    /// Where a server keeps the vault, leaves the emergency log with it, for the node that is active
+    /// next: without that it would ask custodians to open what is dead, and this node's disk would
+    /// be the only place of the new envelope (DESIGN §4.10). Nothing on the main log.
+    ///
+    /// # Errors
+    /// [`AppError::Sealed`]: the server takes nothing, or another node is active by now.
+    pub(super) async fn leave(&self, app: &App) -> Result<(), AppError> {
+        let Self::Emergency(log) = self else {
+            return Ok(());
+        };
+        let text = log
+            .copy()
+            .map_err(|why| AppError::LogLost(why.to_string()))?;
+        let name = format!("{}{}", super::emergency::LEFT, log.node());
+        let left = app.inner.store.leave(&name, &text).await;
+        left.map_err(|error| {
+            tracing::error!(%error, "the emergency log was not left with the server");
+            AppError::Sealed(NOT_LEFT)
+        })
     }
 
     /// Appends entries, each durable before the next; nothing on the main log.

@@ -21,9 +21,11 @@ use crate::audit::merkle::{Edge, Hash, leaf_hash};
 use crate::audit::note::NoteSigner;
 use crate::domain::time::Timestamp;
 
+mod copied;
 mod kept;
 mod mark;
 
+pub use copied::{EmergencyCopy, EmergencySource};
 pub use mark::Cut;
 use mark::Mark;
 

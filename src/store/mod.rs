@@ -46,7 +46,7 @@ pub use backup::{Backup, back_up};
 pub use backup_stamp::BackupStamp;
 pub use ballast::Ballast;
 pub use commit::{CallLine, Commit, Committed, Genesis, Head, Lane, LogIdentity, SecretLogSeed};
-pub use emergency::{Cut, EmergencyLog};
+pub use emergency::{Cut, EmergencyCopy, EmergencyLog, EmergencySource};
 pub use error::{CommitError, Conflict, StoreError};
 pub use open::{POSTGRES, SQLITE, put_back, remembered};
 pub use proposals::Proposal;
@@ -62,6 +62,9 @@ use sequencer::{DATA_SLOTS, Job, Message, Prepared};
 const CROWDED: usize = 2048;
 /// How long the queue may be crowded before calls are shed.
 const CROWDED_FOR: Duration = Duration::from_millis(250);
+
+/// How long a server may take to keep what a node leaves with it.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(20);
 
 /// `[store]`: where the vault's rows and log are. Exactly one of the two.
 #[derive(Debug, Clone, serde::Deserialize)]
@@ -106,6 +109,8 @@ struct Inner {
     writable: Arc<AtomicBool>,
     /// The lock is somebody else's.
     lost: CancellationToken,
+    /// That of this process.
+    writer_epoch: i64,
     node: String,
     boot: String,
     crowded_since: Mutex<Option<Instant>>,
@@ -121,6 +126,7 @@ impl Store {
         writable: Arc<AtomicBool>,
         identity: LogIdentity,
         (lost, ended): (CancellationToken, oneshot::Receiver<()>),
+        writer_epoch: i64,
     ) -> Self {
         let LogIdentity { node, boot, .. } = identity;
         let crowded_since = Mutex::new(None);
@@ -132,6 +138,7 @@ impl Store {
             head,
             writable,
             lost,
+            writer_epoch,
             node,
             boot,
             crowded_since,
@@ -268,11 +275,31 @@ impl Store {
         self.inner.writable.load(Ordering::Acquire) && !self.inner.lost.is_cancelled()
     }
 
-    /// Whether no other process can take this vault over while this one runs: the lock is a file of
-    /// this host. A server gives its lock to the next node as soon as this one falls silent.
-    #[must_use]
-    pub fn is_ours_alone(&self) -> bool {
-        matches!(self.inner.readers, Pool::Sqlite(_))
+    /// Leaves a fact with the server when the log cannot be written any more, for the node that is
+    /// active next: durable there when this returns, and only while that is still this process. A
+    /// file's vault stays on its host, so there is nobody to leave anything to.
+    ///
+    /// # Errors
+    /// The vault is another node's by now, or the server does not answer.
+    pub async fn leave(&self, name: &str, value: &str) -> Result<(), StoreError> {
+        let Pool::Postgres(server) = &self.inner.readers else {
+            return Ok(());
+        };
+        let gone = || StoreError::Writer("another node may write this vault".to_owned());
+        if self.inner.lost.is_cancelled() {
+            return Err(gone());
+        }
+        let left = sqlx::query(open::LEAVE_FACT)
+            .bind(name)
+            .bind(value)
+            .bind(self.inner.writer_epoch)
+            .execute(server);
+        let left = tokio::time::timeout(LEAVE_PATIENCE, left).await;
+        let left = left.map_err(|_| StoreError::Writer("the server does not answer".to_owned()))?;
+        match left?.rows_affected() {
+            1 => Ok(()),
+            _ => Err(gone()),
+        }
     }
 
     /// Writes what waits, then the high-water mark, and releases the lock. Reads and commits

@@ -35,7 +35,7 @@ mod renamed;
 
 pub use renamed::{put_back, remembered};
 
-pub(super) use postgres::connect_to;
+pub(super) use postgres::{LEAVE_FACT, connect_to};
 
 use migrate::migrate;
 
@@ -295,6 +295,7 @@ async fn start(
     let high_water = tokio::spawn(high_water::follow(mark, head.clone()));
     let (ended, end) = oneshot::channel();
     let lost = lock.lost();
+    let writer_epoch = log.writer_epoch;
     let (answers, to_hand_out) = mpsc::unbounded_channel();
     drop(tokio::spawn(hand_out(to_hand_out)));
     let sequencer = Sequencer {
@@ -330,6 +331,7 @@ async fn start(
         writable,
         identity,
         (lost, end),
+        writer_epoch,
     ))
 }
 

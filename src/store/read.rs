@@ -340,6 +340,17 @@ impl Store {
         let query = query_scalar(sql::people::FACT).bind(name);
         Ok(query.fetch_optional(self.reader()).await?)
     }
+
+    /// Names and values of the facts whose name begins so; `%` and `_` are no letters of one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn facts_of(&self, prefix: &str) -> Read<Vec<(String, String)>> {
+        let query = query(sql::people::FACTS_LIKE).bind(format!("{prefix}%"));
+        let rows = query.fetch_all(self.reader()).await?;
+        let both = |row: &Row| Ok((row.try_get("name")?, row.try_get("value")?));
+        rows.iter().map(both).collect()
+    }
 }
 
 /// The outbox.

@@ -113,17 +113,20 @@ pub(super) struct Fold {
 impl Sequencer {
     /// Writes until it is told to close, every [`super::Store`] is gone, or the log fails.
     pub(super) fn run(mut self) {
-        let mut closing = false;
+        let (mut closing, mut broken) = (false, false);
         while !closing {
             let mut batch = Vec::new();
             closing = self.runtime.clone().block_on(self.collect(&mut batch));
             if !batch.is_empty() && !self.write(batch) {
+                broken = true;
                 break;
             }
         }
         self.writable.store(false, Ordering::Release);
-        self.refuse_the_rest();
-        self.end();
+        if !broken {
+            self.refuse_the_rest();
+        }
+        self.end(broken);
     }
 
     /// Fills a batch with what waits, control first; true when this is the last one.
@@ -235,10 +238,14 @@ impl Sequencer {
         }
     }
 
-    /// High-water mark first, lock last.
-    fn end(self) {
+    /// High-water mark first, lock last. After a failure the lock stays ours until the process has
+    /// done what it does without the log: on a server another node would take over meanwhile.
+    fn end(self, broken: bool) {
         let Self {
             writer,
+            control,
+            data,
+            lost,
             heads,
             high_water,
             lock,
@@ -250,6 +257,9 @@ impl Sequencer {
         if let Err(why) = runtime.block_on(high_water) {
             tracing::error!(%why, "the high-water mark was not written");
         }
+        if broken {
+            runtime.block_on(refuse_until_closed(control, data, lost));
+        }
         if let Err(why) = writer.close() {
             tracing::warn!(
                 ?why,
@@ -259,6 +269,30 @@ impl Sequencer {
         lock.release(&runtime);
         // Nobody waits for it when the store was thrown away without being closed.
         let _nobody_waits = ended.send(());
+    }
+}
+
+/// Nothing is written any more; ends when every [`super::Store`] is gone or closed, or when the
+/// lock is lost.
+async fn refuse_until_closed(
+    mut control: mpsc::Receiver<Message>,
+    mut data: mpsc::Receiver<Job>,
+    lost: CancellationToken,
+) {
+    loop {
+        let job = tokio::select! {
+            biased;
+            () = lost.cancelled() => return,
+            message = control.recv() => match message {
+                Some(Message::Commit(job)) => *job,
+                Some(Message::Close) | None => return,
+            },
+            job = data.recv() => match job {
+                Some(job) => job,
+                None => return,
+            },
+        };
+        answer_all(vec![job], &CommitError::Closed);
     }
 }
 

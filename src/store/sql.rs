@@ -352,8 +352,10 @@ pub mod people {
     pub const DROP_FACT: &str = "DELETE FROM fact WHERE name = $1";
     /// Its value.
     pub const FACT: &str = "SELECT value FROM fact WHERE name = $1";
+    /// Names and values, by the form of the name.
+    pub const FACTS_LIKE: &str = "SELECT name, value FROM fact WHERE name LIKE $1 ORDER BY name";
     /// All texts of this area.
-    pub const ALL: [&str; 17] = [
+    pub const ALL: [&str; 18] = [
         PUT_SESSION,
         END_LOGIN,
         EXTEND_SESSION,
@@ -371,6 +373,7 @@ pub mod people {
         SET_FACT,
         DROP_FACT,
         FACT,
+        FACTS_LIKE,
     ];
 }
 

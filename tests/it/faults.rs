@@ -10,5 +10,6 @@ mod emergency;
 mod emergency_bind;
 mod left_alone;
 mod lifetimes;
+mod next_node;
 mod older_saga;
 mod stopping;

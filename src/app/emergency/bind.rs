@@ -13,13 +13,17 @@ use super::replay::Replay;
 use super::unfit::{Switched, is_misfit, switched};
 use crate::audit::checkpoint::format_hash;
 use crate::audit::entry::{Draft, Entry, parse_entry};
+use crate::audit::note::VerifierKey;
 use crate::domain::alert::{self, Attempt, Fault};
 use crate::domain::ids::Digest;
-use crate::store::EmergencyLog;
 use crate::store::change::RowChange;
+use crate::store::{EmergencyCopy, EmergencyLog, EmergencySource};
 
 /// Name of the fact, before the node's: several nodes have an emergency log each.
 const KNOWN: &str = "emergency_log";
+
+/// Name of the fact that holds what a node left with the server, before the node's.
+pub(in crate::app) const LEFT: &str = "emergency_copy:";
 
 /// How much of a node's emergency log the main log has.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,12 +42,16 @@ impl App {
     /// # Errors
     /// A file that cannot be read, or a log that cannot be written.
     pub async fn bind_emergency_log(&self) -> Result<(), AppError> {
+        self.bind_left().await?;
         let Some(log) = self.inner.emergency.get() else {
             return Ok(());
         };
         let name = format!("{KNOWN}:{}", log.node());
         let known = match self.document_fact(&name).await {
-            Err(AppError::Inconsistent(_)) => self.known_by_the_log(log, &name).await?,
+            Err(AppError::Inconsistent(_)) => {
+                let source = EmergencySource::Own(log);
+                self.known_by_the_log(source, &name).await?
+            }
             read => read?,
         };
         let mut known = self.look_for_a_cut(log, known).await?;
@@ -64,16 +72,92 @@ impl App {
         }
         let known = self.look_for_awaited(log, &name, known).await?;
         if log.size() > known.size {
-            self.bind_from(log, &name, known).await?;
+            self.bind_from(EmergencySource::Own(log), &name, known)
+                .await?;
         }
         Ok(())
+    }
+
+    /// Binds what nodes left with the server when their log broke. This node's own copy is older
+    /// than its files or the same; what stands in the rows by now is asked for no more.
+    async fn bind_left(&self) -> Result<(), AppError> {
+        for (left, text) in self.inner.store.facts_of(LEFT).await? {
+            let node = left.strip_prefix(LEFT).unwrap_or_default();
+            match self.left_by(&text).await {
+                Ok(copy) if self.is_own(&copy) => {}
+                Ok(copy) => self.bind_copy(&copy, node).await?,
+                // Nobody's word: whoever can write to the database can write one. It stays, since
+                // it may hold a sealed file that is nowhere else.
+                Err(error) if is_misfit(&error) => self.tell_unfit_copy(node, &error).await,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// The copy, if the key that the main log names for it signed it.
+    async fn left_by(&self, text: &str) -> Result<EmergencyCopy, AppError> {
+        let odd = |why: &str| AppError::Inconsistent(format!("an emergency log's copy: {why}"));
+        let origin = EmergencyCopy::origin_of(text).ok_or_else(|| odd("not of its form"))?;
+        let is_its = |entry: &Entry| entry.text("origin") == Some(origin.as_str());
+        let opened = self.told_before("emergency.opened", is_its).await?;
+        let vkey = opened.as_ref().and_then(|entry| entry.text("vkey"));
+        let key = vkey.and_then(|vkey| VerifierKey::parse(vkey).ok());
+        let key = key.ok_or_else(|| odd("the main log names no key of it"))?;
+        EmergencyCopy::read(text, &key).map_err(|why| odd(&why.to_string()))
+    }
+
+    /// Whether this node's own files hold at least as much.
+    fn is_own(&self, copy: &EmergencyCopy) -> bool {
+        let copy = EmergencySource::Left(copy);
+        self.inner.emergency.get().is_some_and(|log| {
+            let size = copy.size();
+            let same = log.root_at(size).ok().flatten();
+            log.origin() == copy.origin() && same == copy.root_at(size).ok().flatten()
+        })
+    }
+
+    async fn bind_copy(&self, copy: &EmergencyCopy, node: &str) -> Result<(), AppError> {
+        let copy = EmergencySource::Left(copy);
+        let name = format!("{KNOWN}:{node}");
+        let known = match self.document_fact(&name).await {
+            Err(AppError::Inconsistent(_)) => self.known_by_the_log(copy, &name).await?,
+            read => read?,
+        };
+        let known = known.unwrap_or_default();
+        let root = copy.root_at(known.size)?;
+        let goes_on = known.size == 0 || root.is_some_and(|root| format_hash(&root) == known.root);
+        if goes_on && copy.size() > known.size {
+            return self.bind_from(copy, &name, known).await;
+        }
+        // The rows have it, or what came after it.
+        let row = RowChange::SetFact {
+            name: format!("{LEFT}{node}"),
+            value: None,
+        };
+        self.record(Vec::new(), vec![row], Vec::new(), None)
+            .await
+            .map(drop)
+    }
+
+    async fn tell_unfit_copy(&self, node: &str, error: &AppError) {
+        tracing::error!(%error, node, "what a node left with the server is not its word");
+        let why = error.to_string();
+        let told = [("left_by", Value::from(node)), ("why", why.as_str().into())];
+        let fault = Attempt::Fault(Fault::EmergencyUnfit {
+            why,
+            epoch: None,
+            missing: Vec::new(),
+        });
+        self.note_attempt(draft("emergency.unfit", told), &fault)
+            .await;
     }
 
     /// What the main log's own entries say that it has, where the row is unreadable; which sealed
     /// files were missing stood in the row alone, and people were told of each.
     async fn known_by_the_log(
         &self,
-        log: &EmergencyLog,
+        log: EmergencySource<'_>,
         name: &str,
     ) -> Result<Option<Known>, AppError> {
         let is_ours = |entry: &Entry| entry.text("origin") == Some(log.origin());
@@ -169,7 +253,7 @@ impl App {
     /// about the entries: the start is refused.
     async fn bind_from(
         &self,
-        log: &EmergencyLog,
+        log: EmergencySource<'_>,
         name: &str,
         known: Known,
     ) -> Result<(), AppError> {
@@ -188,7 +272,7 @@ impl App {
 
     async fn bind(
         &self,
-        log: &EmergencyLog,
+        log: EmergencySource<'_>,
         name: &str,
         batch: &Batch,
         replay: Replay,
@@ -200,7 +284,7 @@ impl App {
         let mut alerts = alert::for_attempt(&fault, &self.inner.facts.get().roster);
         alerts.extend(replay.alerts);
         let drafts = [batch.drafts.clone(), replay.drafts].concat();
-        let rows = [replay.rows, vec![keep(name, &batch.bound)?]].concat();
+        let rows = [replay.rows, kept(name, &batch.bound)?].concat();
         self.record(drafts, rows, alerts, None).await?;
         self.has_epochs_of(log, &replay.kept).await
     }
@@ -208,7 +292,7 @@ impl App {
     /// The entries do not follow from the rows: they are bound without a saga of their own.
     async fn bind_unfit(
         &self,
-        log: &EmergencyLog,
+        log: EmergencySource<'_>,
         name: &str,
         mut batch: Batch,
         error: &AppError,
@@ -235,7 +319,7 @@ impl App {
         let alerts = alert::for_attempt(&fault, &self.inner.facts.get().roster);
         batch.bound.awaited = saved.awaited;
         let owed = self.owed_after(highest).await?;
-        let rows = [saved.rows, owed, vec![keep(name, &batch.bound)?]].concat();
+        let rows = [saved.rows, owed, kept(name, &batch.bound)?].concat();
         let drafts = [batch.drafts, vec![unfit], saved.drafts].concat();
         self.record(drafts, rows, alerts, None).await?;
         self.has_epochs_of(log, &saved.kept).await
@@ -251,6 +335,7 @@ impl App {
         if known.awaited.is_empty() {
             return Ok(known);
         }
+        let log = EmergencySource::Own(log);
         let saved = self.save_switched(log, &known.awaited).await?;
         if saved.kept.is_empty() {
             return Ok(known);
@@ -267,7 +352,11 @@ impl App {
     }
 
     /// The rows hold what these files hold.
-    async fn has_epochs_of(&self, log: &EmergencyLog, kept: &[Digest]) -> Result<(), AppError> {
+    async fn has_epochs_of(
+        &self,
+        log: EmergencySource<'_>,
+        kept: &[Digest],
+    ) -> Result<(), AppError> {
         let facts = self.reload_facts().await?;
         let current = facts.epoch.as_ref().map_or(0, |row| row.manifest.epoch);
         if self.dealt_later().is_some_and(|later| later <= current) {
@@ -289,7 +378,7 @@ struct Batch {
 }
 
 impl Batch {
-    fn of(log: &EmergencyLog, known: Known) -> Result<Self, AppError> {
+    fn of(log: EmergencySource<'_>, known: Known) -> Result<Self, AppError> {
         let (checkpoint, note) = log.checkpoint()?;
         let (mut drafts, mut entries) = (Vec::new(), Vec::new());
         for bytes in log.entries(known.size)? {
@@ -324,6 +413,16 @@ impl Batch {
             bound,
         })
     }
+}
+
+/// The same once its entries are bound: what the node left with the server is in the rows as well.
+fn kept(name: &str, known: &Known) -> Result<Vec<RowChange>, AppError> {
+    let node = name.rsplit(':').next().unwrap_or_default();
+    let left = RowChange::SetFact {
+        name: format!("{LEFT}{node}"),
+        value: None,
+    };
+    Ok(vec![keep(name, known)?, left])
 }
 
 fn keep(name: &str, known: &Known) -> Result<RowChange, AppError> {

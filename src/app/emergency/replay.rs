@@ -17,8 +17,8 @@ use crate::domain::ids::Digest;
 use crate::domain::manifest::Kind;
 use crate::domain::rotation::{Event, Rotation, State};
 use crate::domain::time::Timestamp;
-use crate::store::EmergencyLog;
 use crate::store::change::{RowChange, SecretPost, SecretUse};
+use crate::store::{EmergencyLog, EmergencySource};
 
 /// Rows, entries and alerts that make up for what could not be written at its time.
 #[derive(Default)]
@@ -50,7 +50,7 @@ impl Replay {
     /// Entries that do not follow from the rows: a database that is older, or that went on.
     pub(super) async fn of(
         app: &App,
-        log: &EmergencyLog,
+        log: EmergencySource<'_>,
         entries: &[Entry],
     ) -> Result<Self, AppError> {
         let mut replay = Self::default();
@@ -69,7 +69,12 @@ impl Replay {
         Ok(replay)
     }
 
-    async fn take(&mut self, app: &App, log: &EmergencyLog, entry: &Entry) -> Result<(), AppError> {
+    async fn take(
+        &mut self,
+        app: &App,
+        log: EmergencySource<'_>,
+        entry: &Entry,
+    ) -> Result<(), AppError> {
         match entry.kind.as_str() {
             KEPT_ENTRY => self.load(log, entry)?,
             "secret.post" => self.post(entry)?,
@@ -92,7 +97,7 @@ impl Replay {
         });
     }
 
-    fn load(&mut self, log: &EmergencyLog, entry: &Entry) -> Result<(), AppError> {
+    fn load(&mut self, log: EmergencySource<'_>, entry: &Entry) -> Result<(), AppError> {
         let sha256: Digest = entry
             .text("sha256")
             .and_then(|text| text.parse().ok())

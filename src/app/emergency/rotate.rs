@@ -14,12 +14,6 @@ use crate::domain::rotation::{Cause, State};
 use crate::domain::terms::Purpose;
 use crate::domain::time::HOUR_MS;
 
-/// Why a node of several leaves the rotation to custodians: the new envelope would lie on this
-/// node's disk alone, while the next node, which knows nothing of it, asks custodians to open the
-/// one that is dead.
-const NOT_ALONE: &str =
-    "another node may take over, and would not know the successor: k custodians rotate there";
-
 impl App {
     /// Rotates what is unsealed, with everything recorded in the journal.
     ///
@@ -30,9 +24,8 @@ impl App {
         journal: &Journal,
         unsealed: &Unsealed,
     ) -> Result<(), AppError> {
-        if !self.inner.store.is_ours_alone() {
-            return Err(AppError::Sealed(NOT_ALONE));
-        }
+        // Asked before a second secret is made: no node may be without what this one knows.
+        journal.leave(self).await?;
         // A saga that was under way ends first: its next entry fails, or the log took it after all.
         let _hand = Arc::clone(&self.inner.memory.vault_hand).lock_owned().await;
         let credential = &unsealed.credential;

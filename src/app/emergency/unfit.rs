@@ -14,7 +14,7 @@ use crate::audit::entry::{Draft, Entry};
 use crate::domain::ids::Digest;
 use crate::domain::manifest::{Kind, Manifest};
 use crate::domain::rotation::Event;
-use crate::store::EmergencyLog;
+use crate::store::EmergencySource;
 use crate::store::change::RowChange;
 
 /// A sealed epoch that the entries call current.
@@ -89,7 +89,7 @@ impl App {
     /// A file or a store that cannot be read now.
     pub(super) async fn save_switched(
         &self,
-        log: &EmergencyLog,
+        log: EmergencySource<'_>,
         switched: &[Switched],
     ) -> Result<Saved, AppError> {
         let store = &self.inner.store;

@@ -188,6 +188,8 @@ impl App {
         saga: &mut Saga,
         hands: &mut Hands,
     ) -> Result<(), AppError> {
+        // From here on the successor is all there is. A crash after it: whoever starts next binds it.
+        saga.journal.leave(self).await?;
         let bearer = self.successors_token(hands).await?;
         let secret_id = saga.rotation.old_secret_id.clone();
         self.delete_for_good(&bearer, &secret_id).await?;

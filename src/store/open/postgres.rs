@@ -30,6 +30,11 @@ const SESSION: &str = "SET tcp_keepalives_idle = 3; SET tcp_keepalives_interval 
      SET idle_in_transaction_session_timeout = '10s'; SET client_min_messages = 'warning'";
 const TRY_LOCK: &str = "SELECT pg_try_advisory_lock(\
      hashtextextended('breakglass/writer/' || current_schema(), 0))";
+/// Beside the log, for the next node: only while the writer epoch is ours. The row's lock makes a
+/// node that raises it wait, so it reads what was left before.
+pub(in crate::store) const LEAVE_FACT: &str = "INSERT INTO fact (name, value) \
+     SELECT $1::text, $2::text FROM log_head WHERE id = 1 AND writer_epoch = $3 FOR SHARE \
+     ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 const HAS_TABLES: &str = "SELECT COUNT(*) FROM information_schema.tables \
      WHERE table_schema = current_schema() AND table_name = 'log_entry'";
 

@@ -20,30 +20,6 @@ fn sealed_files(vault: &TestVault) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Copies of the database's files.
-fn database(vault: &TestVault) -> Vec<(PathBuf, Vec<u8>)> {
-    let found = fs::read_dir(vault.folder()).unwrap();
-    let paths = found.map(|file| file.unwrap().path());
-    let ours = paths.filter(|path| {
-        let name = path.file_name().unwrap().to_string_lossy();
-        name.starts_with("vault.db") && !name.ends_with(".lock")
-    });
-    ours.map(|path| (path.clone(), fs::read(path).unwrap()))
-        .collect()
-}
-
-/// Somebody puts copies back; the process is not running.
-fn restore(vault: &TestVault, copies: &[(PathBuf, Vec<u8>)]) {
-    for (path, _) in database(vault) {
-        fs::remove_file(path).unwrap();
-    }
-    for (path, bytes) in copies {
-        fs::write(path, bytes).unwrap();
-    }
-    // It would say that the database is older, which `log new-epoch` declares.
-    fs::remove_file(vault.folder().join("head.hw")).unwrap();
-}
-
 #[test]
 fn a_sealed_file_that_cannot_be_read_now_refuses_the_start_and_is_bound_by_the_next() {
     let mut vault = TestVault::new();
@@ -117,13 +93,11 @@ fn an_older_database_takes_what_was_sealed_beside_it() {
     let mut vault = TestVault::new();
     vault.with_emergency_log("n1");
     let before = vault.current_epoch();
-    vault.kill();
-    let copies = database(&vault);
-    vault.start();
+    vault.copy_database();
     open_session(&vault);
     lose_the_log(&vault);
     vault.kill();
-    restore(&vault, &copies);
+    vault.restore_database();
     vault.start();
     assert_eq!(vault.count("emergency.unfit"), 0);
     let epoch = vault.current_epoch();
@@ -234,8 +208,7 @@ fn a_saga_that_is_taken_over_does_not_rest_on_a_commit_that_was_lost() {
     vault.sql("UPDATE unlocker SET at_ms = at_ms - 101 * 86400000");
     vault.close(&incident).unwrap();
     vault.wait_for_entry("rotate.waits_for_proofs");
-    let copy = vault.folder().join("copy");
-    vault.sql(&format!("VACUUM INTO '{}'", copy.display()));
+    vault.copy_database();
     // Acknowledged, and the next commit loses the log.
     vault.break_at("rotate.switched");
     for person in vault.people.custodians().into_iter().take(3) {
@@ -248,8 +221,7 @@ fn a_saga_that_is_taken_over_does_not_rest_on_a_commit_that_was_lost() {
     assert!(left.len() == 1 && left[0] != before.secret_id, "{left:?}");
     vault.kill();
     // The commit before, which the takeover had read, was never durable.
-    let database_file = vault.folder().join("vault.db");
-    restore(&vault, &[(database_file, fs::read(&copy).unwrap())]);
+    vault.restore_database();
     vault.start();
     vault.settle();
     assert_eq!(vault.count("emergency.unfit"), 0);

@@ -82,6 +82,43 @@ impl TestVault {
         });
     }
 
+    /// A copy of the database as it is now.
+    pub fn copy_database(&self) {
+        match &self.schema {
+            Some(schema) => schema.copy(&self.outside),
+            None => {
+                let copy = self.folder.path().join("copy");
+                self.sql(&format!("VACUUM INTO '{}'", copy.display()));
+            }
+        }
+    }
+
+    /// Somebody puts the copy back; the process is not running. The mark beside it would say that
+    /// the database is older, which `log new-epoch` declares.
+    pub fn restore_database(&self) {
+        let folder = self.folder.path();
+        match &self.schema {
+            Some(schema) => {
+                schema.restore(&self.outside);
+                // A file's copy brings its own triggers.
+                self.mend();
+            }
+            None => {
+                for end in ["", "-wal", "-shm"] {
+                    // The write-ahead log is gone where it was folded in.
+                    let _gone = std::fs::remove_file(folder.join(format!("vault.db{end}")));
+                }
+                std::fs::copy(folder.join("copy"), folder.join("vault.db")).unwrap();
+            }
+        }
+        std::fs::remove_file(folder.join("head.hw")).unwrap();
+    }
+
+    /// Whether another node could take this vault over.
+    pub fn is_on_a_server(&self) -> bool {
+        self.schema.is_some()
+    }
+
     /// Ids of the principal's secrets that are alive at Databricks.
     pub fn live_secrets(&self) -> Vec<String> {
         let shown = self.control("GET", "secrets", None);

@@ -58,6 +58,14 @@ impl Schema {
                 "CAST(replace(CAST(bytes AS TEXT)",
                 "convert_to(replace(convert_from(bytes, 'UTF8')",
             )
+            .replace(
+                "CAST(replace(CAST(leaf AS TEXT)",
+                "convert_to(replace(convert_from(leaf, 'UTF8')",
+            )
+            .replace(
+                "DROP TRIGGER log_entry_no_update",
+                "ALTER TABLE log_entry DISABLE TRIGGER USER",
+            )
             .replace("AS BLOB)", ", 'UTF8')")
             .replace(
                 "json((SELECT phase FROM kept_row))",
@@ -68,6 +76,32 @@ impl Schema {
             connection.execute(AssertSqlSafe(text)).await.unwrap();
             connection.close().await.unwrap();
         });
+    }
+
+    /// Every table as it is now, in a schema beside this one.
+    pub fn copy(&self, outside: &Runtime) {
+        let copy = self.copied();
+        self.sql(outside, &format!(
+            "DROP SCHEMA IF EXISTS {copy} CASCADE; CREATE SCHEMA {copy}; DO $$ DECLARE t text; BEGIN \
+             FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = '{ours}' LOOP \
+             EXECUTE format('CREATE TABLE {copy}.%I AS TABLE {ours}.%I', t, t); END LOOP; END $$",
+            ours = self.name
+        ));
+    }
+
+    /// Puts the copy back, as somebody who restores a backup.
+    pub fn restore(&self, outside: &Runtime) {
+        self.sql(outside, &format!(
+            "SET session_replication_role = replica; DO $$ DECLARE t text; BEGIN \
+             FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = '{copy}' LOOP \
+             EXECUTE format('DELETE FROM {ours}.%I', t); \
+             EXECUTE format('INSERT INTO {ours}.%I SELECT * FROM {copy}.%I', t, t); END LOOP; END $$",
+            ours = self.name, copy = self.copied()
+        ));
+    }
+
+    fn copied(&self) -> String {
+        format!("{}_copy", self.name)
     }
 
     /// Whether nobody holds the vault's lock: the server has seen the end of the process's
