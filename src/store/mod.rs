@@ -125,8 +125,7 @@ impl Store {
         head: watch::Receiver<Head>,
         writable: Arc<AtomicBool>,
         identity: LogIdentity,
-        (lost, ended): (CancellationToken, oneshot::Receiver<()>),
-        writer_epoch: i64,
+        (lost, ended, writer_epoch): (CancellationToken, oneshot::Receiver<()>, i64),
     ) -> Self {
         let LogIdentity { node, boot, .. } = identity;
         let crowded_since = Mutex::new(None);

@@ -330,8 +330,7 @@ async fn start(
         head,
         writable,
         identity,
-        (lost, end),
-        writer_epoch,
+        (lost, end, writer_epoch),
     ))
 }
 
