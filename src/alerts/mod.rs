@@ -46,6 +46,12 @@ pub trait Channel: Send + Sync {
         true
     }
 
+    /// Whether a message of this kind only silences what an earlier one of its incident raised: it
+    /// must not overtake that, or a pager would go on ringing.
+    fn silences(&self, _kind: &str, _severity: Severity) -> bool {
+        false
+    }
+
     /// Tries once, within the channel's time limit. The same message may be sent again: its id
     /// stays, so a receiver can tell a repetition.
     fn send<'a>(

@@ -181,6 +181,11 @@ impl Channel for PagerDutyChannel {
         !plan(kind, severity).is_empty()
     }
 
+    fn silences(&self, kind: &str, severity: Severity) -> bool {
+        let mut actions = plan(kind, severity).iter().map(|(action, _)| *action);
+        actions.all(|action| action != Action::Trigger)
+    }
+
     fn send<'a>(
         &'a self,
         message: &'a Message,

@@ -1,7 +1,7 @@
 //! The outbox: alerts committed with their events, sent until a channel confirms. Delivery is
 //! itself logged; a failed channel is an alert on the others (DESIGN §9).
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -21,6 +21,8 @@ const FIRST_RETRY_MS: i64 = 5 * SECOND_MS;
 const LAST_RETRY_MS: i64 = 10 * MINUTE_MS;
 /// A channel that stays broken is told of once an hour.
 const TELL_AGAIN_MS: i64 = HOUR_MS;
+/// How long what silences a pager waits for what made it ring; then it goes out before it.
+const IN_ORDER_MS: i64 = HOUR_MS;
 /// Entry type of alerts about channels; they raise no further alerts.
 const CHANNEL_FAILED: &str = "alert.failed";
 
@@ -39,7 +41,9 @@ impl App {
     /// # Errors
     /// A store that cannot be read or written; nothing is lost then, only late.
     pub async fn deliver_due(&self, told: &mut Told) -> Result<usize, AppError> {
-        let due = self.inner.store.due_alerts(self.now(), BATCH).await?;
+        let mut due = self.inner.store.due_alerts(self.now(), BATCH).await?;
+        let early = self.too_early(&due).await?;
+        due.retain(|(alert, _)| !early.contains(&alert.id));
         let sends = due.iter().map(|(alert, _)| self.deliver(alert));
         // Side by side: a channel that hangs must not hold up the others.
         let outcomes = futures_util::future::join_all(sends).await;
@@ -49,7 +53,37 @@ impl App {
                 Err(error) => self.failed(alert, *attempts, &error, told).await?,
             }
         }
+        if !(due.is_empty() || early.is_empty()) {
+            // What they waited for may be out now.
+            self.inner.outbox.notify_one();
+        }
         Ok(due.len())
+    }
+
+    /// Ids of those that silence a pager while what made it ring has not gone out.
+    async fn too_early(&self, due: &[(Alert, u32)]) -> Result<BTreeSet<String>, AppError> {
+        let silences = |alert: &Alert| {
+            let channel = self.channel(&alert.channel);
+            channel.is_some_and(|c| c.silences(&alert.kind, severity(&alert.severity)))
+        };
+        let mut early = BTreeSet::new();
+        for (alert, _) in due.iter().filter(|(alert, _)| silences(alert)) {
+            let patient = self.now().since_ms(alert.at_ms) < IN_ORDER_MS;
+            let (true, Some(incident)) = (patient, &alert.incident) else {
+                continue;
+            };
+            let told = self.inner.store.alerts_of(incident).await?;
+            let rings = told.iter().any(|(other, state, _)| {
+                state == "queued"
+                    && other.channel == alert.channel
+                    && other.at_ms <= alert.at_ms
+                    && !silences(other)
+            });
+            if rings {
+                early.insert(alert.id.clone());
+            }
+        }
+        Ok(early)
     }
 
     async fn deliver(&self, alert: &Alert) -> Result<(), Failure> {

@@ -3,6 +3,7 @@
 use breakglass::alerts::Message;
 use breakglass::app::AppError;
 use breakglass::domain::act::Deed;
+use breakglass::domain::incident::Incident;
 use breakglass::domain::time::MINUTE_MS;
 
 use crate::support::{Mode, Plan, TestVault};
@@ -17,6 +18,16 @@ fn pages(vault: &TestVault) -> Vec<Message> {
 /// How many people each page woke.
 fn counts(vault: &TestVault) -> Vec<usize> {
     pages(vault).iter().map(|m| m.to.len()).collect()
+}
+
+/// rio takes the incident back.
+fn withdrawn(vault: &TestVault, incident: &Incident) {
+    let rio = &vault.people.rio;
+    let act = rio.sign_about(vault, incident, Deed::Withdraw {});
+    let caller = rio.caller(vault);
+    vault
+        .block(vault.app().answer(&incident.id, &act, &caller, "withdraw"))
+        .unwrap();
 }
 
 #[test]
@@ -183,12 +194,7 @@ fn a_withdrawn_incident_pages_nobody_any_more() {
     let (incident, _) = vault.open();
     vault.tick();
     assert_eq!(counts(&vault), [4]);
-    let rio = &vault.people.rio;
-    let act = rio.sign_about(&vault, &incident, Deed::Withdraw {});
-    let caller = rio.caller(&vault);
-    vault
-        .block(vault.app().answer(&incident.id, &act, &caller, "withdraw"))
-        .unwrap();
+    withdrawn(&vault, &incident);
     vault.pass_ms(11 * MINUTE_MS);
     vault.tick();
     assert_eq!(counts(&vault), [4]);
@@ -240,6 +246,44 @@ fn a_page_that_failed_and_one_that_failed_but_arrived_are_both_sent_again() {
         assert!(all.windows(2).all(|two| two[0].id == two[1].id));
         assert_eq!(vault.count("page.sent"), 1);
     }
+}
+
+#[test]
+fn what_silences_a_pager_does_not_overtake_what_made_it_ring_for_an_hour() {
+    let vault = TestVault::new();
+    vault.hook.is_silenced_by("incident.withdrawn");
+    vault.hook.set(Mode::FailsButDelivers);
+    let (incident, _) = vault.open();
+    vault.deliver();
+    withdrawn(&vault, &incident);
+    let ends = || {
+        let kinds = vault.hook.kinds();
+        kinds.iter().filter(|k| *k == "incident.withdrawn").count()
+    };
+    for minutes in [0, 1, 57] {
+        vault.pass_ms(minutes * MINUTE_MS);
+        vault.deliver();
+        // Nobody is sure that it rang.
+        assert_eq!(ends(), 0, "{minutes}: {:?}", vault.hook.kinds());
+    }
+    vault.pass_ms(3 * MINUTE_MS);
+    vault.deliver();
+    assert_ne!(ends(), 0, "{:?}", vault.hook.kinds());
+
+    // Where the pager works again in time, both go out and in order.
+    let vault = TestVault::new();
+    vault.hook.is_silenced_by("incident.withdrawn");
+    vault.hook.set(Mode::Fails);
+    let (incident, _) = vault.open();
+    vault.deliver();
+    withdrawn(&vault, &incident);
+    vault.hook.set(Mode::Works);
+    vault.pass_ms(MINUTE_MS);
+    vault.deliver();
+    let kinds = vault.hook.kinds();
+    let place = |wanted: &str| kinds.iter().position(|kind| kind == wanted);
+    let (rang, ended) = (place("incident.opened"), place("incident.withdrawn"));
+    assert!(rang.is_some() && rang < ended, "{kinds:?}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use breakglass::alerts::{Channel, Delivery, Message, SendError};
+use breakglass::alerts::{Channel, Delivery, Message, SendError, Severity};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
@@ -25,23 +25,32 @@ pub struct Inbox {
     kind: &'static str,
     mode: Mutex<Mode>,
     messages: Mutex<Vec<Message>>,
+    /// A kind that must not overtake.
+    silences: Mutex<Option<&'static str>>,
 }
 
 impl Inbox {
     /// An empty inbox that works.
     pub fn new(name: &'static str, kind: &'static str) -> Self {
         let (mode, messages) = (Mutex::new(Mode::Works), Mutex::default());
+        let silences = Mutex::default();
         Self {
             name,
             kind,
             mode,
             messages,
+            silences,
         }
     }
 
     /// From now on it behaves so.
     pub fn set(&self, mode: Mode) {
         *self.mode.lock().unwrap() = mode;
+    }
+
+    /// From now on it is a pager that a message of this kind silences.
+    pub fn is_silenced_by(&self, kind: &'static str) {
+        *self.silences.lock().unwrap() = Some(kind);
     }
 
     /// Everything that arrived, oldest first.
@@ -62,6 +71,10 @@ impl Channel for Inbox {
 
     fn kind(&self) -> &'static str {
         self.kind
+    }
+
+    fn silences(&self, kind: &str, _severity: Severity) -> bool {
+        *self.silences.lock().unwrap() == Some(kind)
     }
 
     fn send<'a>(
