@@ -6,7 +6,7 @@
 
 use super::App;
 use super::error::AppError;
-use super::step::draft;
+use super::step::{With, draft};
 use crate::domain::alert::version;
 use crate::domain::ids::Digest;
 use crate::domain::incident::{Event, Incident, Phase};
@@ -100,10 +100,13 @@ impl App {
         if busy || asked.is_some_and(|at| now.since_ms(Timestamp(at)) < DAY_MS) {
             return Ok(());
         }
-        let rows = vec![fact(EPOCH_ASKED, Some(now.0.to_string()))];
-        // Before the opening: a rule that refuses it is asked again tomorrow, not every second.
-        self.record(Vec::new(), rows, Vec::new(), None).await?;
-        match self.ask_rotation(&why).await {
+        // In the opening's own transaction: what was refused or broke was not asked.
+        let asked = With {
+            rows: vec![fact(EPOCH_ASKED, Some(now.0.to_string()))],
+            ..With::default()
+        };
+        match self.ask_rotation(&why, asked).await {
+            // Refused by a rule: the next tick tries again, and `status` says what is owed.
             Ok(_) | Err(AppError::Refused(_)) => Ok(()),
             Err(error) => Err(error),
         }

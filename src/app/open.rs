@@ -78,11 +78,16 @@ impl App {
     /// # Errors
     /// As [`App::open`].
     pub async fn ask_owed_rotation(&self) -> Result<Incident, AppError> {
-        self.ask_rotation("a rotation is owed").await
+        self.ask_rotation("a rotation is owed", With::default())
+            .await
     }
 
     /// The vault itself asks for a rotation, and says why.
-    pub(super) async fn ask_rotation(&self, reason: &str) -> Result<Incident, AppError> {
+    pub(super) async fn ask_rotation(
+        &self,
+        reason: &str,
+        with: With,
+    ) -> Result<Incident, AppError> {
         let opening = Opening {
             purpose: Purpose::Rotate,
             use_case: String::new(),
@@ -98,7 +103,7 @@ impl App {
             continues: None,
             client_nonce: chance::hex32()?,
         };
-        self.open_incident(Requester::Vault, None, opening, With::default())
+        self.open_incident(Requester::Vault, None, opening, with)
             .await
     }
 

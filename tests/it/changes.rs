@@ -11,7 +11,7 @@ use breakglass::domain::incident::Phase;
 use breakglass::domain::policy::{BrowserUnlockers, Policy};
 use breakglass::domain::roster::{Role, Roster};
 use breakglass::domain::terms::Purpose;
-use breakglass::domain::time::DAY_MS;
+use breakglass::domain::time::{DAY_MS, MINUTE_MS};
 use breakglass::sealed::possession::PossessionKey;
 use breakglass::sealed::share::{open_share, seal_share};
 use breakglass::sealed::unlocker::Unlocker;
@@ -439,6 +439,23 @@ fn a_secret_that_expires_within_thirty_days_is_replaced_once() {
         assert_eq!(vault.incidents().len(), 1);
     }
     assert_eq!(vault.incidents()[0].purpose, Purpose::Rotate);
+}
+
+#[test]
+fn an_epoch_that_could_not_be_asked_for_is_asked_for_after_the_restart_not_a_day_later() {
+    let mut vault = TestVault::new();
+    let expires = vault.current_epoch().secret_expires_at_ms;
+    vault.pass_ms(expires.0 - 29 * DAY_MS - vault.now().0);
+    vault.break_at("incident.opened");
+    assert!(vault.block(vault.app().tick()).is_err());
+    vault.mend();
+    vault.restart();
+    vault.tick();
+    let asked = vault.incidents();
+    assert_eq!((asked.len(), asked[0].purpose), (1, Purpose::Rotate));
+    vault.pass_ms(MINUTE_MS);
+    vault.tick();
+    assert_eq!(vault.incidents().len(), 1);
 }
 
 #[test]
