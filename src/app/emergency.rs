@@ -124,7 +124,15 @@ impl App {
         unsealed: &Unsealed,
     ) -> Result<usize, AppError> {
         let states = ["sent", "made", "unknown"];
-        let mut posts = self.inner.store.secret_posts(&states).await?;
+        let mut posts = match self.inner.store.secret_posts(&states).await {
+            Ok(posts) => posts,
+            Err(error) => {
+                // The database is gone as well. Whatever is alive was made by this process, for an
+                // opening deletes what an earlier one left.
+                tracing::error!(%error, "secrets are deleted from memory's list");
+                self.inner.memory.posts()
+            }
+        };
         posts.retain(|post| post.used_for != SecretUse::Successor);
         let bearer = self.token_without_log(unsealed).await?;
         let gap_ms = self.inner.databricks.config().waits.reconcile_gap_ms;

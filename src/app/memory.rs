@@ -1,7 +1,7 @@
 //! What lives in this process only: one-time identities, the unsealed credential, the session.
 //! All of it is wiped when dropped; a restart loses it, and the rules know that.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -22,6 +22,7 @@ use crate::domain::terms::Target;
 use crate::domain::time::Timestamp;
 use crate::sealed::secret::Credential;
 use crate::sealed::vault::IncidentKey;
+use crate::store::change::SecretPost;
 
 /// How often an identity in use is asked for, and the pause between; 5 seconds in all.
 const KEY_TRIES: u32 = 500;
@@ -164,6 +165,8 @@ pub(super) struct Memory {
     pub(super) told_logins: Mutex<Burst>,
     /// Trouble that people were told of.
     pub(super) told: Told,
+    /// Session secrets and probes that this process made or may have made, and has not deleted.
+    posts: Mutex<BTreeMap<String, SecretPost>>,
     /// What was measured at Databricks, as read last.
     measured: Mutex<Measured>,
     /// Why incidents are not opened although their quorum is met.
@@ -197,6 +200,32 @@ impl Memory {
         self.page_codes
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A secret is about to be asked for.
+    pub(super) fn keep_post(&self, post: SecretPost) {
+        let posts = self.posts.lock();
+        let mut posts = posts.unwrap_or_else(PoisonError::into_inner);
+        posts.insert(post.id.clone(), post);
+    }
+
+    /// What came of it: made under this id, unknown, or nothing that is alive.
+    pub(super) fn post_ended(&self, post: &str, secret_id: Option<&str>, state: &str) {
+        let posts = self.posts.lock();
+        let mut posts = posts.unwrap_or_else(PoisonError::into_inner);
+        if matches!(state, "refused" | "deleted") {
+            posts.remove(post);
+        } else if let Some(kept) = posts.get_mut(post) {
+            kept.secret_id = secret_id.map(str::to_owned);
+            state.clone_into(&mut kept.state);
+        }
+    }
+
+    /// Secrets that may be alive, for when the database cannot be read.
+    pub(super) fn posts(&self) -> Vec<SecretPost> {
+        let posts = self.posts.lock();
+        let posts = posts.unwrap_or_else(PoisonError::into_inner);
+        posts.values().cloned().collect()
     }
 
     /// What this process read last of what was measured.

@@ -86,9 +86,12 @@ impl App {
         before: &[SecretRecord],
     ) -> Result<String, AppError> {
         let id = chance::short_id()?;
-        let (post, entry) = self.post_row(&id, used_for, owner, lifetime_s, before);
-        self.record(vec![entry], vec![post], Vec::new(), None)
+        let (row, entry) = self.post_row(&id, used_for, owner, lifetime_s, before);
+        self.record(vec![entry], vec![row.clone()], Vec::new(), None)
             .await?;
+        if let RowChange::PutSecretPost(post) = row {
+            self.inner.memory.keep_post(post);
+        }
         Ok(id)
     }
 
@@ -144,6 +147,10 @@ impl App {
                 ("state", Value::from(state)),
             ],
         );
+        // Before it is written: a log that is lost here must not take the id with it.
+        self.inner
+            .memory
+            .post_ended(id, secret_id.as_deref(), state);
         if let Some(secret_id) = &secret_id {
             entry
                 .members
@@ -242,6 +249,7 @@ impl App {
                 ("ids", Value::from(ids.to_vec())),
             ],
         );
+        self.inner.memory.post_ended(&post.id, None, "deleted");
         let row = RowChange::SetSecretPost {
             id: post.id.clone(),
             state: "deleted".to_owned(),

@@ -266,6 +266,29 @@ fn a_file_that_was_cut_is_told_at_the_start_and_bound_entries_are_not_bound_twic
 }
 
 #[test]
+fn where_the_database_cannot_be_read_either_the_sessions_secret_still_dies() {
+    let mut vault = TestVault::new();
+    vault.with_emergency_log("n1");
+    let before = vault.current_epoch().secret_id;
+    let incident = open_session(&vault);
+    assert_eq!(vault.live_secrets().len(), 2);
+    vault.sql("ALTER TABLE secret_post RENAME TO lost");
+    lose_the_log(&vault);
+    let alive = vault.live_secrets();
+    assert!(alive.len() == 1, "the session's secret lives: {alive:?}");
+    vault.kill();
+    vault.sql("ALTER TABLE lost RENAME TO secret_post");
+    vault.mend();
+    vault.start();
+    vault.settle();
+    bring_home(&vault, &incident);
+    assert!(!vault.secret_mints(&before));
+    all_is_well(&vault);
+    rules_hold(&vault);
+    the_next_incident_works(&vault);
+}
+
+#[test]
 fn two_nodes_over_one_database_keep_their_emergency_logs_apart() {
     let mut vault = TestVault::new();
     vault.with_emergency_log("n1");
