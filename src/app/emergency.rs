@@ -19,11 +19,12 @@ use crate::store::change::{SecretPost, SecretUse};
 use crate::store::{EmergencyLog, StoreError};
 
 mod bind;
+mod left;
 mod replay;
 mod rotate;
 mod unfit;
 
-pub(super) use bind::LEFT;
+pub(super) use left::LEFT;
 
 /// The session secret must be deleted within this time, a list that lags behind included; then the
 /// rest is owed.

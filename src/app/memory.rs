@@ -5,24 +5,22 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use tokio_util::sync::CancellationToken;
-
 use super::knocks::Knocks;
 use super::measured::Measured;
 use super::page_login::Codes;
-use super::permit::{Burst, Desk, Strangers};
+use super::permit::{Burst, Strangers};
 use super::secrets::pause;
 use super::told::Told;
-use crate::databricks::Forwarder;
-use crate::domain::ids::{Digest, IncidentId, PersonId, SessionId};
+use crate::domain::ids::IncidentId;
 use crate::domain::incident::CloseCause;
-use crate::domain::never::Principal;
-use crate::domain::scope::Scope;
-use crate::domain::terms::Target;
-use crate::domain::time::Timestamp;
 use crate::sealed::secret::Credential;
 use crate::sealed::vault::IncidentKey;
 use crate::store::change::SecretPost;
+
+mod live;
+
+pub(super) use live::ClaimedToken;
+pub use live::LiveSession;
 
 /// How often an identity in use is asked for, and the pause between; 5 seconds in all.
 const KEY_TRIES: u32 = 500;
@@ -43,95 +41,6 @@ struct Cut {
     incident: IncidentId,
     cause: CloseCause,
     seen: bool,
-}
-
-/// A session as the proxy needs it.
-pub struct LiveSession {
-    /// Its id.
-    pub id: SessionId,
-    /// Its incident.
-    pub incident: IncidentId,
-    /// The terms that were unsealed.
-    pub terms_sha256: Digest,
-    /// The responder.
-    pub actor: PersonId,
-    /// What it may reach.
-    pub target: Target,
-    /// What it may call.
-    pub scope: Scope,
-    /// The policy it stands under.
-    pub policy_sha256: Digest,
-    /// The principal no call may touch.
-    pub principal: Principal,
-    /// Ends by itself at this wall clock …
-    pub exp: Timestamp,
-    /// … or this boot clock, whichever comes first.
-    pub exp_boot_ms: i64,
-    /// Cut when the session ends; both copy directions watch it.
-    pub cut: CancellationToken,
-    /// The proxied leg; the bearer never leaves it. None in a drill, which reaches nothing.
-    pub(super) forwarder: Option<Arc<Forwarder>>,
-    /// Databricks' id of the session secret; none where the dormant credential is used.
-    pub(super) secret_id: Option<String>,
-    pub(super) token: Arc<RwLock<ClaimedToken>>,
-    /// The snapshot before is taken: calls that may leave something behind wait for it.
-    pub(super) surveyed: CancellationToken,
-    /// What is counted about its calls.
-    pub(super) desk: Arc<Desk>,
-}
-
-/// The session token that opens something: that of the newest claim.
-#[derive(Debug, Default)]
-pub(super) struct ClaimedToken {
-    claims: u32,
-    /// None before the first claim.
-    pub sha256: Option<Digest>,
-}
-
-impl ClaimedToken {
-    pub(super) fn of_claim(claims: u32, sha256: Digest) -> Self {
-        Self {
-            claims,
-            sha256: Some(sha256),
-        }
-    }
-
-    /// Two claims at once are in order in the log; whoever comes here last may be the older one.
-    pub(super) fn newer(&mut self, other: Self) {
-        if other.claims > self.claims {
-            *self = other;
-        }
-    }
-}
-
-impl LiveSession {
-    /// Whether it rehearses: its calls are judged and logged, and go nowhere.
-    #[must_use]
-    pub fn is_drill(&self) -> bool {
-        self.forwarder.is_none()
-    }
-
-    /// The same session: one token, one cut, one count of calls.
-    pub(super) fn shared(&self) -> Self {
-        Self {
-            id: self.id.clone(),
-            incident: self.incident.clone(),
-            terms_sha256: self.terms_sha256,
-            actor: self.actor.clone(),
-            target: self.target.clone(),
-            scope: self.scope.clone(),
-            policy_sha256: self.policy_sha256,
-            principal: self.principal.clone(),
-            exp: self.exp,
-            exp_boot_ms: self.exp_boot_ms,
-            cut: self.cut.clone(),
-            forwarder: self.forwarder.clone(),
-            secret_id: self.secret_id.clone(),
-            surveyed: self.surveyed.clone(),
-            token: Arc::clone(&self.token),
-            desk: Arc::clone(&self.desk),
-        }
-    }
 }
 
 #[derive(Default)]
@@ -461,6 +370,7 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ids::Digest;
 
     #[test]
     fn identities_of_one_incident_are_told_apart_by_their_recipients() {

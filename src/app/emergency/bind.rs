@@ -9,28 +9,25 @@ use serde_json::Value;
 use super::super::App;
 use super::super::error::AppError;
 use super::super::step::draft;
+use super::left::LEFT;
 use super::replay::Replay;
 use super::unfit::{Switched, is_misfit, switched};
 use crate::audit::checkpoint::format_hash;
 use crate::audit::entry::{Draft, Entry, parse_entry};
-use crate::audit::note::VerifierKey;
 use crate::domain::alert::{self, Attempt, Fault};
 use crate::domain::ids::Digest;
 use crate::store::change::RowChange;
-use crate::store::{EmergencyCopy, EmergencyLog, EmergencySource};
+use crate::store::{EmergencyLog, EmergencySource};
 
 /// Name of the fact, before the node's: several nodes have an emergency log each.
-const KNOWN: &str = "emergency_log";
-
-/// Name of the fact that holds what a node left with the server, before the node's.
-pub(in crate::app) const LEFT: &str = "emergency_copy:";
+pub(super) const KNOWN: &str = "emergency_log";
 
 /// How much of a node's emergency log the main log has.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Known {
+pub(super) struct Known {
     vkey: String,
-    size: u64,
-    root: String,
+    pub(super) size: u64,
+    pub(super) root: String,
     /// Epochs in force by its entries, whose sealed file was not there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     awaited: Vec<Switched>,
@@ -78,84 +75,9 @@ impl App {
         Ok(())
     }
 
-    /// Binds what nodes left with the server when their log broke. This node's own copy is older
-    /// than its files or the same; what stands in the rows by now is asked for no more.
-    async fn bind_left(&self) -> Result<(), AppError> {
-        for (left, text) in self.inner.store.facts_of(LEFT).await? {
-            let node = left.strip_prefix(LEFT).unwrap_or_default();
-            match self.left_by(&text).await {
-                Ok(copy) if self.is_own(&copy) => {}
-                Ok(copy) => self.bind_copy(&copy, node).await?,
-                // Nobody's word: whoever can write to the database can write one. It stays, since
-                // it may hold a sealed file that is nowhere else.
-                Err(error) if is_misfit(&error) => self.tell_unfit_copy(node, &error).await,
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    /// The copy, if the key that the main log names for it signed it.
-    async fn left_by(&self, text: &str) -> Result<EmergencyCopy, AppError> {
-        let odd = |why: &str| AppError::Inconsistent(format!("an emergency log's copy: {why}"));
-        let origin = EmergencyCopy::origin_of(text).ok_or_else(|| odd("not of its form"))?;
-        let is_its = |entry: &Entry| entry.text("origin") == Some(origin.as_str());
-        let opened = self.told_before("emergency.opened", is_its).await?;
-        let vkey = opened.as_ref().and_then(|entry| entry.text("vkey"));
-        let key = vkey.and_then(|vkey| VerifierKey::parse(vkey).ok());
-        let key = key.ok_or_else(|| odd("the main log names no key of it"))?;
-        EmergencyCopy::read(text, &key).map_err(|why| odd(&why.to_string()))
-    }
-
-    /// Whether this node's own files hold at least as much.
-    fn is_own(&self, copy: &EmergencyCopy) -> bool {
-        let copy = EmergencySource::Left(copy);
-        self.inner.emergency.get().is_some_and(|log| {
-            let size = copy.size();
-            let same = log.root_at(size).ok().flatten();
-            log.origin() == copy.origin() && same == copy.root_at(size).ok().flatten()
-        })
-    }
-
-    async fn bind_copy(&self, copy: &EmergencyCopy, node: &str) -> Result<(), AppError> {
-        let copy = EmergencySource::Left(copy);
-        let name = format!("{KNOWN}:{node}");
-        let known = match self.document_fact(&name).await {
-            Err(AppError::Inconsistent(_)) => self.known_by_the_log(copy, &name).await?,
-            read => read?,
-        };
-        let known = known.unwrap_or_default();
-        let root = copy.root_at(known.size)?;
-        let goes_on = known.size == 0 || root.is_some_and(|root| format_hash(&root) == known.root);
-        if goes_on && copy.size() > known.size {
-            return self.bind_from(copy, &name, known).await;
-        }
-        // The rows have it, or what came after it.
-        let row = RowChange::SetFact {
-            name: format!("{LEFT}{node}"),
-            value: None,
-        };
-        self.record(Vec::new(), vec![row], Vec::new(), None)
-            .await
-            .map(drop)
-    }
-
-    async fn tell_unfit_copy(&self, node: &str, error: &AppError) {
-        tracing::error!(%error, node, "what a node left with the server is not its word");
-        let why = error.to_string();
-        let told = [("left_by", Value::from(node)), ("why", why.as_str().into())];
-        let fault = Attempt::Fault(Fault::EmergencyUnfit {
-            why,
-            epoch: None,
-            missing: Vec::new(),
-        });
-        self.note_attempt(draft("emergency.unfit", told), &fault)
-            .await;
-    }
-
     /// What the main log's own entries say that it has, where the row is unreadable; which sealed
     /// files were missing stood in the row alone, and people were told of each.
-    async fn known_by_the_log(
+    pub(super) async fn known_by_the_log(
         &self,
         log: EmergencySource<'_>,
         name: &str,
@@ -188,7 +110,7 @@ impl App {
     }
 
     /// The newest entry of a kind that is wanted.
-    async fn told_before(
+    pub(super) async fn told_before(
         &self,
         kind: &str,
         is_wanted: impl Fn(&Entry) -> bool,
@@ -251,7 +173,7 @@ impl App {
     /// Entries, the checkpoint over them, what they mean and its rows, in one transaction: a crash
     /// before it changes nothing, and the next start does it again. So does an error that is not
     /// about the entries: the start is refused.
-    async fn bind_from(
+    pub(super) async fn bind_from(
         &self,
         log: EmergencySource<'_>,
         name: &str,
