@@ -141,14 +141,7 @@ mod tests {
     use super::*;
 
     fn holder(kind: HolderKind, name: &str) -> Holder {
-        Holder {
-            kind,
-            id: "1".to_owned(),
-            name: name.to_owned(),
-            active: true,
-            members: Vec::new(),
-            unseen: None,
-        }
+        Holder::named(kind, "1", name)
     }
 
     #[test]

@@ -61,6 +61,22 @@ pub struct Holder {
     pub unseen: Option<String>,
 }
 
+impl Holder {
+    /// One that may sign in, without members.
+    #[must_use]
+    pub fn named(kind: HolderKind, id: &str, name: &str) -> Self {
+        Self {
+            kind,
+            id: id.to_owned(),
+            // Somebody without a name is still somebody.
+            name: if name.is_empty() { id } else { name }.to_owned(),
+            active: true,
+            members: Vec::new(),
+            unseen: None,
+        }
+    }
+}
+
 /// Everybody besides the guarded principal itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WhoElse {
@@ -72,13 +88,9 @@ pub struct WhoElse {
     pub users: Result<Vec<Holder>, CallError>,
 }
 
-/// The account's directory, as far as it is needed to name somebody.
+/// The account's directory, as far as it is needed to name somebody: by kind, then by SCIM id.
 #[derive(Default)]
-struct Directory {
-    people: BTreeMap<String, Known>,
-    principals: BTreeMap<String, Known>,
-    groups: BTreeMap<String, Known>,
-}
+struct Directory(BTreeMap<HolderKind, BTreeMap<String, Known>>);
 
 struct Known {
     name: String,
@@ -103,25 +115,29 @@ impl Client {
         let empty = Directory::default();
         // Without the directory the rules still name people; only groups stay closed.
         let known = directory.as_ref().unwrap_or(&empty);
-        let mut having = Vec::new();
-        for role in [MANAGER, USER] {
-            having.push(match &rules {
-                Ok(rules) => {
-                    let mut found = holders_of(rules, role, known);
-                    self.follow(bearer, known, &mut found, &mut left).await;
-                    Ok(found)
-                }
-                Err(why) => Err(why.clone()),
-            });
-        }
-        let users = having.pop().expect("two roles were looked for");
-        let managers = having.pop().expect("two roles were looked for");
+        let managers = self.having(bearer, &rules, MANAGER, known, &mut left).await;
+        let users = self.having(bearer, &rules, USER, known, &mut left).await;
         let ours = self.config().application_id.as_str();
         WhoElse {
             admins: admins.map(|found| besides(found, ours)),
             managers: managers.map(|found| besides(found, ours)),
             users: users.map(|found| besides(found, ours)),
         }
+    }
+
+    /// Who has a role by the rules, groups with their members.
+    async fn having(
+        &self,
+        bearer: &Minted,
+        rules: &Result<Value, CallError>,
+        role: &str,
+        known: &Directory,
+        left: &mut usize,
+    ) -> Result<Vec<Holder>, CallError> {
+        let rules = rules.as_ref().map_err(Clone::clone)?;
+        let mut found = holders_of(rules, role, known);
+        self.follow(bearer, known, &mut found, left).await;
+        Ok(found)
     }
 
     async fn directory(&self, bearer: &Minted) -> Result<Directory, CallError> {
@@ -134,7 +150,7 @@ impl Client {
             let found = self
                 .scim_all(&Upstream::Account, bearer, &path, &attributes)
                 .await?;
-            let table = directory.table(kind);
+            let table = directory.0.entry(kind).or_default();
             for one in &found {
                 let roles = one["roles"].as_array().into_iter().flatten();
                 let known = Known {
@@ -215,59 +231,40 @@ impl Client {
 }
 
 impl Directory {
-    fn table(&mut self, kind: HolderKind) -> &mut BTreeMap<String, Known> {
-        match kind {
-            HolderKind::Person => &mut self.people,
-            HolderKind::Principal => &mut self.principals,
-            HolderKind::Group => &mut self.groups,
-        }
-    }
-
-    fn tables(&self) -> [(HolderKind, &BTreeMap<String, Known>); 3] {
-        [
-            (HolderKind::Person, &self.people),
-            (HolderKind::Principal, &self.principals),
-            (HolderKind::Group, &self.groups),
-        ]
-    }
-
     fn admins(&self) -> Vec<Holder> {
         let mut admins = Vec::new();
-        for (kind, table) in self.tables() {
+        for (kind, table) in &self.0 {
             let found = table.iter().filter(|(_, known)| known.admin);
-            admins.extend(found.map(|(id, known)| holder(kind, id, &known.name, known.active)));
+            admins.extend(found.map(|(id, known)| known.holder(*kind, id)));
         }
         admins
     }
 
     /// Somebody by SCIM id.
     fn by_id(&self, id: &str) -> Option<Holder> {
-        self.tables().into_iter().find_map(|(kind, table)| {
-            let known = table.get(id)?;
-            Some(holder(kind, id, &known.name, known.active))
-        })
+        let mut found = self.0.iter();
+        found.find_map(|(kind, table)| Some(table.get(id)?.holder(*kind, id)))
     }
 
     /// Somebody by the name that a rule uses.
     fn by_name(&self, kind: HolderKind, name: &str) -> Holder {
-        let (_, table) = self.tables()[kind as usize];
-        let same = |known: &Known| known.name.eq_ignore_ascii_case(name);
-        match table.iter().find(|(_, known)| same(known)) {
-            Some((id, known)) => holder(kind, id, name, known.active),
-            None => holder(kind, "", name, true),
+        let mut known = self.0.get(&kind).into_iter().flatten();
+        match known.find(|(_, known)| known.name.eq_ignore_ascii_case(name)) {
+            Some((id, known)) => Holder {
+                active: known.active,
+                ..Holder::named(kind, id, name)
+            },
+            None => Holder::named(kind, "", name),
         }
     }
 }
 
-fn holder(kind: HolderKind, id: &str, name: &str, active: bool) -> Holder {
-    Holder {
-        kind,
-        id: id.to_owned(),
-        // Somebody without a name is still somebody.
-        name: if name.is_empty() { id } else { name }.to_owned(),
-        active,
-        members: Vec::new(),
-        unseen: None,
+impl Known {
+    fn holder(&self, kind: HolderKind, id: &str) -> Holder {
+        Holder {
+            active: self.active,
+            ..Holder::named(kind, id, &self.name)
+        }
     }
 }
 
@@ -314,7 +311,7 @@ fn members(group: &Value, directory: &Directory) -> Vec<Holder> {
                 Some("Groups") => HolderKind::Group,
                 _ => HolderKind::Person,
             };
-            holder(kind, &id, &text(&member["display"]), true)
+            Holder::named(kind, &id, &text(&member["display"]))
         })
     };
     members.map(one).collect()
@@ -350,10 +347,13 @@ mod tests {
             admin: false,
         };
         let mut directory = Directory::default();
-        directory
-            .people
-            .insert("1".into(), known("Ada@example.com"));
-        directory.groups.insert("3".into(), known("platform"));
+        for (kind, id, name) in [
+            (HolderKind::Person, "1", "Ada@example.com"),
+            (HolderKind::Group, "3", "platform"),
+        ] {
+            let table = directory.0.entry(kind).or_default();
+            table.insert(id.to_owned(), known(name));
+        }
         directory
     }
 
@@ -397,12 +397,12 @@ mod tests {
 
     #[test]
     fn our_own_principal_is_left_out_and_no_other() {
-        let mut group = holder(HolderKind::Group, "3", "platform", true);
+        let mut group = Holder::named(HolderKind::Group, "3", "platform");
         group.members = vec![
-            holder(HolderKind::Principal, "4", "app-1", true),
-            holder(HolderKind::Person, "1", "app-1", true),
+            Holder::named(HolderKind::Principal, "4", "app-1"),
+            Holder::named(HolderKind::Person, "1", "app-1"),
         ];
-        let ours = holder(HolderKind::Principal, "4", "app-1", true);
+        let ours = Holder::named(HolderKind::Principal, "4", "app-1");
         let left = besides(vec![ours, group], "app-1");
         assert_eq!(left.len(), 1);
         assert_eq!(left[0].members.len(), 1);

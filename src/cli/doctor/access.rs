@@ -260,14 +260,7 @@ mod tests {
     const NOW: Timestamp = Timestamp(1_800_000_000_000);
 
     fn one(kind: HolderKind, name: &str) -> Holder {
-        Holder {
-            kind,
-            id: "1".to_owned(),
-            name: name.to_owned(),
-            active: true,
-            members: Vec::new(),
-            unseen: None,
-        }
+        Holder::named(kind, "1", name)
     }
 
     fn found(admins: Vec<Holder>) -> WhoElse {

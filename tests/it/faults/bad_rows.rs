@@ -2,7 +2,9 @@
 
 use breakglass::domain::incident::Phase;
 
-use super::emergency::{lose_the_log, open_session, rules_hold, start_again, told};
+use super::emergency::{
+    back_from_a_lost_log, lose_the_log, open_session, rules_hold, start_again, told,
+};
 use crate::restart::all_is_well;
 use crate::support::TestVault;
 
@@ -69,12 +71,7 @@ fn numbers_that_are_none_stop_no_rotation_and_no_end_of_an_incident() {
 
 #[test]
 fn what_the_main_log_has_of_an_emergency_log_is_not_bound_twice_for_a_bad_row() {
-    let mut vault = TestVault::new();
-    vault.with_emergency_log("n1");
-    open_session(&vault);
-    lose_the_log(&vault);
-    start_again(&mut vault);
-    let bound = told(&vault).len();
+    let (mut vault, bound) = back_from_a_lost_log();
     vault.kill();
     write_fact(&vault, "emergency_log:n1", "nothing");
     vault.start();

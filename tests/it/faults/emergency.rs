@@ -73,6 +73,18 @@ pub(super) fn start_again(vault: &mut TestVault) {
     vault.settle();
 }
 
+/// A vault that lost its log with a session open, after the next start; and how many entries of the
+/// emergency log that told.
+pub(super) fn back_from_a_lost_log() -> (TestVault, usize) {
+    let mut vault = TestVault::new();
+    vault.with_emergency_log("n1");
+    open_session(&vault);
+    lose_the_log(&vault);
+    start_again(&mut vault);
+    let entries = told(&vault).len();
+    (vault, entries)
+}
+
 #[test]
 fn a_lost_log_ends_in_a_rotation_whose_rows_the_next_start_makes() {
     let mut vault = TestVault::new();
@@ -237,12 +249,7 @@ fn a_lost_reply_to_the_create_is_reconciled_by_the_list_and_done_again() {
 
 #[test]
 fn a_file_that_was_cut_is_told_at_the_start_and_bound_entries_are_not_bound_twice() {
-    let mut vault = TestVault::new();
-    vault.with_emergency_log("n1");
-    open_session(&vault);
-    lose_the_log(&vault);
-    start_again(&mut vault);
-    let bound = told(&vault).len();
+    let (mut vault, bound) = back_from_a_lost_log();
     let path = vault.emergency_folder("n1").join("emergency.ndjson");
     let text = fs::read_to_string(&path).unwrap();
     let cut: Vec<&str> = text.lines().take(2).collect();
@@ -290,12 +297,7 @@ fn where_the_database_cannot_be_read_either_the_sessions_secret_still_dies() {
 
 #[test]
 fn two_nodes_over_one_database_keep_their_emergency_logs_apart() {
-    let mut vault = TestVault::new();
-    vault.with_emergency_log("n1");
-    open_session(&vault);
-    lose_the_log(&vault);
-    start_again(&mut vault);
-    let first = told(&vault).len();
+    let (mut vault, first) = back_from_a_lost_log();
     for node in ["n2", "n1", "n2"] {
         vault.kill();
         vault.emergency = Some(node);
